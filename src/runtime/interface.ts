@@ -1,0 +1,12 @@
+/**
+ * The public face of the `runtime` layer: everything that a simulation must be able to replace.
+ *
+ * Layers above reach time, timers, randomness, identifiers and files only through these interfaces, so that a whole
+ * cluster can run in one process under a seed. The network seam is `ReplicationTransport` in the replication layer.
+ */
+export { type Backoff, createBackoff } from './backoff.ts';
+export { BoundedQueue } from './bounded-queue.ts';
+export { type Logger, nullLogger } from './logger.ts';
+export { createNodeRuntime } from './node-runtime.ts';
+export { nodeFileSystem } from './node-file-system.ts';
+export type { Clock, FileHandle, FileSystem, Random, Runtime, Timer, Timers } from './types.ts';
