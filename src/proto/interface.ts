@@ -1,0 +1,4 @@
+/** The public face of the `proto` layer: the wire messages and service definitions generated from `proto/`. */
+export * from './generated/quorate/v1/admin.ts';
+export * from './generated/quorate/v1/query.ts';
+export * from './generated/quorate/v1/replication.ts';
