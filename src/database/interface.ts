@@ -1,0 +1,19 @@
+/** The public face of the `database` layer: one database on one node. */
+export { Database, type DatabaseContext, type DatabaseLimits, defaultDatabaseLimits } from './database.ts';
+export { decodePosition, encodePosition } from './position-token.ts';
+export { attachWriter, type WriterAttachment } from './writer-client.ts';
+export type {
+  DatabaseFailure,
+  DatabasePositions,
+  DatabaseSettings,
+  InteractiveTransaction,
+  Position,
+  QueryOptions,
+  ReplicationSink,
+  ReplicationSource,
+  Role,
+  TransactOptions,
+  TransactResult,
+  Upstream,
+  Writer,
+} from './types.ts';

@@ -1,0 +1,126 @@
+import type { LogPosition, RecordBatch, Term, TxId } from '../log/interface.ts';
+import type { Statement, StatementResult } from '../sqlite/interface.ts';
+
+export type Role = 'primary' | 'replica';
+
+/** Where a replica fetches from. */
+export interface Upstream {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly username: string;
+  readonly password: string;
+}
+
+/** What a node remembers about one of its databases; kept in `settings.json` beside the data, readable by its owner only. */
+export interface DatabaseSettings {
+  readonly role: Role;
+  /** Term in which this node last became primary of the database. */
+  readonly term: Term;
+  readonly replication: {
+    /** Whether this node runs a replicator. A replica without one is fed through `ReplicateTx`. */
+    readonly enabled: boolean;
+    readonly upstream?: Upstream | undefined;
+  };
+}
+
+/** A place in the history of a database; `encodePosition` makes the opaque token that clients see. */
+export interface Position {
+  readonly term: Term;
+  readonly txId: TxId;
+}
+
+/** Where a database stands; each number is a transaction id. */
+export interface DatabasePositions {
+  /** Last record in the log. */
+  readonly tip: TxId;
+  /** Last record fsynced. */
+  readonly durable: TxId;
+  /** Last record that may be shown. */
+  readonly commit: TxId;
+  /** Last record visible in SQLite. */
+  readonly applied: TxId;
+  /** Term of the last record, or of the reign if that is later. */
+  readonly term: Term;
+}
+
+export interface TransactOptions {
+  /** Integers of results as bigint. Default false. */
+  readonly bigint?: boolean | undefined;
+}
+
+export interface TransactResult {
+  readonly results: readonly StatementResult[];
+  /** Position of the transaction; of the last committed one when nothing was changed. */
+  readonly position: Position;
+}
+
+/** An open BEGIN … COMMIT: it holds the writer alone. */
+export interface InteractiveTransaction {
+  run(statement: Statement, options?: TransactOptions): Promise<StatementResult>;
+  commit(): Promise<Position>;
+  rollback(): Promise<void>;
+}
+
+/** Runs transactions on the writer thread of a database. */
+export interface Writer {
+  /**
+   * Runs the statements as one transaction.
+   * @throws QuorateError SQL_ERROR, CONSTRAINT_VIOLATION, READ_ONLY_REPLICA, TRANSACTION_TOO_LARGE, OVERLOADED,
+   * COMMIT_IN_DOUBT, DISK_FULL …; `details.statement` is the index of the one that failed.
+   */
+  transact(statements: readonly Statement[], options?: TransactOptions): Promise<TransactResult>;
+  /** Waits its turn, then holds the writer until it ends or passes its idle or total time limit. */
+  begin(): Promise<InteractiveTransaction>;
+}
+
+export interface QueryOptions {
+  readonly bigint?: boolean | undefined;
+  /** Milliseconds after which the query is stopped. Default: the node's limit. */
+  readonly timeoutMs?: number | undefined;
+}
+
+export interface DatabaseFailure {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+  readonly atMs: number;
+}
+
+/** What a database gives to those who follow it. */
+export interface ReplicationSource {
+  /** 16 bytes; undefined for a replica that has never met its upstream. */
+  readonly databaseId: Uint8Array | undefined;
+  positions(): DatabasePositions;
+  /** Highest record that may be sent: the tip of a primary, the commit position of a replica. */
+  exportableTxId(): TxId;
+  /** Position of a record, or undefined when the log has none of that number. */
+  positionOf(txId: TxId): Promise<LogPosition | undefined>;
+  /** Whole records from `fromTxId` on, at most about `maxBytes`, at least one. @throws QuorateError SNAPSHOT_REQUIRED */
+  read(fromTxId: TxId, maxBytes: number): Promise<RecordBatch>;
+  /** Calls back after records were appended or committed, until the returned function is called. */
+  subscribe(listener: () => void): () => void;
+}
+
+/** What a replica offers to those who feed it. */
+export interface ReplicationSink {
+  readonly databaseId: Uint8Array | undefined;
+  positions(): DatabasePositions;
+  /** Ends of the log and of what is known to be committed. */
+  ends(): Promise<{ durable: LogPosition; committed: LogPosition }>;
+  /** Starts an empty log of the given identity. @throws QuorateError WRONG_DATABASE when there is one of another identity */
+  initialize(databaseId: Uint8Array): Promise<void>;
+  /** Cuts never-committed records above `txId`. @throws QuorateError DIVERGED when a committed one would go */
+  truncateAfter(txId: TxId): Promise<void>;
+  /**
+   * Appends verified records and applies what is committed; resolves when the records are durable.
+   * @throws QuorateError DIVERGED, PROTOCOL_ERROR, STALE_TERM, DISK_FULL, SCHEMA_MISMATCH
+   */
+  append(records: Uint8Array, commitTxId: TxId): Promise<void>;
+  /** Learns of a higher commit position without new records. */
+  commitTo(commitTxId: TxId): void;
+  /** Calls back after the durable or applied position moved, or applying failed. */
+  subscribe(listener: () => void): () => void;
+  /** Why this replica cannot apply any further, if so. */
+  failure(): DatabaseFailure | undefined;
+}

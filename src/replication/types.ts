@@ -1,0 +1,69 @@
+import type { Upstream } from '../database/interface.ts';
+import type { ExportTxRequest, ExportTxResponse } from '../proto/interface.ts';
+import type { QuorateError } from '../errors/interface.ts';
+
+/** One direction of a message stream whose receiver can be slower than its sender. */
+export interface MessageChannel<Out> {
+  /** Sends a message; false means that the sender should wait for `onDrain` before it sends more. */
+  send(message: Out): boolean;
+  /** Ends the stream, with the reason if it is an error. Idempotent. */
+  end(error?: QuorateError): void;
+}
+
+/** What a stream tells its owner. After `onEnd` nothing else is called. */
+export interface ChannelListener<In> {
+  onMessage(message: In): void;
+  onDrain(): void;
+  onEnd(error: QuorateError | undefined): void;
+}
+
+/** The replica's end of an ExportTx stream. */
+export interface ExportStream extends MessageChannel<ExportTxRequest> {
+  /** Stops and resumes the reading of messages: flow control by what the replica has not yet made durable. */
+  pause(): void;
+  resume(): void;
+}
+
+/** The network seam of replication: gRPC in production, a seeded simulation in tests. */
+export interface ReplicationTransport {
+  /** Opens ExportTx on the upstream, with its credentials; errors arrive through `listener.onEnd`. */
+  openExport(upstream: Upstream, listener: ChannelListener<ExportTxResponse>): ExportStream;
+}
+
+/** States of a replica's session; docs/replication-protocol.md tells what leads from one to the other. */
+export type ReplicatorState =
+  | 'connecting'
+  | 'negotiating'
+  | 'streaming'
+  /** Waiting before the next attempt. */
+  | 'backing-off'
+  /** The upstream no longer has the records that are needed. */
+  | 'snapshot-needed'
+  /** The histories differ. A person must decide. */
+  | 'diverged'
+  /** Wrong credentials, wrong database, wrong version. A person must act. */
+  | 'refused'
+  | 'stopped';
+
+export interface ReplicatorStatus {
+  readonly state: ReplicatorState;
+  readonly reason: string;
+  readonly upstream: string;
+  readonly upstreamTipTxId: number;
+  readonly lagTransactions: number;
+  /** Milliseconds since this replica last showed everything its upstream had committed; 0 when it does now. */
+  readonly lagMs: number;
+  readonly retries: number;
+  readonly lastError?: { readonly code: string; readonly message: string; readonly hint: string; readonly atMs: number } | undefined;
+}
+
+export interface AttachedReplica {
+  readonly replicaId: string;
+  readonly replicaName: string;
+  readonly address: string;
+  readonly sentTxId: number;
+  readonly durableTxId: number;
+  readonly appliedTxId: number;
+  /** Milliseconds since 1970; 0 before the first acknowledgement. */
+  readonly acknowledgedAtMs: number;
+}
