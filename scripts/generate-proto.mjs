@@ -19,7 +19,10 @@ const longTypes = [
 function generate(output) {
   for (const { path, forceLong } of longTypes) {
     const options = `env=node,esModuleInterop=true,importSuffix=.ts,oneof=unions-value,outputServices=grpc-js,forceLong=${forceLong},outputJsonMethods=false,outputPartialMethods=false,exportCommonSymbols=false`;
-    const template = JSON.stringify({ version: 'v2', plugins: [{ local: 'protoc-gen-ts_proto', out: output, opt: options }] });
+    const template = JSON.stringify({
+      version: 'v2',
+      plugins: [{ local: 'protoc-gen-ts_proto', out: output, opt: options }],
+    });
     execFileSync('buf', ['generate', 'proto', '--template', template, '--path', path], {
       cwd: root,
       stdio: 'inherit',

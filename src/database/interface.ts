@@ -1,7 +1,6 @@
 /** The public face of the `database` layer: one database on one node. */
 export { Database, type DatabaseContext, type DatabaseLimits, defaultDatabaseLimits } from './database.ts';
 export { decodePosition, encodePosition } from './position-token.ts';
-export { attachWriter, type WriterAttachment } from './writer-client.ts';
 export type {
   DatabaseFailure,
   DatabasePositions,
@@ -17,3 +16,4 @@ export type {
   Upstream,
   Writer,
 } from './types.ts';
+export { attachWriter, type WriterAttachment } from './writer-client.ts';

@@ -30,16 +30,11 @@ const grpc = {
   unauthenticated: 16,
 } as const;
 
-function entry(
-  grpcStatus: number,
-  http: number,
-  exit: number,
-  meaning: string,
-  retryable = false,
-): CodeEntry {
+function entry(grpcStatus: number, http: number, exit: number, meaning: string, retryable = false): CodeEntry {
   return { grpc: grpcStatus, http, exit, retryable, meaning };
 }
 
+// biome-ignore format: one line for each code reads as the table that it is.
 export const errorCodes = {
   INVALID_ARGUMENT: entry(grpc.invalidArgument, 400, 2, 'An option, a parameter or a request is not valid.'),
   SQL_ERROR: entry(grpc.invalidArgument, 400, 3, 'SQLite refused the statement (syntax, unknown table, type).'),

@@ -1,8 +1,8 @@
 /** The public face of the `errors` layer: the closed list of codes and the one error class. */
 export { type ErrorCode, errorCodes, exitCodeOf, grpcStatusOf, httpStatusOf } from './error-codes.ts';
 export {
-  assertInvariant,
   asQuorateError,
+  assertInvariant,
   type ErrorDetails,
   isQuorateError,
   QuorateError,

@@ -1,9 +1,9 @@
 /** The public face of the `replication` layer: following a database and being followed. */
 export { Exporter, type ExporterOptions, type ExportSession } from './exporter.ts';
-export { GrpcReplicationTransport } from './grpc-transport.ts';
 export { errorFromGrpc, errorToGrpc } from './grpc-errors.ts';
-export { Replicator, type ReplicatorOptions } from './replicator.ts';
+export { GrpcReplicationTransport } from './grpc-transport.ts';
 export { ReplicaSession, type ReplicaSessionOptions } from './replica-session.ts';
+export { Replicator, type ReplicatorOptions } from './replicator.ts';
 export type {
   AttachedReplica,
   ChannelListener,

@@ -1,6 +1,6 @@
 import type { Upstream } from '../database/interface.ts';
-import type { ExportTxRequest, ExportTxResponse } from '../proto/interface.ts';
 import type { QuorateError } from '../errors/interface.ts';
+import type { ExportTxRequest, ExportTxResponse } from '../proto/interface.ts';
 
 /** One direction of a message stream whose receiver can be slower than its sender. */
 export interface MessageChannel<Out> {
@@ -54,7 +54,9 @@ export interface ReplicatorStatus {
   /** Milliseconds since this replica last showed everything its upstream had committed; 0 when it does now. */
   readonly lagMs: number;
   readonly retries: number;
-  readonly lastError?: { readonly code: string; readonly message: string; readonly hint: string; readonly atMs: number } | undefined;
+  readonly lastError?:
+    | { readonly code: string; readonly message: string; readonly hint: string; readonly atMs: number }
+    | undefined;
 }
 
 export interface AttachedReplica {

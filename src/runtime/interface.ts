@@ -7,6 +7,6 @@
 export { type Backoff, createBackoff } from './backoff.ts';
 export { BoundedQueue } from './bounded-queue.ts';
 export { type Logger, nullLogger } from './logger.ts';
-export { createNodeRuntime } from './node-runtime.ts';
 export { nodeFileSystem } from './node-file-system.ts';
+export { createNodeRuntime } from './node-runtime.ts';
 export type { Clock, FileHandle, FileSystem, Random, Runtime, Timer, Timers } from './types.ts';

@@ -4,8 +4,9 @@
  * `PrimaryConnection` runs SQL and captures what it did; `ReplicaConnection` applies what was captured;
  * `ReadConnection` reads. How changes are captured, and why so, is told in `src/sqlite/DESIGN.md`.
  */
-export { type ImportProgress, importDatabase } from './import.ts';
+
 export { exportDatabase } from './export.ts';
+export { type ImportProgress, importDatabase } from './import.ts';
 export { logicalDigest } from './logical-digest.ts';
 export { PrimaryConnection } from './primary-connection.ts';
 export { ReadConnection } from './read-connection.ts';

@@ -1,0 +1,103 @@
+// Runs the command line on a Node that has what Quorate needs: in this process, or in a child that takes its place.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { Socket } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { isatty } from 'node:tty';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { findPinnedNode, isSuitable, minimumNode } from './pinned-node.mjs';
+
+/** Names the file descriptor by which a child sees that the process that started it is gone. */
+const lifelineVariable = 'QUORATE_LAUNCHER_LIFELINE';
+
+/** How long a child whose parent was killed may take to stop by itself. */
+const orphanGraceMs = 10_000;
+
+const usageExitCode = 2;
+
+const program = fileURLToPath(new URL('./quorate', import.meta.url));
+const root = path.dirname(path.dirname(program));
+
+/** Called by bin/quorate, in both processes. */
+export async function launch() {
+  if (!isSuitable(process.version)) {
+    relaunch();
+    return;
+  }
+  watchLifeline();
+  silenceSqliteWarning();
+  const { main } = await import(pathToFileURL(commandLineFile()).href);
+  process.exitCode = await main(process.argv.slice(2));
+}
+
+/** A clone runs its sources; an installed package has only what was built from them. */
+function commandLineFile() {
+  const source = path.join(root, 'src', 'cli', 'main.ts');
+  return existsSync(source) ? source : path.join(root, 'dist', 'cli', 'main.js');
+}
+
+function relaunch() {
+  const node = findPinnedNode(root);
+  if (node === undefined) {
+    process.stderr.write(
+      `quorate: this is Node ${process.version}, and Quorate needs Node ${minimumNode} or newer.\n` +
+        'Install a newer Node from https://nodejs.org, or add one to your project with "npm install --save-dev node@26"\n' +
+        '(in a clone of Quorate: "npm ci").\n',
+    );
+    process.exitCode = usageExitCode;
+    return;
+  }
+  superviseChild(
+    spawn(node, [program, ...process.argv.slice(2)], {
+      stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+      env: { ...process.env, [lifelineVariable]: '3' },
+    }),
+  );
+}
+
+function superviseChild(child) {
+  // A terminal sends its Ctrl-C to both processes; sent on as well, it would look like an impatient second one.
+  const onTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
+  for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT']) {
+    process.on(signal, () => {
+      if (signal !== 'SIGINT' || !onTerminal) {
+        child.kill(signal);
+      }
+    });
+  }
+  child.on('error', (error) => {
+    process.stderr.write(`quorate: cannot start ${child.spawnfile}: ${error.message}\n`);
+    process.exitCode = usageExitCode;
+  });
+  child.on('exit', (code, signal) => {
+    process.exit(code ?? 128 + os.constants.signals[signal]);
+  });
+}
+
+/** Stops this process when the one that started it was killed in a way that it could not pass on. */
+function watchLifeline() {
+  const descriptor = process.env[lifelineVariable];
+  delete process.env[lifelineVariable];
+  if (descriptor === undefined) {
+    return;
+  }
+  const lifeline = new Socket({ fd: Number(descriptor), readable: true, writable: false });
+  lifeline.on('error', () => {});
+  lifeline.on('close', () => {
+    process.kill(process.pid, 'SIGTERM');
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), orphanGraceMs).unref();
+  });
+  lifeline.resume();
+  lifeline.unref();
+}
+
+/** node:sqlite calls itself experimental on some versions; every other warning is still shown. */
+function silenceSqliteWarning() {
+  const emitWarning = process.emitWarning;
+  process.emitWarning = (warning, ...rest) => {
+    if (!String(warning?.message ?? warning).startsWith('SQLite is an experimental feature')) {
+      emitWarning.call(process, warning, ...rest);
+    }
+  };
+}

@@ -1,0 +1,63 @@
+// `node scripts/run.mjs TASK …`: what the npm scripts call. Runs on any Node >= 20 in a clone where nothing is installed.
+import { spawn } from 'node:child_process';
+import os from 'node:os';
+import path from 'node:path';
+import { installPackages, root, suitableNode, ToolchainError } from './toolchain.mjs';
+
+/** Makes `import 'quorate'` inside the clone mean its sources. */
+const sourceCondition = '--conditions=quorate-source';
+
+/** A task without a file is done when everything is installed. */
+const tasks = {
+  install: {},
+  start: { file: 'src/demo/start.ts' },
+  test: { file: 'scripts/test.ts' },
+  bench: { file: 'bench/main.ts' },
+  lint: { file: 'scripts/checks.ts', argumentList: ['lint', 'layers'] },
+  format: { file: 'scripts/checks.ts', argumentList: ['--fix', 'format'] },
+  typecheck: { file: 'scripts/checks.ts', argumentList: ['typecheck'] },
+  build: { file: 'scripts/checks.ts', argumentList: ['build'] },
+  docs: { file: 'scripts/docs.ts' },
+  proto: { file: 'scripts/generate-proto.mjs' },
+  ci: { file: 'scripts/ci.ts' },
+};
+
+function runTask(node, { file, argumentList = [] }, extra) {
+  const bin = path.join(root, 'node_modules', '.bin');
+  // Whatever a task starts by the name "node" must be the same Node.
+  const searchPath = [path.dirname(node), bin, process.env.PATH].join(path.delimiter);
+  const child = spawn(node, [sourceCondition, path.join(root, file), ...argumentList, ...extra], {
+    stdio: 'inherit',
+    env: { ...process.env, PATH: searchPath },
+  });
+  // A terminal signals the whole group itself; the task decides when it is done.
+  process.on('SIGINT', () => {});
+  for (const signal of ['SIGTERM', 'SIGHUP']) {
+    process.on(signal, () => child.kill(signal));
+  }
+  child.on('exit', (code, signal) => {
+    process.exitCode = code ?? 128 + os.constants.signals[signal];
+  });
+}
+
+function main([name, ...extra]) {
+  const task = tasks[name];
+  if (task === undefined) {
+    throw new ToolchainError(`Unknown task ${name ?? '(none)'}. There are: ${Object.keys(tasks).join(', ')}.`);
+  }
+  installPackages();
+  const node = suitableNode();
+  if (task.file !== undefined) {
+    runTask(node, task, extra);
+  }
+}
+
+try {
+  main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof ToolchainError)) {
+    throw error;
+  }
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}
