@@ -43,7 +43,7 @@ function relaunch() {
     process.stderr.write(
       `quorate: this is Node ${process.version}, and Quorate needs Node ${minimumNode} or newer.\n` +
         'Install a newer Node from https://nodejs.org, or add one to your project with "npm install --save-dev node@26"\n' +
-        '(in a clone of Quorate: "npm ci").\n',
+        '(in a clone of Quorate: "npm install").\n',
     );
     process.exitCode = usageExitCode;
     return;

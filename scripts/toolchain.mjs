@@ -7,6 +7,7 @@ import { findPinnedNode, isSuitable, minimumNode, platformPackage } from '../bin
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 const modules = path.join(root, 'node_modules');
+const quiet = ['--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
 
 /** An error whose message is all that a person needs to see. */
 export class ToolchainError extends Error {}
@@ -55,10 +56,10 @@ export function installPackages() {
   if (missing.length === 0) {
     return;
   }
-  const fresh = !existsSync(modules);
   process.stderr.write(`Installing ${missing.length} packages into node_modules …\n`);
-  const argumentList = [fresh ? 'ci' : 'install', '--no-audit', '--no-fund', '--loglevel=error'];
-  requireSuccess(runNpm(argumentList), `npm ${argumentList[0]}`);
+  // Not `npm ci`: it removes node_modules under programs that are running, and refuses a lock file that lacks the
+  // binaries of other platforms. Without saving, `npm install` takes the locked versions and leaves the lock file alone.
+  requireSuccess(runNpm(['install', ...quiet]), 'npm install');
 }
 
 /**
@@ -78,7 +79,7 @@ function fetchPinnedNode() {
   const { version } = readJson('node_modules/node/package.json');
   const name = `${platformPackage()}@${version}`;
   process.stderr.write(`Fetching ${name}, the Node that Quorate runs on …\n`);
-  requireSuccess(runNpm(['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error', name], pinned), name);
+  requireSuccess(runNpm(['install', ...quiet, name], pinned), name);
   const binary = findPinnedNode(root);
   if (binary === undefined) {
     throw new ToolchainError(
