@@ -1,0 +1,74 @@
+import { Metadata, type ServiceError, type StatusObject, status } from '@grpc/grpc-js';
+import {
+  asQuorateError,
+  type ErrorCode,
+  errorCodes,
+  grpcStatusOf,
+  QuorateError,
+  type SerializedError,
+} from '../errors/interface.ts';
+
+/** The trailer that carries code, message, hint and details as JSON; plain gRPC clients still get status and message. */
+const trailerName = 'quorate-error-bin';
+
+/** Trailers are HTTP/2 headers, and peers refuse headers of more than some kilobytes. */
+const maxTextLength = 2_000;
+
+/** Statuses that gRPC itself makes when the peer could not answer, as codes of ours. */
+const codesOfStatus = new Map<number, ErrorCode>([
+  [status.CANCELLED, 'CANCELLED'],
+  [status.INVALID_ARGUMENT, 'INVALID_ARGUMENT'],
+  [status.DEADLINE_EXCEEDED, 'UNAVAILABLE'],
+  [status.PERMISSION_DENIED, 'PERMISSION_DENIED'],
+  [status.RESOURCE_EXHAUSTED, 'MESSAGE_TOO_LARGE'],
+  [status.UNIMPLEMENTED, 'NOT_IMPLEMENTED'],
+  [status.UNAVAILABLE, 'UNAVAILABLE'],
+  [status.UNAUTHENTICATED, 'UNAUTHENTICATED'],
+]);
+
+const hintsOfStatus = new Map<number, string>([
+  [status.UNAVAILABLE, 'Check that the server runs and that its host and port are right.'],
+  [status.DEADLINE_EXCEEDED, 'The peer did not answer in time; check the connection to it.'],
+  [status.UNIMPLEMENTED, 'The peer is no Quorate server, or one of another version.'],
+]);
+
+function clip(text: string): string {
+  return text.length > maxTextLength ? `${text.slice(0, maxTextLength)}…` : text;
+}
+
+/** A gRPC status for anything thrown, to hand to a call's callback or to emit as its error. */
+export function errorToGrpc(thrown: unknown): StatusObject {
+  const error = asQuorateError(thrown);
+  const { code, message, hint, details } = error.serialize();
+  const metadata = new Metadata();
+  const body: SerializedError = { code, message: clip(message), hint: hint === undefined ? undefined : clip(hint), details };
+  metadata.set(trailerName, Buffer.from(JSON.stringify(body)));
+  return { code: grpcStatusOf(code), details: `${code}: ${clip(message)}`, metadata };
+}
+
+function isKnownCode(code: unknown): code is ErrorCode {
+  return typeof code === 'string' && Object.hasOwn(errorCodes, code);
+}
+
+function readTrailer(error: ServiceError): SerializedError | undefined {
+  const value = error.metadata?.get(trailerName)[0];
+  if (!Buffer.isBuffer(value)) {
+    return undefined;
+  }
+  try {
+    const body = JSON.parse(value.toString()) as SerializedError;
+    return isKnownCode(body.code) && typeof body.message === 'string' ? body : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The error that a peer sent, or one that says why it could not be reached. The gRPC error is its cause. */
+export function errorFromGrpc(error: ServiceError): QuorateError {
+  const sent = readTrailer(error);
+  if (sent !== undefined) {
+    return new QuorateError(sent.code, sent.message, { hint: sent.hint, details: sent.details, cause: error });
+  }
+  const code = codesOfStatus.get(error.code) ?? 'PROTOCOL_ERROR';
+  return new QuorateError(code, error.details || error.message, { hint: hintsOfStatus.get(error.code), cause: error });
+}
