@@ -16,4 +16,7 @@ export type {
   Upstream,
   Writer,
 } from './types.ts';
+export type { ReadOptions } from './readers/read-request.ts';
+export type { ReadAnswer } from './readers/reader-messages.ts';
+export { ReaderPool, type ReaderPoolOptions, type ReaderPoolStatus } from './readers/reader-pool.ts';
 export { attachWriter, type WriterAttachment } from './writer-client.ts';

@@ -1,0 +1,26 @@
+import type { SerializedError } from '../../errors/interface.ts';
+import type { Statement, StatementResult } from '../../sqlite/interface.ts';
+
+/** What a node asks a reader process; requests are answered in order, one at a time. */
+export type ReaderRequest =
+  | {
+      readonly kind: 'query';
+      readonly filePath: string;
+      readonly statements: readonly Statement[];
+      readonly bigint: boolean;
+      readonly maxBytes: number;
+    }
+  /** Closes the connection to a file; not answered. */
+  | { readonly kind: 'release'; readonly filePath: string };
+
+/** What several reads in one snapshot gave. */
+export interface ReadAnswer {
+  readonly results: readonly StatementResult[];
+  /** Last transaction that the snapshot shows. */
+  readonly appliedTxId: number;
+}
+
+export type ReaderReply =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'answer'; readonly answer: ReadAnswer }
+  | { readonly kind: 'error'; readonly error: SerializedError };

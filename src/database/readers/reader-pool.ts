@@ -1,0 +1,256 @@
+import { QuorateError } from '../../errors/interface.ts';
+import { BoundedQueue, type Runtime, type Timer } from '../../runtime/interface.ts';
+import type { Statement } from '../../sqlite/interface.ts';
+import { type ReadOptions, ReadRequest } from './read-request.ts';
+import type { ReadAnswer } from './reader-messages.ts';
+import { type Outcome, ReaderProcess } from './reader-process.ts';
+
+/** Milliseconds that a reader process may take to start. */
+const startTimeoutMs = 20_000;
+
+/** Milliseconds that a query whose caller has gone may go on before its process is killed: starting another costs more. */
+const cancelGraceMs = 100;
+
+/** How often a query is tried again after its process ended under it; reads change nothing, so that is safe. */
+const maxRetries = 1;
+
+export interface ReaderPoolOptions {
+  readonly runtime: Runtime;
+  /** Reader processes at once; each runs one query at a time. */
+  readonly maxProcesses: number;
+  /** Milliseconds after which a process without work ends. */
+  readonly idleTimeoutMs: number;
+  /** Queries that wait for a reader; one more is refused with OVERLOADED. */
+  readonly queueLimit: number;
+}
+
+export interface ReaderPoolStatus {
+  readonly processes: number;
+  readonly maxProcesses: number;
+  readonly running: number;
+  readonly queued: number;
+  readonly queueLimit: number;
+  /** Queries stopped because of their time limit, since the start. */
+  readonly timeouts: number;
+  /** Processes that ended by themselves, since the start. */
+  readonly crashes: number;
+}
+
+interface Reader {
+  readonly process: ReaderProcess;
+  state: 'starting' | 'idle' | 'running' | 'killed';
+  /** Of the start, of the running query, or of idleness. */
+  timer: Timer | undefined;
+}
+
+/**
+ * Runs reads in child processes, shared by all databases of a node. A statement inside SQLite cannot be interrupted
+ * from Node.js, neither on this thread nor on another; a process can be killed. So a query past its time limit costs
+ * one process, and the other queries do not notice.
+ */
+export class ReaderPool implements AsyncDisposable {
+  readonly #options: ReaderPoolOptions;
+  readonly #readers = new Set<Reader>();
+  readonly #idle: Reader[] = [];
+  readonly #queue: BoundedQueue<ReadRequest>;
+  #closed = false;
+  #timeouts = 0;
+  #crashes = 0;
+
+  constructor(options: ReaderPoolOptions) {
+    this.#options = options;
+    this.#queue = new BoundedQueue('the queue of the reader processes (reader-queue-limit)', options.queueLimit);
+  }
+
+  /**
+   * Runs statements that only read, all in one snapshot of the file.
+   * @throws QuorateError QUERY_TIMEOUT, RESULT_TOO_LARGE, READ_ONLY_QUERY, SQL_ERROR, OVERLOADED, CANCELLED …
+   */
+  async query(filePath: string, statements: readonly Statement[], options: ReadOptions): Promise<ReadAnswer> {
+    if (this.#closed) {
+      throw new QuorateError('CANCELLED', 'the readers of this node have stopped');
+    }
+    const request = new ReadRequest(filePath, statements, options);
+    if (!request.isSettled) {
+      this.#queue.push(request);
+      this.#dispatch();
+    }
+    return request.answer;
+  }
+
+  /** Closes all connections to a file and refuses the queries that wait for it; to be called before the file goes. */
+  release(filePath: string): void {
+    for (const request of this.#queue.drain()) {
+      if (request.filePath === filePath) {
+        request.fail(new QuorateError('DATABASE_UNLOADED', 'the database was closed before the query could run'));
+      } else {
+        this.#queue.push(request);
+      }
+    }
+    for (const reader of this.#readers) {
+      reader.process.release(filePath);
+    }
+  }
+
+  status(): ReaderPoolStatus {
+    return {
+      processes: this.#readers.size,
+      maxProcesses: this.#options.maxProcesses,
+      running: [...this.#readers].filter((reader) => reader.state === 'running').length,
+      queued: this.#queue.size,
+      queueLimit: this.#options.queueLimit,
+      timeouts: this.#timeouts,
+      crashes: this.#crashes,
+    };
+  }
+
+  /** Kills every process and fails what waits or runs with CANCELLED; resolves when all processes are gone. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#failQueue(new QuorateError('CANCELLED', 'the node is stopping'));
+    const readers = [...this.#readers];
+    for (const reader of readers) {
+      this.#kill(reader);
+    }
+    await Promise.all(readers.map((reader) => reader.process.exited()));
+  }
+
+  #dispatch(): void {
+    while (this.#idle.length > 0) {
+      const request = this.#queue.shift();
+      if (request === undefined) {
+        return;
+      }
+      if (!request.isSettled) {
+        this.#run(this.#idle.pop() as Reader, request);
+      }
+    }
+    const starting = [...this.#readers].filter((reader) => reader.state === 'starting').length;
+    if (this.#queue.size > starting && this.#readers.size < this.#options.maxProcesses) {
+      this.#start();
+    }
+  }
+
+  #start(): void {
+    const reader: Reader = {
+      process: ReaderProcess.start({
+        onIdle: () => this.#onIdle(reader),
+        onExit: (reason) => this.#onExit(reader, reason),
+      }),
+      state: 'starting',
+      timer: this.#options.runtime.timers.after(startTimeoutMs, () => this.#kill(reader)),
+    };
+    this.#readers.add(reader);
+  }
+
+  #run(reader: Reader, request: ReadRequest): void {
+    reader.state = 'running';
+    reader.timer?.cancel();
+    reader.timer = this.#options.runtime.timers.after(request.options.timeoutMs, () => this.#onTimeout(reader, request));
+    request.onCancel = () => this.#onCancel(reader);
+    const { filePath, statements, options } = request;
+    const { bigint = false, maxBytes } = options;
+    reader.process.run({ kind: 'query', filePath, statements, bigint, maxBytes }, (outcome) => {
+      request.onCancel = undefined;
+      this.#settle(request, outcome);
+    });
+  }
+
+  #settle(request: ReadRequest, outcome: Outcome): void {
+    if (outcome.kind === 'answer') {
+      request.succeed(outcome.answer);
+    } else if (outcome.kind === 'error') {
+      request.fail(outcome.error);
+    } else if (!request.isSettled) {
+      this.#retry(request, outcome.reason);
+    }
+  }
+
+  #retry(request: ReadRequest, reason: string): void {
+    request.crashes += 1;
+    if (request.crashes > maxRetries || this.#closed) {
+      request.fail(readerEnded(reason, this.#closed));
+      return;
+    }
+    try {
+      this.#queue.push(request);
+    } catch (error) {
+      request.fail(error as QuorateError);
+    }
+  }
+
+  #onTimeout(reader: Reader, request: ReadRequest): void {
+    this.#timeouts += 1;
+    const { timeoutMs } = request.options;
+    request.fail(
+      new QuorateError('QUERY_TIMEOUT', `the query ran longer than ${timeoutMs} ms and was stopped`, {
+        hint: 'Make the query cheaper (an index, a LIMIT), or raise its time limit or the option query-timeout.',
+        details: { timeoutMs },
+      }),
+    );
+    this.#kill(reader);
+  }
+
+  #onCancel(reader: Reader): void {
+    reader.timer?.cancel();
+    reader.timer = this.#options.runtime.timers.after(cancelGraceMs, () => this.#kill(reader));
+  }
+
+  #onIdle(reader: Reader): void {
+    if (reader.state === 'killed') {
+      return;
+    }
+    reader.state = 'idle';
+    reader.timer?.cancel();
+    reader.timer = this.#options.runtime.timers.after(this.#options.idleTimeoutMs, () => this.#kill(reader));
+    this.#idle.push(reader);
+    this.#dispatch();
+  }
+
+  #kill(reader: Reader): void {
+    reader.state = 'killed';
+    reader.timer?.cancel();
+    this.#forgetIdle(reader);
+    reader.process.kill();
+  }
+
+  #onExit(reader: Reader, reason: string): void {
+    const { state } = reader;
+    reader.timer?.cancel();
+    this.#readers.delete(reader);
+    this.#forgetIdle(reader);
+    if (state !== 'killed') {
+      this.#crashes += 1;
+      this.#options.runtime.logger.error({ reason, state }, 'a reader process ended unexpectedly');
+    }
+    if (state === 'starting' && this.#readers.size === 0) {
+      // Without this, a machine that cannot start processes would try for ever.
+      this.#failQueue(new QuorateError('UNAVAILABLE', `no reader process can be started: ${reason}`));
+    }
+    if (!this.#closed) {
+      this.#dispatch();
+    }
+  }
+
+  #forgetIdle(reader: Reader): void {
+    const index = this.#idle.indexOf(reader);
+    if (index >= 0) {
+      this.#idle.splice(index, 1);
+    }
+  }
+
+  #failQueue(error: QuorateError): void {
+    for (const request of this.#queue.drain()) {
+      request.fail(error);
+    }
+  }
+}
+
+function readerEnded(reason: string, stopping: boolean): QuorateError {
+  if (stopping) {
+    return new QuorateError('CANCELLED', 'the node is stopping');
+  }
+  return new QuorateError('INTERNAL', `the reader process ended while it ran the query: ${reason}`, {
+    hint: 'The query may need more memory than a reader has; try it with a LIMIT.',
+  });
+}
