@@ -70,6 +70,7 @@ export const errorCodes = {
   LOG_CORRUPT: entry(grpc.dataLoss, 500, 15, 'The transaction log is damaged in the middle; the database is not opened.'),
   DATABASE_CORRUPT: entry(grpc.dataLoss, 500, 15, 'The SQLite file is damaged or is not at a position of its log.'),
   DISK_FULL: entry(grpc.resourceExhausted, 507, 16, 'No space is left for the log or the database; reads go on.', true),
+  FORMAT_VERSION: entry(grpc.failedPrecondition, 409, 15, 'A file was written in a format that this version of Quorate does not read.'),
   IO_ERROR: entry(grpc.internal, 500, 16, 'The operating system refused a file operation.'),
   ADDRESS_IN_USE: entry(grpc.failedPrecondition, 409, 17, 'Another process listens on the address.'),
   NOT_IMPLEMENTED: entry(grpc.unimplemented, 501, 18, 'The peer does not know this request.'),

@@ -4,7 +4,7 @@ export type TxId = number;
 /** Number of a reign of one primary; grows with every promotion. */
 export type Term = number;
 
-/** Where a log stands. `hash` is the chain hash of the record `txId`, 32 bytes (zeros before the first record). */
+/** Where a log stands. `hash` is the chain hash of the record `txId`, 32 bytes; before the first record it is `genesisHash`. */
 export interface LogPosition {
   readonly txId: TxId;
   readonly term: Term;
@@ -45,8 +45,16 @@ export interface RecordBatch {
 }
 
 export interface LogOptions {
-  /** Size of a preallocated segment file. Larger frames get a segment of their own size. Default 16 MiB. */
+  /**
+   * Largest size of a preallocated segment file, bytes. The first one has at most 1 MiB and each further one twice the
+   * size of the one before. A larger frame gets a segment of its own size. Default 16 MiB.
+   */
   readonly segmentSizeBytes: number;
+}
+
+export interface NewLogOptions extends Partial<LogOptions> {
+  /** The position that the log continues, for a database that began as a snapshot. Default: before transaction 1. */
+  readonly after?: LogPosition | undefined;
 }
 
 /** What `TransactionLog.open` found and did. */
