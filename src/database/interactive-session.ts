@@ -1,0 +1,97 @@
+import { asQuorateError, QuorateError } from '../errors/interface.ts';
+import type { Timer, Timers } from '../runtime/interface.ts';
+import type { PrimaryConnection, Statement } from '../sqlite/interface.ts';
+import type { DatabaseLimits } from './limits.ts';
+import type { PendingTransaction } from './pending-transaction.ts';
+import type { PrimaryPipeline } from './primary-pipeline.ts';
+import { type CompactResult, compactResult } from './writer-messages.ts';
+
+export interface InteractiveSessionOptions {
+  readonly id: number;
+  readonly connection: PrimaryConnection;
+  readonly pipeline: PrimaryPipeline;
+  readonly timers: Timers;
+  readonly limits: Pick<DatabaseLimits, 'transactionIdleTimeoutMs' | 'transactionTotalTimeoutMs'>;
+  /** Called once, when the writer is free again. */
+  readonly onEnd: (reason: QuorateError | undefined) => void;
+}
+
+/** One BEGIN … COMMIT over several requests. While it is open it has the writer for itself. */
+export class InteractiveSession {
+  readonly id: number;
+  readonly #options: InteractiveSessionOptions;
+  readonly #totalTimer: Timer;
+  #idleTimer: Timer;
+  #ended = false;
+
+  constructor(options: InteractiveSessionOptions) {
+    this.id = options.id;
+    this.#options = options;
+    options.connection.begin();
+    options.connection.beginClient();
+    this.#totalTimer = this.#limit('total', options.limits.transactionTotalTimeoutMs);
+    this.#idleTimer = this.#limit('idle', options.limits.transactionIdleTimeoutMs);
+  }
+
+  #limit(name: 'idle' | 'total', limitMs: number): Timer {
+    return this.#options.timers.after(limitMs, () => {
+      this.abort(
+        new QuorateError('TRANSACTION_TIMEOUT', `the transaction passed its ${name} time limit of ${limitMs} ms and was rolled back`, {
+          hint: `Keep transactions short, or raise transaction-${name}-timeout.`,
+          details: { limitMs },
+        }),
+      );
+    });
+  }
+
+  /** Runs a statement; one that fails leaves no trace, and the transaction goes on. */
+  run(statement: Statement, bigint: boolean): CompactResult {
+    const { connection } = this.#options;
+    this.#idleTimer.cancel();
+    try {
+      return compactResult(connection.runAtomically(statement, { bigint }));
+    } catch (error) {
+      if (!connection.inTransaction) {
+        this.#finish(new QuorateError('TRANSACTION_CLOSED', 'the statement rolled the whole transaction back', { cause: error }));
+      }
+      throw error;
+    } finally {
+      if (!this.#ended) {
+        this.#idleTimer = this.#limit('idle', this.#options.limits.transactionIdleTimeoutMs);
+      }
+    }
+  }
+
+  commit(reply: Pick<PendingTransaction, 'succeed' | 'fail'>): void {
+    const { connection, pipeline } = this.#options;
+    try {
+      const captured = connection.endClient();
+      pipeline.commitAlone(captured, reply);
+      this.#finish(undefined);
+    } catch (error) {
+      const failure = asQuorateError(error);
+      this.abort(failure);
+      reply.fail(failure);
+    }
+  }
+
+  /** Rolls back; `reason` is what later requests of this transaction are told. */
+  abort(reason: QuorateError | undefined): void {
+    const { connection } = this.#options;
+    if (this.#ended) {
+      return;
+    }
+    if (connection.inTransaction) {
+      connection.abortClient();
+      connection.rollback();
+    }
+    this.#finish(reason);
+  }
+
+  #finish(reason: QuorateError | undefined): void {
+    this.#ended = true;
+    this.#idleTimer.cancel();
+    this.#totalTimer.cancel();
+    this.#options.onEnd(reason);
+  }
+}

@@ -1,0 +1,53 @@
+/** Limits of one database; each has an option of the server with the same meaning (docs/options.md). */
+export interface DatabaseLimits {
+  /** Client transactions in one group commit. */
+  readonly maxGroupTransactions: number;
+  /** Bytes of log records after which a group is closed. */
+  readonly maxGroupBytes: number;
+  /** Milliseconds after which a group is closed. */
+  readonly maxGroupMs: number;
+  /** Requests of one client that wait for the writer; one more is refused with OVERLOADED. */
+  readonly writerQueueLimit: number;
+  /** Bytes of those requests. */
+  readonly writerQueueBytes: number;
+  /** Bytes of one transaction's record. */
+  readonly maxTransactionBytes: number;
+  /** Bytes of the rows that one statement on the writer may return. */
+  readonly maxResultBytes: number;
+  /** Milliseconds an interactive transaction may wait for its next statement. */
+  readonly transactionIdleTimeoutMs: number;
+  /** Milliseconds an interactive transaction may last. */
+  readonly transactionTotalTimeoutMs: number;
+  /** Size of a log segment file in bytes. */
+  readonly logSegmentBytes: number;
+  /** Bytes of the newest records kept in memory for replicas that keep up. */
+  readonly tailCacheBytes: number;
+  /** Bytes of received records kept in memory until they may be applied; beyond it they are read from the log again. */
+  readonly maxUnappliedBytes: number;
+  /** Records applied in one SQLite transaction. */
+  readonly maxApplyRecords: number;
+  /** Bytes of records applied in one SQLite transaction. */
+  readonly maxApplyBytes: number;
+  /** Milliseconds after which a read is stopped. */
+  readonly queryTimeoutMs: number;
+}
+
+const mebibyte = 1024 * 1024;
+
+export const defaultDatabaseLimits: DatabaseLimits = {
+  maxGroupTransactions: 512,
+  maxGroupBytes: 8 * mebibyte,
+  maxGroupMs: 50,
+  writerQueueLimit: 10_000,
+  writerQueueBytes: 256 * mebibyte,
+  maxTransactionBytes: 128 * mebibyte,
+  maxResultBytes: 64 * mebibyte,
+  transactionIdleTimeoutMs: 10_000,
+  transactionTotalTimeoutMs: 60_000,
+  logSegmentBytes: 16 * mebibyte,
+  tailCacheBytes: 8 * mebibyte,
+  maxUnappliedBytes: 32 * mebibyte,
+  maxApplyRecords: 2_000,
+  maxApplyBytes: 8 * mebibyte,
+  queryTimeoutMs: 30_000,
+};

@@ -1,0 +1,28 @@
+import { Worker } from 'node:worker_threads';
+import { asQuorateError, QuorateError, type SerializedError } from '../errors/interface.ts';
+
+/** Long reads over a whole database file that must stop neither the network nor the writer. */
+export type MaintenanceTask =
+  | { readonly task: 'digest'; readonly file: string }
+  | { readonly task: 'export'; readonly file: string; readonly target: string };
+
+export type MaintenanceAnswer = { readonly value: unknown } | { readonly error: SerializedError };
+
+const entry = new URL(
+  import.meta.url.endsWith('.ts') ? './maintenance-thread.ts' : './maintenance-thread.js',
+  import.meta.url,
+);
+
+/** Runs a task on a thread of its own. */
+export async function runMaintenance<T>(task: MaintenanceTask): Promise<T> {
+  const worker = new Worker(entry, { workerData: task, name: `quorate ${task.task}` });
+  const answer = Promise.withResolvers<MaintenanceAnswer>();
+  worker.once('message', answer.resolve);
+  worker.once('error', (error) => answer.reject(asQuorateError(error)));
+  worker.once('exit', () => answer.reject(new QuorateError('INTERNAL', `the ${task.task} thread ended without an answer`)));
+  const result = await answer.promise;
+  if ('error' in result) {
+    throw QuorateError.deserialize(result.error);
+  }
+  return result.value as T;
+}

@@ -1,0 +1,39 @@
+import type { QuorateError } from '../errors/interface.ts';
+import type { CapturedTransaction, PrimaryConnection, Statement } from '../sqlite/interface.ts';
+import { type CompactResult, compactResult } from './writer-messages.ts';
+
+/** A client's transaction that waits for its group. Exactly one of `succeed` and `fail` is called, once. */
+export interface PendingTransaction {
+  readonly statements: readonly Statement[];
+  readonly bigint: boolean;
+  succeed(term: number, txId: number, results: readonly CompactResult[]): void;
+  fail(error: QuorateError): void;
+}
+
+/** A transaction that ran inside the open group and waits for the log. */
+export interface ExecutedTransaction {
+  readonly pending: Pick<PendingTransaction, 'succeed' | 'fail'>;
+  readonly results: readonly CompactResult[];
+  /** Its own id, or that of the last one before it when it changed nothing. */
+  readonly txId: number;
+}
+
+/** Runs one client transaction inside the open group. Throws with the group as it was before, or with no group at all. */
+export function runTransaction(
+  connection: PrimaryConnection,
+  pending: PendingTransaction,
+): { results: CompactResult[]; captured: CapturedTransaction } {
+  connection.beginClient();
+  try {
+    const results: CompactResult[] = [];
+    for (const statement of pending.statements) {
+      results.push(compactResult(connection.run(statement, { bigint: pending.bigint })));
+    }
+    return { results, captured: connection.endClient() };
+  } catch (error) {
+    if (connection.inTransaction) {
+      connection.abortClient();
+    }
+    throw error;
+  }
+}

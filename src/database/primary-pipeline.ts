@@ -1,0 +1,198 @@
+import { asQuorateError, QuorateError } from '../errors/interface.ts';
+import { RecordEncoder, type TransactionLog } from '../log/interface.ts';
+import type { Clock } from '../runtime/interface.ts';
+import type { CapturedTransaction, PrimaryConnection } from '../sqlite/interface.ts';
+import type { HybridClock } from './hybrid-clock.ts';
+import type { DatabaseLimits } from './limits.ts';
+import { type ExecutedTransaction, type PendingTransaction, runTransaction } from './pending-transaction.ts';
+import type { SharedPositions } from './shared-positions.ts';
+
+export interface PrimaryPipelineOptions {
+  readonly connection: PrimaryConnection;
+  readonly log: TransactionLog;
+  readonly positions: SharedPositions;
+  readonly hybridClock: HybridClock;
+  readonly clock: Clock;
+  readonly origin: bigint;
+  readonly term: number;
+  readonly limits: DatabaseLimits;
+  /** Called after records were written to the log and before they are fsynced; the bytes are valid during the call only. */
+  readonly onAppended: (records: Uint8Array) => void;
+  /** Called when SQLite did not take what the log has. Throws if the database cannot go on. */
+  readonly onCommitFailed: (cause: QuorateError) => void;
+  /** Called when an fsync of the log failed: nothing can be written any more. */
+  readonly onLogFailed: (cause: QuorateError) => void;
+}
+
+/**
+ * The write path of a primary: many client transactions in one SQLite transaction and one fsync.
+ *
+ * The order is what makes it safe (invariants I2 and I4). Every transaction runs in a savepoint of its own, so one that
+ * fails takes only itself away. Then all records go into the log with one write and one fsync. Only then does SQLite
+ * commit: a reader never sees what a crash could take back, and after a crash SQLite may be behind its log, never ahead.
+ */
+export class PrimaryPipeline {
+  readonly #options: PrimaryPipelineOptions;
+  readonly #encoder: RecordEncoder;
+
+  constructor(options: PrimaryPipelineOptions) {
+    this.#options = options;
+    this.#encoder = new RecordEncoder(options.log.tip);
+  }
+
+  /** Commits one group of what `next` gives, and answers everyone in it. */
+  runGroup(next: () => PendingTransaction | undefined): void {
+    let rerun: PendingTransaction[] | undefined;
+    do {
+      const source: () => PendingTransaction | undefined = rerun === undefined ? next : rerun.shift.bind(rerun);
+      const group = this.#runAll(source);
+      rerun = group.lost;
+      if (group.lost === undefined) {
+        this.#persist(group.executed);
+      }
+    } while (rerun !== undefined && rerun.length > 0);
+  }
+
+  /** Commits what ran in a SQLite transaction of its own, outside any group. */
+  commitAlone(captured: CapturedTransaction, pending: ExecutedTransaction['pending']): void {
+    this.#encoder.reset(this.#options.log.tip);
+    this.#persist([{ pending, results: [], txId: this.#encode(captured) }]);
+  }
+
+  /**
+   * Runs transactions until a limit of the group is reached. A statement with `OR ROLLBACK` or `RAISE(ROLLBACK)` takes the
+   * whole SQLite transaction away: then only its own client fails, and the others are given back as `lost`.
+   */
+  #runAll(next: () => PendingTransaction | undefined): {
+    executed: ExecutedTransaction[];
+    lost: PendingTransaction[] | undefined;
+  } {
+    const { connection, clock, limits, log } = this.#options;
+    const ran: PendingTransaction[] = [];
+    const executed: ExecutedTransaction[] = [];
+    const endMs = clock.monotonicMs() + limits.maxGroupMs;
+    this.#encoder.reset(log.tip);
+    connection.begin();
+    let full = false;
+    for (let pending = next(); pending !== undefined; pending = full ? undefined : next()) {
+      try {
+        const { results, captured } = runTransaction(connection, pending);
+        executed.push({ pending, results, txId: this.#encode(captured) });
+        ran.push(pending);
+      } catch (error) {
+        pending.fail(asQuorateError(error));
+        if (!connection.inTransaction) {
+          return { executed: [], lost: this.#allOf(ran, next) };
+        }
+      }
+      full = ran.length >= limits.maxGroupTransactions || clock.monotonicMs() > endMs || this.#isFull();
+    }
+    return { executed, lost: undefined };
+  }
+
+  #isFull(): boolean {
+    return this.#encoder.bytes.length >= this.#options.limits.maxGroupBytes;
+  }
+
+  /** What ran, followed by what a rerun had still to take: nothing of an earlier rerun gets lost. */
+  #allOf(ran: PendingTransaction[], next: () => PendingTransaction | undefined): PendingTransaction[] {
+    while (ran.length < this.#options.limits.maxGroupTransactions) {
+      const pending = next();
+      if (pending === undefined) {
+        break;
+      }
+      ran.push(pending);
+    }
+    return ran;
+  }
+
+  /** Adds the record of a transaction, if it needs one, and returns the id that its client is told. */
+  #encode(captured: CapturedTransaction): number {
+    const { hybridClock, origin, term } = this.#options;
+    const last = this.#lastTxId();
+    if (captured.operations.length === 0) {
+      return last;
+    }
+    const { timeMs, timeCounter } = hybridClock.next();
+    const { operations, schemaHash } = captured;
+    this.#encoder.add({ txId: last + 1, term, timeMs, timeCounter, origin, schemaHash, operations });
+    return last + 1;
+  }
+
+  #lastTxId(): number {
+    return this.#options.log.tip.txId + this.#encoder.count;
+  }
+
+  /** Logs, fsyncs and commits what ran in the open SQLite transaction, and answers. */
+  #persist(executed: readonly ExecutedTransaction[]): void {
+    if ((this.#encoder.count === 0 || (this.#append(executed) && this.#makeDurable(executed))) && this.#commit(executed)) {
+      for (const { pending, results, txId } of executed) {
+        pending.succeed(this.#options.term, txId, results);
+      }
+    }
+  }
+
+  #append(executed: readonly ExecutedTransaction[]): boolean {
+    const { connection, log, positions, onAppended } = this.#options;
+    try {
+      const end = this.#encoder.end;
+      connection.writePosition(end);
+      log.append(this.#encoder.bytes, this.#encoder.count, end);
+    } catch (error) {
+      connection.rollback();
+      failAll(executed, asQuorateError(error));
+      return false;
+    }
+    positions.set('tip', log.tip.txId);
+    onAppended(this.#encoder.bytes);
+    return true;
+  }
+
+  /** A failed fsync leaves open what is on disk: nobody is told either way, and nothing more is written. */
+  #makeDurable(executed: readonly ExecutedTransaction[]): boolean {
+    const { connection, log, positions, onLogFailed } = this.#options;
+    try {
+      log.sync();
+    } catch (error) {
+      connection.rollback();
+      failAll(executed, inDoubt(log.tip.txId, error));
+      onLogFailed(asQuorateError(error));
+      return false;
+    }
+    positions.set('durable', log.tip.txId);
+    return true;
+  }
+
+  #commit(executed: readonly ExecutedTransaction[]): boolean {
+    const { connection, log, positions, onCommitFailed, term } = this.#options;
+    try {
+      connection.commit();
+    } catch (error) {
+      try {
+        onCommitFailed(asQuorateError(error));
+      } catch (failure) {
+        failAll(executed, inDoubt(log.tip.txId, failure));
+        return false;
+      }
+    }
+    positions.set('term', term);
+    positions.set('commit', log.tip.txId);
+    positions.set('applied', log.tip.txId);
+    return true;
+  }
+}
+
+function failAll(executed: readonly ExecutedTransaction[], error: QuorateError): void {
+  for (const { pending } of executed) {
+    pending.fail(error);
+  }
+}
+
+function inDoubt(txId: number, cause: unknown): QuorateError {
+  const reason = asQuorateError(cause);
+  return new QuorateError('COMMIT_IN_DOUBT', `the outcome of the transaction is not known: ${reason.message}`, {
+    cause,
+    hint: 'Load the database again, or restart the node, and read the data: recovery decides from the log.',
+    details: { txId },
+  });
+}

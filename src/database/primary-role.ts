@@ -1,0 +1,264 @@
+import { asQuorateError, QuorateError } from '../errors/interface.ts';
+import type { TransactionLog } from '../log/interface.ts';
+import { importDatabase, PrimaryConnection } from '../sqlite/interface.ts';
+import { InteractiveSession } from './interactive-session.ts';
+import type { PendingTransaction } from './pending-transaction.ts';
+import { PrimaryPipeline } from './primary-pipeline.ts';
+import { checkAgainstLog, replayWholeLog } from './recovery.ts';
+import type { Call, WriterRole, WriterServices } from './writer-core.ts';
+import type { ClientRequest, CompactResult, RoleSettings } from './writer-messages.ts';
+
+type Queued = { readonly kind: 'transact'; readonly pending: PendingTransaction } | { readonly kind: 'begin'; readonly call: Call };
+
+/** How often a database that failed tries to open itself again, in milliseconds. */
+const reopenIntervalMs = 1000;
+
+/** A primary: runs what clients send, in groups, one interactive transaction at a time. */
+export class PrimaryRole implements WriterRole {
+  readonly #services: WriterServices;
+  readonly #log: TransactionLog;
+  readonly #term: number;
+  #connection: PrimaryConnection | undefined;
+  #pipeline: PrimaryPipeline | undefined;
+  #queue: Queued[] = [];
+  #head = 0;
+  #session: InteractiveSession | undefined;
+  #lastTransaction = 0;
+  /** Why an interactive transaction that its client still believes in has ended. */
+  #endedBecause = new Map<number, QuorateError>();
+  #failure: QuorateError | undefined;
+  #fatal = false;
+  #nextReopenMs = 0;
+
+  constructor(services: WriterServices, log: TransactionLog, settings: RoleSettings) {
+    this.#services = services;
+    this.#log = log;
+    this.#term = settings.term;
+    this.#open();
+  }
+
+  /** Opens SQLite at the end of the log, replaying what it lacks. */
+  #open(): void {
+    const { file, start, positions, hybridClock, runtime } = this.#services;
+    const options = { maxTransactionBytes: start.limits.maxTransactionBytes, maxResultBytes: start.limits.maxResultBytes };
+    let connection = PrimaryConnection.open(file, options);
+    try {
+      const applied = connection.readPosition();
+      checkAgainstLog(applied, this.#log);
+      if (applied.txId < this.#log.tip.txId) {
+        connection.close();
+        replayWholeLog(file, this.#log, start.limits);
+        connection = PrimaryConnection.open(file, options);
+      }
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+    this.#connection = connection;
+    this.#pipeline = new PrimaryPipeline({
+      connection,
+      log: this.#log,
+      positions,
+      hybridClock,
+      clock: runtime.clock,
+      origin: start.origin,
+      term: this.#term,
+      limits: start.limits,
+      onAppended: this.#services.onAppended,
+      onCommitFailed: (cause) => this.#reopenAfter(cause),
+      onLogFailed: (cause) => this.#fail(cause, true),
+    });
+    positions.set('term', this.#term);
+    positions.set('commit', this.#log.tip.txId);
+    positions.set('applied', this.#log.tip.txId);
+  }
+
+  /** SQLite did not take a group that the log has: opening again replays it from there. Throws if that fails, too. */
+  #reopenAfter(cause: QuorateError): void {
+    this.#services.runtime.logger.error({ database: this.#services.start.name, error: cause.message }, 'SQLite refused a commit; recovering from the log');
+    try {
+      this.#connection?.close();
+      this.#connection = undefined;
+      this.#open();
+    } catch (error) {
+      this.#fail(asQuorateError(error), false);
+      throw error;
+    }
+  }
+
+  #fail(failure: QuorateError, fatal: boolean): void {
+    this.#failure = failure;
+    this.#fatal = fatal;
+    this.#nextReopenMs = this.#services.runtime.clock.monotonicMs() + reopenIntervalMs;
+    this.#services.onFailure(failure);
+  }
+
+  /** A database that failed refuses writes; from time to time a write makes it try to open again. */
+  #ensureOpen(): PrimaryConnection {
+    const { runtime, onFailure } = this.#services;
+    if (this.#failure !== undefined) {
+      if (this.#fatal || runtime.clock.monotonicMs() < this.#nextReopenMs) {
+        throw this.#failure;
+      }
+      try {
+        this.#open();
+      } catch (error) {
+        this.#fail(asQuorateError(error), false);
+        throw error;
+      }
+      this.#failure = undefined;
+      onFailure(undefined);
+    }
+    if (this.#connection === undefined) {
+      throw new QuorateError('UNAVAILABLE', 'the database is closed');
+    }
+    return this.#connection;
+  }
+
+  accept(call: Call<ClientRequest>): void {
+    const { request } = call;
+    switch (request[0]) {
+      case 'transact':
+        this.#enqueue({ kind: 'transact', pending: pendingOf(call, request[2], request[3]) });
+        return;
+      case 'begin':
+        this.#enqueue({ kind: 'begin', call });
+        return;
+      case 'run':
+        return call.succeed(this.#sessionOf(request[2]).run(request[3], request[4]));
+      case 'commit':
+        return this.#sessionOf(request[2]).commit(pendingOf(call, [], false));
+      case 'rollback':
+        this.#sessionOf(request[2]).abort(undefined);
+        return call.succeed(undefined);
+    }
+  }
+
+  #enqueue(entry: Queued): void {
+    this.#queue.push(entry);
+    this.#services.wake();
+  }
+
+  #sessionOf(id: number): InteractiveSession {
+    if (this.#session?.id === id) {
+      return this.#session;
+    }
+    const reason = this.#endedBecause.get(id);
+    this.#endedBecause.delete(id);
+    throw reason ?? new QuorateError('TRANSACTION_CLOSED', 'the transaction has ended already', { hint: 'Begin a new one.' });
+  }
+
+  work(): boolean {
+    if (this.#session !== undefined || this.#head === this.#queue.length) {
+      return false;
+    }
+    const first = this.#queue[this.#head];
+    try {
+      const connection = this.#ensureOpen();
+      if (first?.kind === 'begin') {
+        this.#head += 1;
+        this.#begin(connection, first.call);
+      } else {
+        this.#pipeline?.runGroup(() => this.#nextPending());
+      }
+    } catch (error) {
+      this.#failQueued(asQuorateError(error));
+    }
+    this.#compactQueue();
+    return this.#session === undefined && this.#head < this.#queue.length;
+  }
+
+  #nextPending(): PendingTransaction | undefined {
+    const entry = this.#queue[this.#head];
+    if (entry?.kind !== 'transact') {
+      return undefined;
+    }
+    this.#head += 1;
+    return entry.pending;
+  }
+
+  #compactQueue(): void {
+    if (this.#head === this.#queue.length) {
+      this.#queue = [];
+      this.#head = 0;
+    } else if (this.#head > 4096) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+
+  #failQueued(error: QuorateError): void {
+    const waiting = this.#queue.slice(this.#head);
+    this.#head = this.#queue.length;
+    for (const entry of waiting) {
+      (entry.kind === 'begin' ? entry.call : entry.pending).fail(error);
+    }
+  }
+
+  #begin(connection: PrimaryConnection, call: Call): void {
+    this.#lastTransaction += 1;
+    const id = this.#lastTransaction;
+    const pipeline = this.#pipeline;
+    if (pipeline === undefined) {
+      throw new QuorateError('UNAVAILABLE', 'the database is closed');
+    }
+    this.#session = new InteractiveSession({
+      id,
+      connection,
+      pipeline,
+      timers: this.#services.runtime.timers,
+      limits: this.#services.start.limits,
+      onEnd: (reason) => this.#endSession(id, reason),
+    });
+    call.succeed(id);
+  }
+
+  #endSession(id: number, reason: QuorateError | undefined): void {
+    this.#session = undefined;
+    this.#endedBecause.clear();
+    if (reason !== undefined) {
+      this.#endedBecause.set(id, reason);
+    }
+    this.#services.wake();
+  }
+
+  /** Copies a SQLite file through the pipeline, one record after the other, so that replicas receive it like any write. */
+  importFrom(sourcePath: string, call: Call): void {
+    const connection = this.#ensureOpen();
+    const pipeline = this.#pipeline;
+    let failure: QuorateError | undefined;
+    const reply = { succeed: () => {}, fail: (error: QuorateError) => { failure = error; } };
+    connection.begin();
+    void importDatabase;
+    void sourcePath;
+    void pipeline;
+    void reply;
+    if (failure !== undefined) {
+      throw failure;
+    }
+    call.succeed(undefined);
+  }
+
+  close(): void {
+    const closing = new QuorateError('CANCELLED', 'the database is being closed or changes its role', {
+      hint: 'Send the write again when the database is open; nothing of it was done.',
+    });
+    this.#session?.abort(closing);
+    this.#failQueued(closing);
+    this.#connection?.close();
+    this.#connection = undefined;
+  }
+}
+
+function pendingOf(
+  call: Call,
+  statements: PendingTransaction['statements'],
+  bigint: boolean,
+): PendingTransaction {
+  return {
+    statements,
+    bigint,
+    succeed: (term: number, txId: number, results: readonly CompactResult[]) => call.succeed([term, txId, results]),
+    fail: (error) => call.fail(error),
+  };
+}

@@ -1,0 +1,84 @@
+import { QuorateError } from '../errors/interface.ts';
+import type { LogPosition, LogRecord, TransactionLog } from '../log/interface.ts';
+import { type AppliedPosition, ReplicaConnection } from '../sqlite/interface.ts';
+import type { DatabaseLimits } from './limits.ts';
+
+type ApplyLimits = Pick<DatabaseLimits, 'maxApplyRecords' | 'maxApplyBytes'>;
+
+/** Refuses a SQLite file that is not a prefix of its log: it may be behind, never ahead or elsewhere (invariant I4). */
+export function checkAgainstLog(applied: AppliedPosition, log: TransactionLog): void {
+  if (applied.txId === 0) {
+    return;
+  }
+  const logged = log.positionOf(applied.txId);
+  if (logged === undefined || Buffer.compare(logged.hash, applied.hash) !== 0) {
+    throw new QuorateError(
+      'DATABASE_CORRUPT',
+      `the SQLite file is at transaction ${applied.txId}, which is not in its log (the log ends at ${log.tip.txId})`,
+      {
+        hint: 'The data file or the log was exchanged or restored alone. Restore both, or make the database anew from a peer.',
+        details: { appliedTxId: applied.txId, logTxId: log.tip.txId },
+      },
+    );
+  }
+}
+
+/** Applies records in one SQLite transaction, with the position they lead to. Throws with the transaction rolled back. */
+export function applyRecords(connection: ReplicaConnection, records: readonly LogRecord[]): LogPosition | undefined {
+  const last = records.at(-1);
+  if (last === undefined) {
+    return undefined;
+  }
+  connection.begin();
+  try {
+    for (const record of records) {
+      connection.apply(record.operations, record.schemaHash);
+    }
+    connection.writePosition(last);
+    connection.commit();
+  } catch (error) {
+    if (connection.inTransaction) {
+      connection.rollback();
+    }
+    throw error;
+  }
+  return last;
+}
+
+/** Cuts a run of records into slices that fit one SQLite transaction each. */
+export function* slices(records: Iterable<LogRecord>, throughTxId: number, limits: ApplyLimits): Generator<LogRecord[]> {
+  let slice: LogRecord[] = [];
+  let bytes = 0;
+  for (const record of records) {
+    if (record.txId > throughTxId) {
+      break;
+    }
+    slice.push(record);
+    bytes += record.sizeBytes;
+    if (slice.length >= limits.maxApplyRecords || bytes >= limits.maxApplyBytes) {
+      yield slice;
+      slice = [];
+      bytes = 0;
+    }
+  }
+  if (slice.length > 0) {
+    yield slice;
+  }
+}
+
+/**
+ * Brings the SQLite file of a primary up to the end of its log. Every record there is durable, and with asynchronous
+ * replication durable is committed. Triggers are suspended meanwhile and restored by the next `PrimaryConnection.open`,
+ * so a crash in the middle of this only means that the rest is done at the next start.
+ */
+export function replayWholeLog(file: string, log: TransactionLog, limits: ApplyLimits): void {
+  const connection = ReplicaConnection.open(file);
+  try {
+    const applied = connection.readPosition();
+    for (const slice of slices(log.records(applied.txId + 1), log.tip.txId, limits)) {
+      applyRecords(connection, slice);
+    }
+  } finally {
+    connection.close();
+  }
+}

@@ -1,0 +1,195 @@
+import { asQuorateError, type ErrorCode, QuorateError } from '../errors/interface.ts';
+import { decodeRecord, type LogRecord, type TransactionLog, verifyBatch } from '../log/interface.ts';
+import type { ReplicaConnection } from '../sqlite/interface.ts';
+import type { DatabaseLimits } from './limits.ts';
+import { applyRecords, slices } from './recovery.ts';
+import type { SharedPositions } from './shared-positions.ts';
+
+export interface ReplicaPipelineOptions {
+  readonly connection: ReplicaConnection;
+  readonly log: TransactionLog;
+  readonly positions: SharedPositions;
+  readonly limits: DatabaseLimits;
+  /** Called after new records are durable. */
+  readonly onAppended: (records: Uint8Array) => void;
+}
+
+interface Arrival {
+  readonly records: Uint8Array;
+  done(): void;
+  fail(error: QuorateError): void;
+}
+
+/** Conditions of the machine, not of the data: applying is tried again. */
+const passing: ReadonlySet<ErrorCode> = new Set(['DISK_FULL', 'DATABASE_LOCKED', 'IO_ERROR']);
+
+/**
+ * The write path of a replica: what arrives goes into the log with one fsync, and what is committed is applied from there.
+ *
+ * A record is confirmed when it is durable and applied when the upstream says that it is committed; the two may be far
+ * apart. Records that wait to be applied stay in memory up to a limit and are read from the log again beyond it.
+ */
+export class ReplicaPipeline {
+  readonly #options: ReplicaPipelineOptions;
+  #arrivals: Arrival[] = [];
+  /** Decoded records after `applied`, without a gap; undefined when they are only in the log. */
+  #unapplied: LogRecord[] | undefined;
+  #unappliedBytes = 0;
+  /** Commit position of the upstream, which may be ahead of this log. */
+  #upstreamCommit = 0;
+  #failure: QuorateError | undefined;
+
+  constructor(options: ReplicaPipelineOptions) {
+    this.#options = options;
+    const { log, positions } = options;
+    this.#unapplied = positions.get('applied') === log.tip.txId ? [] : undefined;
+  }
+
+  /** Why nothing can be applied any more, if so. */
+  get failure(): QuorateError | undefined {
+    return this.#failure;
+  }
+
+  /** Whether `step` has something to do. */
+  get hasWork(): boolean {
+    const { positions } = this.#options;
+    return this.#arrivals.length > 0 || (this.#failure === undefined && positions.get('applied') < positions.get('commit'));
+  }
+
+  /** Queues records; `arrival.done` is called when they are durable. */
+  append(arrival: Arrival, commitTxId: number): void {
+    this.#arrivals.push(arrival);
+    this.#upstreamCommit = Math.max(this.#upstreamCommit, commitTxId);
+  }
+
+  commitTo(commitTxId: number): void {
+    this.#upstreamCommit = Math.max(this.#upstreamCommit, commitTxId);
+    this.#advanceCommit();
+  }
+
+  /** The commit position never passes what this log has. */
+  #advanceCommit(): void {
+    const { log, positions } = this.#options;
+    const commit = Math.min(this.#upstreamCommit, log.durable.txId);
+    if (commit > positions.get('commit')) {
+      positions.set('commit', commit);
+    }
+  }
+
+  /** Makes everything that has arrived durable, then applies one SQLite transaction's worth of committed records. */
+  step(): void {
+    this.#log();
+    this.#advanceCommit();
+    if (this.#failure === undefined) {
+      this.#applySlice();
+    }
+  }
+
+  #log(): void {
+    const arrivals = this.#arrivals;
+    this.#arrivals = [];
+    const [first] = arrivals;
+    if (first === undefined) {
+      return;
+    }
+    try {
+      if (this.#failure !== undefined) {
+        throw this.#failure;
+      }
+      this.#appendFrame(arrivals.length === 1 ? first.records : Buffer.concat(arrivals.map(({ records }) => records)));
+    } catch (error) {
+      for (const arrival of arrivals) {
+        arrival.fail(asQuorateError(error));
+      }
+      return;
+    }
+    for (const arrival of arrivals) {
+      arrival.done();
+    }
+  }
+
+  #appendFrame(records: Uint8Array): void {
+    const { log, positions, onAppended } = this.#options;
+    const batch = verifyBatch(records, log.tip);
+    log.append(records, batch.lastTxId - batch.firstTxId + 1, batch.end);
+    positions.set('tip', log.tip.txId);
+    log.sync();
+    positions.set('durable', log.tip.txId);
+    positions.set('term', log.tip.term);
+    this.#remember(records);
+    onAppended(records);
+  }
+
+  #remember(records: Uint8Array): void {
+    if (this.#unapplied === undefined) {
+      return;
+    }
+    if (this.#unappliedBytes + records.length > this.#options.limits.maxUnappliedBytes && this.#unapplied.length > 0) {
+      this.#unapplied = undefined;
+      return;
+    }
+    for (let offset = 0; offset < records.length; ) {
+      const record = decodeRecord(records, offset);
+      this.#unapplied.push(record);
+      offset += record.sizeBytes;
+    }
+    this.#unappliedBytes += records.length;
+  }
+
+  #applySlice(): void {
+    const { connection, log, positions, limits } = this.#options;
+    const applied = positions.get('applied');
+    const commit = positions.get('commit');
+    if (applied >= commit) {
+      return;
+    }
+    const source = this.#unapplied ?? log.records(applied + 1);
+    try {
+      const slice = slices(source, commit, limits).next().value ?? [];
+      applyRecords(connection, slice);
+      this.#forget(slice);
+      positions.set('applied', slice.at(-1)?.txId ?? applied);
+    } catch (error) {
+      const failure = asQuorateError(error);
+      if (!passing.has(failure.code)) {
+        this.#failure = failure;
+      }
+      throw failure;
+    }
+  }
+
+  #forget(slice: readonly LogRecord[]): void {
+    const { log } = this.#options;
+    if (this.#unapplied !== undefined) {
+      this.#unapplied.splice(0, slice.length);
+      this.#unappliedBytes -= slice.reduce((sum, record) => sum + record.sizeBytes, 0);
+    } else if (slice.at(-1)?.txId === log.tip.txId) {
+      this.#unapplied = [];
+      this.#unappliedBytes = 0;
+    }
+  }
+
+  /** Refuses what has arrived and was not logged yet. */
+  failArrivals(error: QuorateError): void {
+    for (const arrival of this.#arrivals.splice(0)) {
+      arrival.fail(error);
+    }
+  }
+
+  /** Cuts records that were never committed. @throws QuorateError DIVERGED when a committed one would go */
+  truncateAfter(txId: number): void {
+    const { log, positions } = this.#options;
+    const kept = Math.max(positions.get('commit'), positions.get('applied'));
+    if (txId < kept) {
+      throw new QuorateError('DIVERGED', `the upstream's history parts at transaction ${txId}, but ${kept} is committed here`, {
+        hint: 'Two nodes were primary at once, or data was restored on one side. Decide which history counts and make the other database anew.',
+        details: { partsAfterTxId: txId, committedTxId: kept },
+      });
+    }
+    log.truncateAfter(txId);
+    positions.set('tip', log.tip.txId);
+    positions.set('durable', log.tip.txId);
+    this.#unapplied = positions.get('applied') === log.tip.txId ? [] : undefined;
+    this.#unappliedBytes = 0;
+  }
+}

@@ -1,0 +1,143 @@
+import { asQuorateError, QuorateError } from '../errors/interface.ts';
+import { genesisHash, type LogPosition, type TransactionLog } from '../log/interface.ts';
+import type { Timer } from '../runtime/interface.ts';
+import { ReplicaConnection } from '../sqlite/interface.ts';
+import { checkAgainstLog } from './recovery.ts';
+import { ReplicaPipeline } from './replica-pipeline.ts';
+import type { Call, WriterRole, WriterServices } from './writer-core.ts';
+import type { ClientRequest, RoleSettings } from './writer-messages.ts';
+
+/** How long applying waits after a condition of the machine (a full disk, a lock) stopped it, in milliseconds. */
+const applyRetryMs = 1000;
+
+/** A replica: refuses clients' writes, logs and applies what its upstream sends. */
+export class ReplicaRole implements WriterRole {
+  readonly #services: WriterServices;
+  readonly #primary: string;
+  readonly #connection: ReplicaConnection;
+  #log: TransactionLog | undefined;
+  #pipeline: ReplicaPipeline | undefined;
+  #retry: Timer | undefined;
+  #failing = false;
+
+  constructor(services: WriterServices, log: TransactionLog | undefined, settings: RoleSettings) {
+    this.#services = services;
+    this.#primary = settings.primary;
+    this.#connection = ReplicaConnection.open(services.file);
+    try {
+      if (log !== undefined) {
+        this.useLog(log);
+      }
+    } catch (error) {
+      this.#connection.close();
+      throw error;
+    }
+  }
+
+  /** Starts following into this log. */
+  useLog(log: TransactionLog): void {
+    const { positions, start, onAppended } = this.#services;
+    const applied = this.#connection.readPosition();
+    checkAgainstLog(applied, log);
+    this.#log = log;
+    positions.set('applied', applied.txId);
+    positions.set('commit', applied.txId);
+    this.#pipeline = new ReplicaPipeline({
+      connection: this.#connection,
+      log,
+      positions,
+      limits: start.limits,
+      onAppended,
+    });
+  }
+
+  #following(): ReplicaPipeline {
+    if (this.#pipeline === undefined) {
+      throw new QuorateError('PROTOCOL_ERROR', 'the replica has no log yet');
+    }
+    return this.#pipeline;
+  }
+
+  accept(call: Call<ClientRequest>): void {
+    const { name } = this.#services.start;
+    const where = this.#primary === '' ? 'its primary' : `the primary ${this.#primary}`;
+    call.fail(
+      new QuorateError('READ_ONLY_REPLICA', `database ${name} is a replica; ${where} accepts writes`, {
+        hint: `Send writes to ${where}. Reads work here.`,
+        details: { primary: this.#primary },
+      }),
+    );
+  }
+
+  append(records: Uint8Array, commitTxId: number, call: Call): void {
+    this.#following().append(
+      { records, done: () => call.succeed(undefined), fail: (error) => call.fail(error) },
+      commitTxId,
+    );
+    this.#services.wake();
+  }
+
+  commitTo(commitTxId: number): void {
+    this.#pipeline?.commitTo(commitTxId);
+    this.#services.wake();
+  }
+
+  truncateAfter(txId: number): void {
+    this.#following().truncateAfter(txId);
+  }
+
+  /** Ends of the log and of what is known to be committed. */
+  ends(): { durable: LogPosition; committed: LogPosition } {
+    const log = this.#log;
+    if (log === undefined) {
+      const nothing = { txId: 0, term: 0, hash: new Uint8Array(32) };
+      return { durable: nothing, committed: nothing };
+    }
+    const commit = this.#services.positions.get('commit');
+    const committed = commit === 0 ? { txId: 0, term: 0, hash: genesisHash(log.databaseId) } : log.positionOf(commit);
+    if (committed === undefined) {
+      throw new QuorateError('DATABASE_CORRUPT', `the log has no record ${commit}, which is committed`);
+    }
+    return { durable: log.durable, committed };
+  }
+
+  work(): boolean {
+    const pipeline = this.#pipeline;
+    if (pipeline === undefined) {
+      return false;
+    }
+    try {
+      pipeline.step();
+      this.#recovered();
+    } catch (error) {
+      this.#stumbled(asQuorateError(error), pipeline);
+      return false;
+    }
+    return pipeline.hasWork;
+  }
+
+  #recovered(): void {
+    if (this.#failing) {
+      this.#failing = false;
+      this.#services.onFailure(undefined);
+    }
+  }
+
+  /** Says why applying stopped; a condition that may pass is tried again. */
+  #stumbled(error: QuorateError, pipeline: ReplicaPipeline): void {
+    const { runtime, onFailure, wake, start } = this.#services;
+    this.#failing = true;
+    runtime.logger.error({ database: start.name, code: error.code, error: error.message }, 'cannot apply');
+    onFailure(error);
+    if (pipeline.failure === undefined) {
+      this.#retry?.cancel();
+      this.#retry = runtime.timers.after(applyRetryMs, wake);
+    }
+  }
+
+  close(): void {
+    this.#retry?.cancel();
+    this.#pipeline?.failArrivals(new QuorateError('CANCELLED', 'the database is being closed or changes its role'));
+    this.#connection.close();
+  }
+}

@@ -1,0 +1,91 @@
+import path from 'node:path';
+import { decodeRecord, LogReader, type LogPosition, type RecordBatch } from '../log/interface.ts';
+import type { FileSystem } from '../runtime/interface.ts';
+import { Listeners } from './listeners.ts';
+import type { SharedPositions } from './shared-positions.ts';
+import { TailCache } from './tail-cache.ts';
+import type { DatabasePositions, ReplicationSource, Role } from './types.ts';
+
+export interface DatabaseSourceOptions {
+  readonly files: FileSystem;
+  readonly directory: string;
+  readonly positions: SharedPositions;
+  readonly tailCacheBytes: number;
+  readonly role: () => Role;
+  /** Called when the first subscriber comes and after the last one went. */
+  readonly onDemand: (wanted: boolean) => void;
+}
+
+/** The log of a database as its replicas read it: from memory while they keep up, from the files otherwise. */
+export class DatabaseSource implements ReplicationSource {
+  readonly #options: DatabaseSourceOptions;
+  readonly #listeners = new Listeners();
+  readonly #tail: TailCache;
+  #reader: LogReader | undefined;
+  databaseId: Uint8Array | undefined;
+
+  constructor(options: DatabaseSourceOptions) {
+    this.#options = options;
+    this.#tail = new TailCache(options.tailCacheBytes);
+  }
+
+  get tailBytes(): number {
+    return this.#tail.sizeBytes;
+  }
+
+  positions(): DatabasePositions {
+    return this.#options.positions.read();
+  }
+
+  exportableTxId(): number {
+    const { tip, commit } = this.positions();
+    return this.#options.role() === 'primary' ? tip : commit;
+  }
+
+  positionOf(txId: number): Promise<LogPosition | undefined> {
+    return this.#openReader().positionOf(txId);
+  }
+
+  async read(fromTxId: number, maxBytes: number): Promise<RecordBatch> {
+    const through = this.exportableTxId();
+    return this.#tail.read(fromTxId, through, maxBytes) ?? (await this.#openReader().read(fromTxId, through, maxBytes));
+  }
+
+  subscribe(listener: () => void): () => void {
+    const unsubscribe = this.#listeners.subscribe(listener);
+    if (this.#listeners.size === 1) {
+      this.#options.onDemand(true);
+    }
+    return () => {
+      unsubscribe();
+      if (this.#listeners.size === 0) {
+        this.#options.onDemand(false);
+        this.#tail.clear();
+      }
+    };
+  }
+
+  appended(bytes: Uint8Array, end: LogPosition): void {
+    this.#tail.add({ bytes, firstTxId: decodeRecord(bytes).txId, lastTxId: end.txId, end });
+  }
+
+  moved(): void {
+    this.#listeners.notify();
+  }
+
+  /** Forgets what was read: records were cut from the log. */
+  forget(): void {
+    this.#tail.clear();
+    this.#reader?.forget();
+  }
+
+  close(): void {
+    this.#reader?.close();
+    this.#reader = undefined;
+  }
+
+  #openReader(): LogReader {
+    this.#reader ??= LogReader.open(this.#options.files, path.join(this.#options.directory, 'log'));
+    return this.#reader;
+  }
+}

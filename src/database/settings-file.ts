@@ -1,0 +1,45 @@
+import path from 'node:path';
+import * as v from 'valibot';
+import { QuorateError } from '../errors/interface.ts';
+import type { FileSystem } from '../runtime/interface.ts';
+import type { DatabaseSettings } from './types.ts';
+
+const fileName = 'settings.json';
+
+const upstreamSchema = v.object({
+  host: v.string(),
+  port: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535)),
+  database: v.string(),
+  username: v.string(),
+  password: v.string(),
+});
+
+const settingsSchema = v.object({
+  role: v.picklist(['primary', 'replica']),
+  term: v.pipe(v.number(), v.integer(), v.minValue(0)),
+  replication: v.object({ enabled: v.boolean(), upstream: v.optional(upstreamSchema) }),
+});
+
+export function settingsExist(files: FileSystem, directory: string): boolean {
+  return files.existsSync(path.join(directory, fileName));
+}
+
+/** @throws QuorateError DATABASE_CORRUPT when the file is not what Quorate wrote */
+export function readSettings(files: FileSystem, directory: string): DatabaseSettings {
+  const file = path.join(directory, fileName);
+  const content = Buffer.from(files.readFileSync(file)).toString('utf8');
+  try {
+    return v.parse(settingsSchema, JSON.parse(content));
+  } catch (cause) {
+    throw new QuorateError('DATABASE_CORRUPT', `${file} cannot be read: ${(cause as Error).message}`, {
+      cause,
+      hint: 'Restore the file from a backup, or correct it by hand; docs/cli.md shows its fields.',
+    });
+  }
+}
+
+/** Atomic, durable, and readable by its owner only, since it may hold the password for the upstream. */
+export function writeSettings(files: FileSystem, directory: string, settings: DatabaseSettings): void {
+  const content = Buffer.from(`${JSON.stringify(settings, null, 2)}\n`);
+  files.writeFileAtomicSync(path.join(directory, fileName), content, 0o600);
+}

@@ -1,0 +1,59 @@
+import type { DatabasePositions } from './types.ts';
+
+const slot = { tip: 0, durable: 1, commit: 2, applied: 3, term: 4, logBytes: 5 } as const;
+type Slot = keyof typeof slot;
+const slotCount = Object.keys(slot).length;
+
+/**
+ * The positions of a database in memory that its threads share: the writer thread stores, everybody reads without
+ * asking, and other threads can wait for the applied position.
+ */
+export class SharedPositions {
+  readonly buffer: SharedArrayBuffer;
+  readonly #slots: BigInt64Array;
+
+  constructor(buffer = new SharedArrayBuffer(slotCount * BigInt64Array.BYTES_PER_ELEMENT)) {
+    this.buffer = buffer;
+    this.#slots = new BigInt64Array(buffer);
+  }
+
+  get(name: Slot): number {
+    return Number(Atomics.load(this.#slots, slot[name]));
+  }
+
+  set(name: Slot, value: number): void {
+    Atomics.store(this.#slots, slot[name], BigInt(value));
+    if (name === 'applied') {
+      Atomics.notify(this.#slots, slot.applied);
+    }
+  }
+
+  read(): DatabasePositions {
+    return {
+      tip: this.get('tip'),
+      durable: this.get('durable'),
+      commit: this.get('commit'),
+      applied: this.get('applied'),
+      term: this.get('term'),
+    };
+  }
+
+  /** Resolves to true when `applied` has reached `txId`, to false after `timeoutMs`. For threads other than the writer's. */
+  async waitForApplied(txId: number, timeoutMs: number, monotonicMs: () => number): Promise<boolean> {
+    const deadline = monotonicMs() + timeoutMs;
+    for (;;) {
+      const seen = Atomics.load(this.#slots, slot.applied);
+      if (Number(seen) >= txId) {
+        return true;
+      }
+      const remainingMs = deadline - monotonicMs();
+      if (remainingMs <= 0) {
+        return false;
+      }
+      const wait = Atomics.waitAsync(this.#slots, slot.applied, seen, remainingMs);
+      if (wait.async) {
+        await wait.value;
+      }
+    }
+  }
+}
