@@ -3,11 +3,13 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { renderErrorDocs } from './error-docs.ts';
+import { renderOptionDocs } from './option-docs.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 const pages: Readonly<Record<string, () => string>> = {
   'docs/errors.md': renderErrorDocs,
+  'docs/options.md': renderOptionDocs,
 };
 
 function isCurrent(page: string, content: string): boolean {

@@ -1,0 +1,88 @@
+import {
+  databaseLimitOptions,
+  formatOptionValue,
+  type NamedOption,
+  namedOptions,
+  nodeLimitOptions,
+  nodeOptions,
+  type OptionDeclarations,
+  placeholderOf,
+  rangeOf,
+  replicationOptions,
+} from '../src/config/interface.ts';
+
+const introduction = `# Options
+
+Each option can be given in four ways; an earlier one wins: the flag, the environment variable, the config file
+(\`--config FILE\`, a JSON object whose names are the flags without the dashes), the default.
+
+\`\`\`json
+{ "port": 3322, "query-timeout": "30s", "admin-password-file": "/run/secrets/quorate" }
+\`\`\`
+
+- A *duration* has a unit: \`500ms\`, \`30s\`, \`10m\`, \`24h\`, \`7d\`. *Bytes* may have one: \`512KiB\`, \`16MiB\`, \`1GiB\`, or \`MB\` for millions.
+- A *boolean* flag is written \`--x\`, \`--x=true\`, \`--x=false\` or \`--no-x\`.
+- A *secret* is never printed. Every \`--x\` of that kind has a \`--x-file\`, whose first line is the value; use that or the variable,
+  because other users of a machine can see the flags of its processes.
+- Where an option is a limit, what would pass it is refused with an error that names it.
+`;
+
+const groups: readonly { readonly title: string; readonly text: string; readonly options: OptionDeclarations }[] = [
+  { title: 'Node', text: 'Options of `quorate server`.', options: nodeOptions },
+  {
+    title: 'Replication',
+    text: 'Options of `quorate server` (for `systemdb` and `defaultdb`) and of `quorate database create` and `update`.',
+    options: replicationOptions,
+  },
+  {
+    title: 'Limits of a database',
+    text: 'Options of `quorate server`, for each of its databases.',
+    options: databaseLimitOptions,
+  },
+  {
+    title: 'Limits of a node',
+    text: 'Options of `quorate server`, for the node as a whole.',
+    options: nodeLimitOptions,
+  },
+];
+
+function limitsOf(option: NamedOption): string {
+  const { min, max } = rangeOf(option.declaration);
+  const lowest = min > 0 ? [`from ${formatOptionValue(option, min)}`] : [];
+  const highest = max < Number.MAX_SAFE_INTEGER ? [`to ${formatOptionValue(option, max)}`] : [];
+  return [...lowest, ...highest].join(' ');
+}
+
+function typeOf(option: NamedOption): string {
+  const { type } = option.declaration;
+  if (type === 'choice') {
+    return placeholderOf(option).replaceAll('|', ', ');
+  }
+  return 'secret' in option.declaration ? 'secret' : type;
+}
+
+function rowOf(option: NamedOption): string {
+  const { default: fallback } = option.declaration as { default?: string | number | boolean };
+  const shownDefault = fallback === undefined ? '' : `\`${formatOptionValue(option, fallback)}\``;
+  const aliases = (option.declaration.aliases ?? []).map((alias) => `\`--${alias}\``);
+  const older = aliases.length === 0 ? '' : ` Older name: ${aliases.join(', ')}.`;
+  const kind = [typeOf(option), limitsOf(option)].filter((text) => text !== '').join(', ');
+  return `| \`--${option.flag}\` | \`${option.env}\` | ${kind} | ${shownDefault} | ${option.declaration.help}${older} |`;
+}
+
+/** The text of docs/options.md. */
+export function renderOptionDocs(): string {
+  const sections = groups.map(({ title, text, options }) =>
+    [
+      `## ${title}`,
+      '',
+      text,
+      '',
+      '| flag | variable | type | default | meaning |',
+      '|---|---|---|---|---|',
+      ...namedOptions(options).map(rowOf),
+      '',
+    ].join('\n'),
+  );
+  return [introduction, ...sections, 'This page is generated from `src/config` by `npm run docs`.', ''].join('\n');
+}

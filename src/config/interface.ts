@@ -1,0 +1,21 @@
+/**
+ * The public face of the `config` layer: every option and every limit of Quorate, declared once.
+ *
+ * A declaration gives the flag, the variable, the name in a config file, the check, the help text and the line in
+ * docs/options.md.
+ */
+export { addFlags, placeholderOf, readFlags } from './command-flags.ts';
+export { databaseLimitOptions, nodeLimitOptions } from './limit-options.ts';
+export {
+  defineOptions,
+  type NamedOption,
+  namedOptions,
+  type OptionDeclaration,
+  type OptionDeclarations,
+  type OptionValues,
+} from './option.ts';
+export { formatOptionValue, type OptionValue, rangeOf } from './option-value.ts';
+export { type OptionReport, type OptionSources, type ParsedOptions, parseOptions } from './parse-options.ts';
+export { defaultPort, replicationOptions } from './replication-options.ts';
+export { nodeOptions, serverOptions } from './server-options.ts';
+export { formatBytes, formatDuration, parseBytes, parseDurationMs } from './units.ts';

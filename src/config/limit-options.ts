@@ -1,0 +1,163 @@
+import { defineOptions } from './option.ts';
+
+const kibibyte = 1024;
+const mebibyte = 1024 * kibibyte;
+const second = 1000;
+const minute = 60 * second;
+
+/** Room for a few of them in the memory of one process. */
+const maxBufferBytes = 1024 * mebibyte;
+
+/** Limits of each database on a node: of its writer, its log and its replica. */
+export const databaseLimitOptions = defineOptions('Limits of a database', {
+  maxGroupTransactions: {
+    type: 'integer',
+    default: 512,
+    min: 1,
+    max: 100_000,
+    help: 'Client transactions in one group commit.',
+  },
+  maxGroupBytes: {
+    type: 'bytes',
+    default: 8 * mebibyte,
+    min: 64 * kibibyte,
+    max: maxBufferBytes,
+    help: 'Bytes of log records after which a group is closed.',
+  },
+  maxGroupMs: {
+    type: 'duration',
+    flag: 'max-group-time',
+    default: 50,
+    min: 1,
+    max: 10 * second,
+    help: 'Time after which a group is closed.',
+  },
+  writerQueueLimit: {
+    type: 'integer',
+    default: 10_000,
+    min: 1,
+    max: 10_000_000,
+    help: 'Requests that wait for the writer; one more is refused with OVERLOADED.',
+  },
+  writerQueueBytes: {
+    type: 'bytes',
+    default: 256 * mebibyte,
+    min: mebibyte,
+    help: 'Bytes of the requests that wait for the writer.',
+  },
+  maxTransactionBytes: {
+    type: 'bytes',
+    default: 128 * mebibyte,
+    min: 64 * kibibyte,
+    max: maxBufferBytes,
+    help: 'Size of the log record of one transaction.',
+  },
+  maxResultBytes: {
+    type: 'bytes',
+    default: 64 * mebibyte,
+    min: kibibyte,
+    max: maxBufferBytes,
+    help: 'Size of the result of one statement.',
+  },
+  transactionIdleTimeoutMs: {
+    type: 'duration',
+    default: 10 * second,
+    min: 1,
+    help: 'How long an open transaction may wait for its next statement.',
+  },
+  transactionTotalTimeoutMs: {
+    type: 'duration',
+    default: minute,
+    min: 1,
+    help: 'How long an open transaction may last.',
+  },
+  queryTimeoutMs: { type: 'duration', default: 30 * second, min: 1, help: 'How long a query may run.' },
+  logSegmentBytes: {
+    type: 'bytes',
+    default: 16 * mebibyte,
+    min: 64 * kibibyte,
+    max: 1024 * mebibyte,
+    help: 'Size of a file of the transaction log.',
+  },
+  tailCacheBytes: {
+    type: 'bytes',
+    default: 8 * mebibyte,
+    max: maxBufferBytes,
+    help: 'Newest log records kept in memory for replicas that keep up.',
+  },
+  maxUnappliedBytes: {
+    type: 'bytes',
+    default: 32 * mebibyte,
+    min: 64 * kibibyte,
+    max: maxBufferBytes,
+    help: 'Received records kept in memory until they may be applied; beyond it they are read from the log again.',
+  },
+  maxApplyRecords: {
+    type: 'integer',
+    default: 2_000,
+    min: 1,
+    max: 1_000_000,
+    help: 'Records that a replica applies in one SQLite transaction.',
+  },
+  maxApplyBytes: {
+    type: 'bytes',
+    default: 8 * mebibyte,
+    min: 64 * kibibyte,
+    max: maxBufferBytes,
+    help: 'Bytes of records that a replica applies in one SQLite transaction.',
+  },
+});
+
+/** Limits of a node: what its databases share. */
+export const nodeLimitOptions = defineOptions('Limits of a node', {
+  maxDatabases: { type: 'integer', default: 1000, min: 2, max: 100_000, help: 'Databases on this node.' },
+  maxMessageBytes: {
+    type: 'bytes',
+    default: 16 * mebibyte,
+    min: 64 * kibibyte,
+    max: maxBufferBytes,
+    help: 'Size of one gRPC message; larger records are sent in pieces.',
+  },
+  readerProcesses: { type: 'integer', default: 2, min: 1, max: 256, help: 'Processes that run queries.' },
+  readerIdleTimeoutMs: {
+    type: 'duration',
+    default: minute,
+    min: second,
+    help: 'After how long without a query a reader process ends.',
+  },
+  readerQueueLimit: {
+    type: 'integer',
+    default: 10_000,
+    min: 1,
+    max: 10_000_000,
+    help: 'Queries that wait for a reader process; one more is refused with OVERLOADED.',
+  },
+  exportBufferBytes: {
+    type: 'bytes',
+    default: 8 * mebibyte,
+    min: 64 * kibibyte,
+    max: maxBufferBytes,
+    help: 'Records sent to one replica and not yet acknowledged.',
+  },
+  heartbeatIntervalMs: {
+    type: 'duration',
+    default: 500,
+    min: 10,
+    max: minute,
+    help: 'How often an idle stream of records says where its sender is.',
+  },
+  replicationBackoffInitialMs: {
+    type: 'duration',
+    default: 100,
+    min: 1,
+    max: minute,
+    help: 'First wait of a replica before it connects again; doubles each time, with jitter.',
+  },
+  replicationBackoffMaxMs: {
+    type: 'duration',
+    default: 10 * second,
+    min: 1,
+    max: 60 * minute,
+    help: 'Longest wait of a replica before it connects again.',
+  },
+});
