@@ -1,0 +1,202 @@
+import { type ChannelOptions, type ClientOptions, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import {
+  AdminClient,
+  type CreateDatabaseRequest,
+  type DatabaseStatus,
+  type DigestResponse,
+  type ExecuteResponse,
+  type LoginResponse,
+  QueryClient,
+  ReplicationClient,
+  type StatusResponse,
+  type UpdateDatabaseRequest,
+} from '../proto/interface.ts';
+import { errorFromGrpc } from '../replication/interface.ts';
+import { type Clock, createNodeRuntime } from '../runtime/interface.ts';
+import type { Statement } from '../sqlite/interface.ts';
+import { unary, writeMessage } from './call.ts';
+import { fromWireResult, type QueryResult, toWireStatement } from './value-codec.ts';
+
+/** Bytes of the largest answer taken from a server; its own limit on results is lower. */
+const maxReceiveBytes = 256 * 1024 * 1024;
+
+/** Milliseconds after which a call that does next to nothing is given up. */
+const shortCallMs = 15_000;
+
+const channelOptions: ChannelOptions & ClientOptions = {
+  'grpc.max_receive_message_length': maxReceiveBytes,
+  'grpc.max_send_message_length': -1,
+  'grpc.keepalive_time_ms': 20_000,
+  'grpc.keepalive_timeout_ms': 10_000,
+};
+
+export interface NodeClientOptions {
+  readonly host: string;
+  readonly port: number;
+  /** From an earlier `login`. */
+  readonly token?: string | undefined;
+  /** For deadlines. Default: the clock of this process. */
+  readonly clock?: Clock | undefined;
+}
+
+export interface ExecuteOptions {
+  /** Wait until the node shows at least this transaction. */
+  readonly waitForTxId?: number | undefined;
+  /** Milliseconds; the node's own limit when absent. */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ExecuteAnswer {
+  readonly results: readonly QueryResult[];
+  /** Last transaction that the results show, or the one that the statements made. */
+  readonly txId: number;
+  readonly term: number;
+}
+
+/** A connection to one node. Every call throws `QuorateError`; UNAVAILABLE when the node cannot be reached. */
+export class NodeClient implements Disposable {
+  readonly #admin: AdminClient;
+  readonly #query: QueryClient;
+  readonly #replication: ReplicationClient;
+  readonly #metadata = new Metadata();
+  readonly #clock: Clock;
+
+  constructor(options: NodeClientOptions) {
+    const { host, port, token } = options;
+    this.#clock = options.clock ?? createNodeRuntime().clock;
+    const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+    this.#admin = new AdminClient(address, credentials.createInsecure(), channelOptions);
+    // One TCP connection for all three services.
+    const shared = { ...channelOptions, channelOverride: this.#admin.getChannel() };
+    this.#query = new QueryClient(address, credentials.createInsecure(), shared);
+    this.#replication = new ReplicationClient(address, credentials.createInsecure(), shared);
+    this.#useToken(token);
+  }
+
+  /** Gets a token and uses it for the calls that follow. @throws QuorateError UNAUTHENTICATED, OVERLOADED, UNAVAILABLE */
+  async login(user: string, password: string): Promise<LoginResponse> {
+    const response = await unary<LoginResponse>((callback) =>
+      this.#admin.login({ user, password }, new Metadata(), this.#shortCall(), callback),
+    );
+    this.#useToken(response.token);
+    return response;
+  }
+
+  /** The node and one database, or all of them. */
+  status(database = ''): Promise<StatusResponse> {
+    return unary((callback) => this.#admin.status({ database }, this.#metadata, this.#shortCall(), callback));
+  }
+
+  createDatabase(request: CreateDatabaseRequest): Promise<DatabaseStatus> {
+    return unary((callback) => this.#admin.createDatabase(request, this.#metadata, callback));
+  }
+
+  updateDatabase(request: UpdateDatabaseRequest): Promise<DatabaseStatus> {
+    return unary((callback) => this.#admin.updateDatabase(request, this.#metadata, callback));
+  }
+
+  loadDatabase(database: string): Promise<DatabaseStatus> {
+    return unary((callback) => this.#admin.loadDatabase({ database }, this.#metadata, callback));
+  }
+
+  unloadDatabase(database: string): Promise<DatabaseStatus> {
+    return unary((callback) => this.#admin.unloadDatabase({ database }, this.#metadata, callback));
+  }
+
+  async deleteDatabase(database: string): Promise<void> {
+    await unary((callback) => this.#admin.deleteDatabase({ database }, this.#metadata, callback));
+  }
+
+  digest(database: string): Promise<DigestResponse> {
+    return unary((callback) => this.#admin.digest({ database }, this.#metadata, callback));
+  }
+
+  /** Makes a new database from the bytes of a SQLite file. */
+  async importDatabase(create: CreateDatabaseRequest, content: AsyncIterable<Uint8Array>): Promise<DatabaseStatus> {
+    let stream: ReturnType<AdminClient['importDatabase']> | undefined;
+    const answer = unary<DatabaseStatus>((callback) => {
+      stream = this.#admin.importDatabase(this.#metadata, callback);
+      return stream;
+    });
+    let answered = false;
+    const done = answer.then(
+      () => undefined,
+      () => undefined,
+    );
+    void done.then(() => {
+      answered = true;
+    });
+    stream?.write({ message: { $case: 'create', value: create } });
+    for await (const bytes of content) {
+      // A server that refuses the import answers before everything is sent.
+      if (answered || stream === undefined) {
+        break;
+      }
+      const chunk = { content: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
+      await Promise.race([writeMessage(stream, { message: { $case: 'chunk', value: chunk } }), done]);
+    }
+    stream?.end();
+    return answer;
+  }
+
+  /** The bytes of a plain SQLite file with the content of a database. */
+  async *exportDatabase(database: string): AsyncGenerator<Uint8Array> {
+    const stream = this.#admin.exportDatabase({ database }, this.#metadata);
+    try {
+      for await (const chunk of stream) {
+        yield (chunk as { content: Buffer }).content;
+      }
+    } catch (error) {
+      throw errorFromGrpc(error as ServiceError);
+    } finally {
+      stream.cancel();
+    }
+  }
+
+  /** Runs statements as one transaction. */
+  async execute(
+    database: string,
+    statements: readonly Statement[],
+    options: ExecuteOptions = {},
+  ): Promise<ExecuteAnswer> {
+    const request = {
+      database,
+      statements: statements.map(toWireStatement),
+      waitForTxId: BigInt(options.waitForTxId ?? 0),
+      timeoutMs: options.timeoutMs ?? 0,
+    };
+    const response = await unary<ExecuteResponse>(
+      (callback) => this.#query.execute(request, this.#metadata, callback),
+      options.signal,
+    );
+    const { results, txId, term } = response;
+    return { results: results.map(fromWireResult), txId: Number(txId), term: Number(term) };
+  }
+
+  /** Opens ExportTx with the token of this client. */
+  openExportTx(): ReturnType<ReplicationClient['exportTx']> {
+    return this.#replication.exportTx(this.#metadata);
+  }
+
+  /** Opens ReplicateTx with the token of this client. */
+  openReplicateTx(): ReturnType<ReplicationClient['replicateTx']> {
+    return this.#replication.replicateTx(this.#metadata);
+  }
+
+  [Symbol.dispose](): void {
+    this.#query.close();
+    this.#replication.close();
+    this.#admin.close();
+  }
+
+  #shortCall(): { deadline: number } {
+    return { deadline: this.#clock.nowMs() + shortCallMs };
+  }
+
+  #useToken(token: string | undefined): void {
+    if (token !== undefined) {
+      this.#metadata.set('authorization', `Bearer ${token}`);
+    }
+  }
+}
