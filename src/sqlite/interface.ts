@@ -9,6 +9,7 @@ export { exportDatabase } from './export.ts';
 export { type ImportProgress, importDatabase } from './import.ts';
 export { logicalDigest } from './logical-digest.ts';
 export { PrimaryConnection } from './primary-connection.ts';
+export { FileLock } from './file-lock.ts';
 export { ReadConnection } from './read-connection.ts';
 export { ReplicaConnection } from './replica-connection.ts';
 export { splitStatements } from './tokenizer.ts';
