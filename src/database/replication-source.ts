@@ -33,13 +33,17 @@ export class DatabaseSource implements ReplicationSource {
     return this.#tail.sizeBytes;
   }
 
+  get role(): Role {
+    return this.#options.role();
+  }
+
   positions(): DatabasePositions {
     return this.#options.positions.read();
   }
 
   exportableTxId(): number {
     const { tip, commit } = this.positions();
-    return this.#options.role() === 'primary' ? tip : commit;
+    return this.role === 'primary' ? tip : commit;
   }
 
   positionOf(txId: number): Promise<LogPosition | undefined> {

@@ -91,6 +91,7 @@ export interface DatabaseFailure {
 export interface ReplicationSource {
   /** 16 bytes; undefined for a replica that has never met its upstream. */
   readonly databaseId: Uint8Array | undefined;
+  readonly role: Role;
   positions(): DatabasePositions;
   /** Highest record that may be sent: the tip of a primary, the commit position of a replica. */
   exportableTxId(): TxId;

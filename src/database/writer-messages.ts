@@ -64,7 +64,6 @@ export type WriterEvent =
   | readonly [
       kind: 'appended',
       records: Uint8Array,
-      firstTxId: number,
       lastTxId: number,
       term: number,
       hash: Uint8Array,

@@ -1,8 +1,9 @@
 /** The public face of the `replication` layer: following a database and being followed. */
-export { Exporter, type ExporterOptions, type ExportSession } from './exporter.ts';
+export { Exporter, type ExporterOptions } from './exporter.ts';
 export { errorFromGrpc, errorToGrpc } from './grpc-errors.ts';
 export { GrpcReplicationTransport } from './grpc-transport.ts';
-export { ReplicaSession, type ReplicaSessionOptions } from './replica-session.ts';
+export { defaultReplicationLimits, type ReplicationLimits } from './limits.ts';
+export { type ReplicaIdentity, ReplicaSession, type ReplicaSessionOptions } from './replica-session.ts';
 export { Replicator, type ReplicatorOptions } from './replicator.ts';
 export type {
   AttachedReplica,

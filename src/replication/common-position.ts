@@ -1,0 +1,60 @@
+import type { ReplicationSource } from '../database/interface.ts';
+import { QuorateError } from '../errors/interface.ts';
+import { genesisHash, type LogPosition } from '../log/interface.ts';
+
+/** What a replica says about its log when it connects. */
+export interface ReplicaEnds {
+  readonly durable: LogPosition;
+  readonly committed: LogPosition;
+}
+
+/**
+ * Finds the position from which a replica can follow, or throws.
+ *
+ * Two logs with the same hash at the same transaction have the same history up to there (the hash chain). So when the end
+ * of the replica's log is found here, it just goes on. Otherwise its tail may hold records that were sent before they were
+ * committed and that this primary has lost or never committed: they may go, and what the replica knows to be committed
+ * must then be found here. If that is not found either, the histories have parted, which is never papered over.
+ */
+export async function commonPosition(source: ReplicationSource, ends: ReplicaEnds): Promise<LogPosition> {
+  if (await isHere(source, ends.durable)) {
+    return ends.durable;
+  }
+  if (source.role === 'replica' && ends.durable.txId > source.exportableTxId()) {
+    throw new QuorateError('UNAVAILABLE', `this upstream is itself a replica and still behind: it has ${source.exportableTxId()}, the replica ${ends.durable.txId}`, {
+      hint: 'It catches up by itself; follow the primary directly if that takes too long.',
+    });
+  }
+  if (await isHere(source, ends.committed)) {
+    return ends.committed;
+  }
+  throw divergence(source, ends.committed);
+}
+
+async function isHere(source: ReplicationSource, position: LogPosition): Promise<boolean> {
+  if (position.txId === 0) {
+    return true;
+  }
+  if (position.txId > source.exportableTxId()) {
+    return false;
+  }
+  const own = await source.positionOf(position.txId);
+  return own !== undefined && Buffer.compare(own.hash, position.hash) === 0;
+}
+
+function divergence(source: ReplicationSource, committed: LogPosition): QuorateError {
+  const { tip } = source.positions();
+  const message =
+    committed.txId > tip
+      ? `the replica has committed transaction ${committed.txId}, but the log of this upstream ends at ${tip}`
+      : `transaction ${committed.txId} is another one here than on the replica`;
+  return new QuorateError('DIVERGED', message, {
+    hint: 'Both nodes were written to, or one was restored. Decide which history counts and create the other database anew.',
+    details: { replicaTxId: committed.txId, upstreamTxId: tip },
+  });
+}
+
+/** The position before the first record of a database. */
+export function genesisPosition(databaseId: Uint8Array): LogPosition {
+  return { txId: 0, term: 0, hash: genesisHash(databaseId) };
+}

@@ -1,0 +1,231 @@
+import type { ReplicationSource } from '../database/interface.ts';
+import { asQuorateError, QuorateError } from '../errors/interface.ts';
+import type { LogPosition } from '../log/interface.ts';
+import type { Acknowledgement, ExportStart, ExportTxRequest, ExportTxResponse, Heartbeat } from '../proto/interface.ts';
+import type { Runtime, Timer } from '../runtime/interface.ts';
+import { commonPosition, genesisPosition } from './common-position.ts';
+import { protocolVersions, type ReplicationLimits } from './limits.ts';
+import type { AttachedReplica, ChannelListener, MessageChannel } from './types.ts';
+
+export interface ExportSessionOptions {
+  readonly source: ReplicationSource;
+  readonly limits: ReplicationLimits;
+  readonly runtime: Runtime;
+  readonly peer: MessageChannel<ExportTxResponse>;
+  readonly address: string;
+  readonly onEnd: () => void;
+}
+
+/**
+ * The upstream's side of one replica's stream: agrees on a position, then sends what the log has from there, as fast as
+ * the replica takes it. The session is a cursor over the log and holds no records of its own, so a slow replica costs
+ * no memory: it is served from the files when it is far behind and from the tail cache when it keeps up.
+ */
+export class ExportSession implements ChannelListener<ExportTxRequest> {
+  readonly #options: ExportSessionOptions;
+  #start: ExportStart | undefined;
+  #sentTxId = 0;
+  #sentCommit = 0;
+  #durableTxId = 0;
+  #appliedTxId = 0;
+  #acknowledgedAtMs = 0;
+  #writable = true;
+  #ended = false;
+  #wake: (() => void) | undefined;
+  #heartbeatTimer: Timer | undefined;
+  #unsubscribe: () => void = () => {};
+
+  constructor(options: ExportSessionOptions) {
+    this.#options = options;
+  }
+
+  status(): AttachedReplica | undefined {
+    const start = this.#start;
+    return start === undefined
+      ? undefined
+      : {
+          replicaId: start.replicaId,
+          replicaName: start.replicaName,
+          address: this.#options.address,
+          sentTxId: this.#sentTxId,
+          durableTxId: this.#durableTxId,
+          appliedTxId: this.#appliedTxId,
+          acknowledgedAtMs: this.#acknowledgedAtMs,
+        };
+  }
+
+  onMessage({ message }: ExportTxRequest): void {
+    if (message?.$case === 'start' && this.#start === undefined) {
+      this.#start = message.value;
+      this.#run(message.value).catch((error: unknown) => this.close(asQuorateError(error)));
+    } else if (message?.$case === 'acknowledgement' && this.#start !== undefined) {
+      this.#acknowledge(message.value);
+    } else {
+      this.close(new QuorateError('PROTOCOL_ERROR', 'ExportTx begins with one start message; acknowledgements follow'));
+    }
+  }
+
+  /** Only what was sent can be held: a replica that confirms more is not to be believed. */
+  #acknowledge({ durableTxId, appliedTxId }: Acknowledgement): void {
+    if (durableTxId > this.#sentTxId || appliedTxId > durableTxId) {
+      this.close(new QuorateError('PROTOCOL_ERROR', `the replica confirmed transaction ${durableTxId}; ${this.#sentTxId} was sent`));
+      return;
+    }
+    this.#durableTxId = durableTxId;
+    this.#appliedTxId = appliedTxId;
+    this.#acknowledgedAtMs = this.#options.runtime.clock.nowMs();
+  }
+
+  onDrain(): void {
+    this.#writable = true;
+    this.#wake?.();
+  }
+
+  onEnd(): void {
+    this.#finish();
+  }
+
+  /** Ends the stream and tells the replica why. */
+  close(reason: QuorateError): void {
+    if (!this.#ended) {
+      this.#finish();
+      this.#options.peer.end(reason);
+    }
+  }
+
+  #finish(): void {
+    this.#ended = true;
+    this.#unsubscribe();
+    this.#heartbeatTimer?.cancel();
+    this.#wake?.();
+    this.#options.onEnd();
+  }
+
+  async #run(start: ExportStart): Promise<void> {
+    const from = await this.#agree(start);
+    if (this.#ended) {
+      return;
+    }
+    const { source } = this.#options;
+    this.#sentTxId = from.txId;
+    this.#durableTxId = from.txId;
+    this.#unsubscribe = source.subscribe(() => this.#wake?.());
+    this.#send({ $case: 'started', value: this.#started(from) });
+    this.#scheduleHeartbeat();
+    await this.#stream();
+  }
+
+  async #agree(start: ExportStart): Promise<LogPosition> {
+    const { source } = this.#options;
+    checkVersion(start.protocolMin, start.protocolMax);
+    const { databaseId } = source;
+    if (databaseId === undefined) {
+      throw new QuorateError('UNAVAILABLE', 'this upstream is itself a replica that has not met its upstream yet');
+    }
+    if (start.databaseId.length > 0 && Buffer.compare(start.databaseId, databaseId) !== 0) {
+      throw new QuorateError('WRONG_DATABASE', `the replica was made from another database than ${start.database}`, {
+        hint: 'Delete the replica and create it again, or point it at the right upstream.',
+      });
+    }
+    const { term } = source.positions();
+    if (start.promisedTerm > term) {
+      throw new QuorateError('STALE_TERM', `this upstream is at term ${term}, the replica follows term ${start.promisedTerm} already`, {
+        hint: 'This node was primary earlier. Point the replica at the present primary.',
+      });
+    }
+    if (start.durable === undefined || start.committed === undefined) {
+      throw new QuorateError('PROTOCOL_ERROR', 'a start message names the durable and the committed position');
+    }
+    const from = await commonPosition(source, { durable: start.durable, committed: start.committed });
+    return from.txId === 0 ? genesisPosition(databaseId) : from;
+  }
+
+  #started(from: LogPosition) {
+    const { source } = this.#options;
+    return {
+      protocol: protocolVersions.max,
+      databaseId: Buffer.from(source.databaseId ?? []),
+      from: { txId: from.txId, term: from.term, hash: Buffer.from(from.hash) },
+      term: source.positions().term,
+      heartbeat: this.#heartbeat(),
+    };
+  }
+
+  #heartbeat(): Heartbeat {
+    const { source, runtime } = this.#options;
+    const { tip, commit, term } = source.positions();
+    this.#sentCommit = commit;
+    return { tipTxId: tip, commitTxId: commit, term, clockMs: Math.floor(runtime.clock.nowMs()) };
+  }
+
+  #scheduleHeartbeat(): void {
+    this.#heartbeatTimer = this.#options.runtime.timers.after(this.#options.limits.heartbeatIntervalMs, () => {
+      if (!this.#ended) {
+        if (this.#writable) {
+          this.#send({ $case: 'heartbeat', value: this.#heartbeat() });
+        }
+        this.#scheduleHeartbeat();
+      }
+    });
+  }
+
+  /** Sends records while there are any, and the commit position when it moved without them. */
+  async #stream(): Promise<void> {
+    const { source, limits } = this.#options;
+    while (!this.#ended) {
+      if (!this.#writable) {
+        await this.#changed();
+      } else if (this.#sentTxId < source.exportableTxId()) {
+        const batch = await source.read(this.#sentTxId + 1, limits.exportBatchBytes);
+        await this.#sendRecords(batch.bytes);
+        this.#sentTxId = batch.lastTxId;
+      } else if (this.#sentCommit < source.positions().commit) {
+        this.#send({ $case: 'heartbeat', value: this.#heartbeat() });
+      } else {
+        await this.#changed();
+      }
+    }
+  }
+
+  async #sendRecords(bytes: Uint8Array): Promise<void> {
+    const { source, limits } = this.#options;
+    for (let offset = 0; offset < bytes.length && !this.#ended; offset += limits.exportMessageBytes) {
+      const part = bytes.subarray(offset, offset + limits.exportMessageBytes);
+      const more = offset + part.length < bytes.length;
+      const { commit } = source.positions();
+      this.#sentCommit = commit;
+      const records = Buffer.from(part.buffer, part.byteOffset, part.length);
+      this.#send({ $case: 'records', value: { records, more, commitTxId: commit } });
+      while (!this.#writable && more && !this.#ended) {
+        await this.#changed();
+      }
+    }
+  }
+
+  #send(message: NonNullable<ExportTxResponse['message']>): void {
+    if (!this.#ended) {
+      this.#writable = this.#options.peer.send({ message });
+    }
+  }
+
+  /** Resolves when the log moved, the peer takes more, or the session ended. */
+  async #changed(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    if (!this.#ended) {
+      await promise;
+    }
+    this.#wake = undefined;
+  }
+}
+
+/** @throws QuorateError PROTOCOL_VERSION when the two sides have no version in common */
+export function checkVersion(min: number, max: number): void {
+  if (min > protocolVersions.max || max < protocolVersions.min) {
+    throw new QuorateError(
+      'PROTOCOL_VERSION',
+      `this node speaks replication protocol ${protocolVersions.min} to ${protocolVersions.max}, the peer ${min} to ${max}`,
+      { hint: 'Upgrade the older of the two nodes.' },
+    );
+  }
+}

@@ -1,0 +1,50 @@
+import type { ReplicationSource } from '../database/interface.ts';
+import { QuorateError } from '../errors/interface.ts';
+import type { ExportTxRequest, ExportTxResponse } from '../proto/interface.ts';
+import type { Runtime } from '../runtime/interface.ts';
+import { ExportSession } from './export-session.ts';
+import type { ReplicationLimits } from './limits.ts';
+import type { AttachedReplica, ChannelListener, MessageChannel } from './types.ts';
+
+export interface ExporterOptions {
+  readonly source: ReplicationSource;
+  readonly limits: ReplicationLimits;
+  readonly runtime: Runtime;
+  /** Replicas that may be attached at once; one more is refused with OVERLOADED. */
+  readonly maxReplicas: number;
+}
+
+/** Serves the log of one database to everyone who follows it. It never waits for a replica: each has a session of its own. */
+export class Exporter {
+  readonly #options: ExporterOptions;
+  readonly #sessions = new Set<ExportSession>();
+
+  constructor(options: ExporterOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a stream that a replica has opened; what arrives on it goes to the returned listener. */
+  accept(peer: MessageChannel<ExportTxResponse>, address: string): ChannelListener<ExportTxRequest> {
+    const { maxReplicas, ...options } = this.#options;
+    if (this.#sessions.size >= maxReplicas) {
+      throw new QuorateError('OVERLOADED', `${maxReplicas} replicas are attached already`, {
+        hint: 'Let this replica follow another replica, or raise max-replicas.',
+      });
+    }
+    const session = new ExportSession({ ...options, peer, address, onEnd: () => this.#sessions.delete(session) });
+    this.#sessions.add(session);
+    return session;
+  }
+
+  /** The replicas that follow now. */
+  status(): AttachedReplica[] {
+    return [...this.#sessions].flatMap((session) => session.status() ?? []);
+  }
+
+  /** Ends all sessions, telling the replicas why. */
+  close(reason: QuorateError): void {
+    for (const session of this.#sessions) {
+      session.close(reason);
+    }
+  }
+}

@@ -1,0 +1,37 @@
+/** Limits of replication; each has an option of the server with the same meaning (docs/options.md). */
+export interface ReplicationLimits {
+  /** Bytes of records read and sent at once to one replica. */
+  readonly exportBatchBytes: number;
+  /** Bytes of one gRPC message; a larger record is cut into several. */
+  readonly exportMessageBytes: number;
+  /** Milliseconds between heartbeats. */
+  readonly heartbeatIntervalMs: number;
+  /** Bytes received and not yet durable at which a replica stops reading. */
+  readonly receiveWindowBytes: number;
+  /** Bytes of one record that a replica accepts. */
+  readonly maxRecordBytes: number;
+  /** Milliseconds without any message after which a replica takes its upstream for dead. */
+  readonly upstreamTimeoutMs: number;
+  /** First and largest wait before another attempt to connect, in milliseconds. */
+  readonly backoffInitialMs: number;
+  readonly backoffMaxMs: number;
+  /** Wait before another attempt after an error that only a person can fix, in milliseconds. */
+  readonly refusedRetryMs: number;
+}
+
+const mebibyte = 1024 * 1024;
+
+export const defaultReplicationLimits: ReplicationLimits = {
+  exportBatchBytes: mebibyte / 4,
+  exportMessageBytes: mebibyte,
+  heartbeatIntervalMs: 500,
+  receiveWindowBytes: 16 * mebibyte,
+  maxRecordBytes: 1024 * mebibyte,
+  upstreamTimeoutMs: 10_000,
+  backoffInitialMs: 100,
+  backoffMaxMs: 10_000,
+  refusedRetryMs: 30_000,
+};
+
+/** Versions of the replication protocol that this node speaks. */
+export const protocolVersions = { min: 1, max: 1 } as const;

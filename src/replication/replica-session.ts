@@ -1,0 +1,241 @@
+import type { ReplicationSink } from '../database/interface.ts';
+import { asQuorateError, QuorateError } from '../errors/interface.ts';
+import type { LogPosition } from '../log/interface.ts';
+import type { ExportStarted, ExportTxResponse, Heartbeat, Position, Records } from '../proto/interface.ts';
+import type { Runtime, Timer } from '../runtime/interface.ts';
+import { checkVersion } from './export-session.ts';
+import { LagMeter } from './lag-meter.ts';
+import { protocolVersions, type ReplicationLimits } from './limits.ts';
+import { RecordAssembler } from './record-assembler.ts';
+import type { ChannelListener, ExportStream } from './types.ts';
+
+export interface ReplicaIdentity {
+  /** Acknowledgements are counted by it. */
+  readonly replicaId: string;
+  /** What people call it. */
+  readonly replicaName: string;
+}
+
+export interface ReplicaSessionOptions {
+  readonly sink: ReplicationSink;
+  /** Name of the database on the upstream. */
+  readonly database: string;
+  readonly identity: ReplicaIdentity;
+  readonly runtime: Runtime;
+  readonly limits: ReplicationLimits;
+  /** Called when records begin to flow. */
+  readonly onStreaming?: (() => void) | undefined;
+  /** Called once, with the reason if it is an error. */
+  readonly onEnd: (error: QuorateError | undefined) => void;
+}
+
+/**
+ * The replica's side of one stream: says where its log ends, cuts what its upstream never committed, passes records to
+ * its database, and reports what is durable and applied. It stops reading while too many bytes wait for the disk.
+ */
+export class ReplicaSession implements ChannelListener<ExportTxResponse> {
+  readonly #options: ReplicaSessionOptions;
+  readonly #assembler: RecordAssembler;
+  readonly #early: ExportTxResponse[] = [];
+  readonly lag: LagMeter;
+  #channel: ExportStream | undefined;
+  #streaming = false;
+  #ended = false;
+  #waitingBytes = 0;
+  #acknowledged = { durable: -1, applied: -1 };
+  #writable = true;
+  #unsubscribe: () => void = () => {};
+  #watchdog: Timer | undefined;
+
+  constructor(options: ReplicaSessionOptions) {
+    this.#options = options;
+    this.#assembler = new RecordAssembler(options.limits.maxRecordBytes);
+    this.lag = new LagMeter(options.runtime.clock, options.limits.heartbeatIntervalMs * 4);
+    this.lag.applied(options.sink.positions().applied);
+  }
+
+  /** Begins on a channel whose messages go to this session. */
+  async start(channel: ExportStream): Promise<void> {
+    const { sink, database, identity } = this.#options;
+    this.#channel = channel;
+    this.#watch();
+    try {
+      const { durable, committed } = await sink.ends();
+      const start = {
+        protocolMin: protocolVersions.min,
+        protocolMax: protocolVersions.max,
+        database,
+        databaseId: Buffer.from(sink.databaseId ?? []),
+        durable: positionMessage(durable),
+        committed: positionMessage(committed),
+        replicaId: identity.replicaId,
+        replicaName: identity.replicaName,
+        promisedTerm: sink.positions().term,
+      };
+      this.#send({ $case: 'start', value: start });
+    } catch (error) {
+      this.end(asQuorateError(error));
+    }
+  }
+
+  onMessage(response: ExportTxResponse): void {
+    if (this.#ended) {
+      return;
+    }
+    const { message } = response;
+    try {
+      if (message?.$case === 'started') {
+        this.#channel?.pause();
+        this.#prepare(message.value).catch((error: unknown) => this.end(asQuorateError(error)));
+      } else if (!this.#streaming) {
+        this.#early.push(response);
+      } else if (message?.$case === 'records') {
+        this.#receive(message.value);
+      } else if (message?.$case === 'heartbeat') {
+        this.#hear(message.value);
+      }
+    } catch (error) {
+      this.end(asQuorateError(error));
+    }
+  }
+
+  onDrain(): void {
+    this.#writable = true;
+    this.#acknowledge();
+  }
+
+  onEnd(error: QuorateError | undefined): void {
+    this.#finish(error);
+  }
+
+  /** Ends the stream from this side. */
+  end(error?: QuorateError): void {
+    if (!this.#ended) {
+      this.#channel?.end(error);
+      this.#finish(error);
+    }
+  }
+
+  #finish(error: QuorateError | undefined): void {
+    if (this.#ended) {
+      return;
+    }
+    this.#ended = true;
+    this.#unsubscribe();
+    this.#watchdog?.cancel();
+    this.#options.onEnd(error);
+  }
+
+  /** Makes the log end where the upstream said, then lets records in. */
+  async #prepare(started: ExportStarted): Promise<void> {
+    const { sink } = this.#options;
+    checkVersion(started.protocol, started.protocol);
+    if (started.term < sink.positions().term) {
+      throw new QuorateError('STALE_TERM', `the upstream is at term ${started.term}; this replica follows term ${sink.positions().term} already`, {
+        hint: 'Point the replica at the present primary.',
+      });
+    }
+    await sink.initialize(started.databaseId);
+    const { durable } = await sink.ends();
+    const from = started.from?.txId ?? 0;
+    if (from > durable.txId) {
+      throw new QuorateError('PROTOCOL_ERROR', `the upstream wants to go on after ${from}, but this log ends at ${durable.txId}`);
+    }
+    if (from < durable.txId) {
+      await sink.truncateAfter(from);
+    }
+    this.#begin(started);
+  }
+
+  #begin(started: ExportStarted): void {
+    if (this.#ended) {
+      return;
+    }
+    this.#streaming = true;
+    this.#unsubscribe = this.#options.sink.subscribe(() => this.#moved());
+    if (started.heartbeat !== undefined) {
+      this.#hear(started.heartbeat);
+    }
+    this.#options.onStreaming?.();
+    this.#acknowledge();
+    for (const response of this.#early.splice(0)) {
+      this.onMessage(response);
+    }
+    this.#channel?.resume();
+  }
+
+  #receive(message: Records): void {
+    this.lag.heard(0, message.commitTxId);
+    const records = this.#assembler.add(message.records, message.more);
+    if (records === undefined) {
+      return;
+    }
+    const sizeBytes = records.length;
+    this.#waitingBytes += sizeBytes;
+    if (this.#waitingBytes > this.#options.limits.receiveWindowBytes) {
+      this.#channel?.pause();
+    }
+    this.#options.sink.append(records, message.commitTxId).then(
+      () => this.#stored(sizeBytes),
+      (error: unknown) => this.end(asQuorateError(error)),
+    );
+  }
+
+  #stored(sizeBytes: number): void {
+    const { receiveWindowBytes } = this.#options.limits;
+    const wasFull = this.#waitingBytes > receiveWindowBytes;
+    this.#waitingBytes -= sizeBytes;
+    if (wasFull && this.#waitingBytes <= receiveWindowBytes && !this.#ended) {
+      this.#channel?.resume();
+    }
+  }
+
+  #hear(heartbeat: Heartbeat): void {
+    this.lag.heard(heartbeat.tipTxId, heartbeat.commitTxId);
+    this.#options.sink.commitTo(heartbeat.commitTxId);
+  }
+
+  #moved(): void {
+    const { sink } = this.#options;
+    this.lag.applied(sink.positions().applied);
+    const failure = sink.failure();
+    if (failure !== undefined && lasting.has(failure.code)) {
+      this.end(new QuorateError(failure.code as 'DIVERGED', failure.message, { hint: failure.hint }));
+      return;
+    }
+    this.#acknowledge();
+  }
+
+  /** Reports progress, once for each change. Nothing is reported that is not fsynced (invariant I3). */
+  #acknowledge(): void {
+    const { durable, applied } = this.#options.sink.positions();
+    if (this.#ended || !this.#writable || (durable === this.#acknowledged.durable && applied === this.#acknowledged.applied)) {
+      return;
+    }
+    this.#acknowledged = { durable, applied };
+    this.#send({ $case: 'acknowledgement', value: { durableTxId: durable, appliedTxId: applied } });
+  }
+
+  #send(message: Parameters<ExportStream['send']>[0]['message']): void {
+    this.#writable = this.#channel?.send({ message }) ?? false;
+  }
+
+  /** An upstream that sends no heartbeat for too long is taken for dead, whatever its socket says. */
+  #watch(): void {
+    const { runtime, limits } = this.#options;
+    this.#watchdog = runtime.timers.after(limits.upstreamTimeoutMs / 4, () => {
+      if (this.lag.silenceMs > limits.upstreamTimeoutMs) {
+        this.end(new QuorateError('UNAVAILABLE', `nothing was heard of the upstream for ${limits.upstreamTimeoutMs} ms`));
+      } else if (!this.#ended) {
+        this.#watch();
+      }
+    });
+  }
+}
+
+/** Failures of applying that no retry of the stream can mend. */
+const lasting: ReadonlySet<string> = new Set(['DIVERGED', 'SCHEMA_MISMATCH', 'DATABASE_CORRUPT']);
+
+function positionMessage(position: LogPosition): Position {
+  return { txId: position.txId, term: position.term, hash: Buffer.from(position.hash) };
+}

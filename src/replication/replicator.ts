@@ -1,0 +1,150 @@
+import type { ReplicationSink, Upstream } from '../database/interface.ts';
+import { asQuorateError, type ErrorCode, QuorateError } from '../errors/interface.ts';
+import { type Backoff, createBackoff, type Runtime } from '../runtime/interface.ts';
+import type { ReplicationLimits } from './limits.ts';
+import { type ReplicaIdentity, ReplicaSession } from './replica-session.ts';
+import type { ReplicationTransport, ReplicatorState, ReplicatorStatus } from './types.ts';
+
+export interface ReplicatorOptions {
+  readonly sink: ReplicationSink;
+  readonly upstream: Upstream;
+  readonly transport: ReplicationTransport;
+  readonly runtime: Runtime;
+  readonly limits: ReplicationLimits;
+  readonly identity: ReplicaIdentity;
+}
+
+/** Errors that end the following for good: two histories, or another database. Only new settings start it again. */
+const final: ReadonlyMap<ErrorCode, ReplicatorState> = new Map([
+  ['DIVERGED', 'diverged'],
+  ['SCHEMA_MISMATCH', 'diverged'],
+  ['DATABASE_CORRUPT', 'diverged'],
+  ['WRONG_DATABASE', 'refused'],
+  ['PROTOCOL_VERSION', 'refused'],
+]);
+
+/** Errors that a person must mend on the other side: shown as such, and tried again now and then. */
+const slow: ReadonlyMap<ErrorCode, ReplicatorState> = new Map([
+  ['UNAUTHENTICATED', 'refused'],
+  ['PERMISSION_DENIED', 'refused'],
+  ['DATABASE_NOT_FOUND', 'refused'],
+  ['SNAPSHOT_REQUIRED', 'snapshot-needed'],
+]);
+
+/** Keeps a replica following its upstream: connects, and connects again with backoff, until it is told to stop. */
+export class Replicator implements AsyncDisposable {
+  readonly #options: ReplicatorOptions;
+  readonly #stop = new AbortController();
+  readonly #backoff: Backoff;
+  #running: Promise<void> | undefined;
+  #session: ReplicaSession | undefined;
+  #state: ReplicatorState = 'stopped';
+  #reason = '';
+  #retries = 0;
+  #lastError: ReplicatorStatus['lastError'];
+
+  constructor(options: ReplicatorOptions) {
+    this.#options = options;
+    this.#backoff = createBackoff(options.runtime.random, options.limits.backoffInitialMs, options.limits.backoffMaxMs);
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  status(): ReplicatorStatus {
+    const { host, port, database } = this.#options.upstream;
+    const lag = this.#session?.lag;
+    return {
+      state: this.#state,
+      reason: this.#reason,
+      upstream: `${host}:${port}/${database}`,
+      upstreamTipTxId: lag?.upstreamTipTxId ?? 0,
+      lagTransactions: lag?.lagTransactions ?? 0,
+      lagMs: lag?.lagMs ?? 0,
+      retries: this.#retries,
+      lastError: this.#lastError,
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    this.#session?.end();
+    await this.#running;
+    this.#enter('stopped', 'stopped by this node');
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      const error = await this.#follow();
+      if (this.#stop.signal.aborted || !(await this.#pause(error))) {
+        return;
+      }
+      this.#retries += 1;
+    }
+  }
+
+  /** One session, from connecting to its end. */
+  async #follow(): Promise<QuorateError> {
+    const { transport, upstream, sink, runtime, limits, identity } = this.#options;
+    const ended = Promise.withResolvers<QuorateError | undefined>();
+    this.#enter('connecting', '');
+    const session = new ReplicaSession({
+      sink,
+      database: upstream.database,
+      identity,
+      runtime,
+      limits,
+      onStreaming: () => this.#streaming(),
+      onEnd: ended.resolve,
+    });
+    this.#session = session;
+    try {
+      const channel = transport.openExport(upstream, session);
+      this.#enter('negotiating', '');
+      await session.start(channel);
+      const error = await ended.promise;
+      return error ?? new QuorateError('UNAVAILABLE', 'the upstream ended the stream');
+    } catch (error) {
+      session.end();
+      return asQuorateError(error);
+    }
+  }
+
+  #streaming(): void {
+    this.#backoff.reset();
+    this.#enter('streaming', '');
+  }
+
+  /** Records why a session ended and waits for the next attempt; false when there is none. */
+  async #pause(error: QuorateError): Promise<boolean> {
+    const { runtime, limits } = this.#options;
+    const { code, message, hint } = error;
+    this.#lastError = { code, message, hint: hint ?? '', atMs: runtime.clock.nowMs() };
+    const finalState = final.get(code);
+    if (finalState !== undefined) {
+      this.#enter(finalState, message);
+      return false;
+    }
+    this.#enter(slow.get(code) ?? 'backing-off', message);
+    const delayMs = slow.has(code) ? limits.refusedRetryMs : this.#backoff.nextDelayMs();
+    try {
+      await runtime.timers.sleep(delayMs, this.#stop.signal);
+      return true;
+    } catch {
+      // Only the stop signal ends the sleep early.
+      return false;
+    }
+  }
+
+  #enter(state: ReplicatorState, reason: string): void {
+    if (state === this.#state && reason === this.#reason) {
+      return;
+    }
+    this.#state = state;
+    this.#reason = reason;
+    const { upstream, identity, runtime } = this.#options;
+    const fields = { replica: identity.replicaName, upstream: `${upstream.host}:${upstream.port}/${upstream.database}`, state, reason };
+    runtime.logger[reason === '' ? 'info' : 'warn'](fields, `replication is ${state}`);
+  }
+}
