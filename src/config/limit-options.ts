@@ -132,12 +132,37 @@ export const nodeLimitOptions = defineOptions('Limits of a node', {
     max: 10_000_000,
     help: 'Queries that wait for a reader process; one more is refused with OVERLOADED.',
   },
-  exportBufferBytes: {
+});
+
+/** Limits of replication, for each upstream and each replica of a node. */
+export const replicationLimitOptions = defineOptions('Limits of replication', {
+  exportBatchBytes: {
     type: 'bytes',
-    default: 8 * mebibyte,
+    default: 256 * kibibyte,
+    min: 4 * kibibyte,
+    max: 64 * mebibyte,
+    help: 'Records read and sent at once to one replica.',
+  },
+  exportMessageBytes: {
+    type: 'bytes',
+    default: mebibyte,
+    min: 4 * kibibyte,
+    max: 64 * mebibyte,
+    help: 'Size of one message of records; a larger record is cut into several.',
+  },
+  receiveWindowBytes: {
+    type: 'bytes',
+    default: 16 * mebibyte,
     min: 64 * kibibyte,
     max: maxBufferBytes,
-    help: 'Records sent to one replica and not yet acknowledged.',
+    help: 'Records received and not yet durable at which a replica stops reading.',
+  },
+  maxRecordBytes: {
+    type: 'bytes',
+    default: 1024 * mebibyte,
+    min: 64 * kibibyte,
+    max: maxBufferBytes,
+    help: 'Size of one record that a replica accepts.',
   },
   heartbeatIntervalMs: {
     type: 'duration',
@@ -146,18 +171,33 @@ export const nodeLimitOptions = defineOptions('Limits of a node', {
     max: minute,
     help: 'How often an idle stream of records says where its sender is.',
   },
-  replicationBackoffInitialMs: {
+  upstreamTimeoutMs: {
     type: 'duration',
+    default: 10 * second,
+    min: 100,
+    help: 'After how long without a message a replica takes its upstream for dead and connects again.',
+  },
+  backoffInitialMs: {
+    type: 'duration',
+    flag: 'replication-backoff-initial',
     default: 100,
     min: 1,
     max: minute,
     help: 'First wait of a replica before it connects again; doubles each time, with jitter.',
   },
-  replicationBackoffMaxMs: {
+  backoffMaxMs: {
     type: 'duration',
+    flag: 'replication-backoff-max',
     default: 10 * second,
     min: 1,
     max: 60 * minute,
     help: 'Longest wait of a replica before it connects again.',
+  },
+  refusedRetryMs: {
+    type: 'duration',
+    flag: 'replication-refused-retry',
+    default: 30 * second,
+    min: 1,
+    help: 'Wait of a replica before another attempt after an error that only a person can fix.',
   },
 });

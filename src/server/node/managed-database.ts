@@ -1,0 +1,252 @@
+import {
+  Database,
+  type DatabaseContext,
+  type DatabaseFailure,
+  type DatabaseSettings,
+} from '../../database/interface.ts';
+import { asQuorateError, type ErrorCode, QuorateError } from '../../errors/interface.ts';
+import { type AttachedReplica, Exporter, Replicator, type ReplicatorStatus } from '../../replication/interface.ts';
+import { resolveUpstream } from './follow-settings.ts';
+import type { NodeServices } from './node-services.ts';
+
+export type DatabaseState = 'opening' | 'importing' | 'open' | 'unloaded' | 'failed';
+
+/** A database that is open, with those who follow it. */
+interface Opened {
+  readonly database: Database;
+  readonly exporter: Exporter;
+}
+
+/**
+ * One database of a node with everything that belongs to it: its exporter, and its replicator when it follows another.
+ * Calls that change something run one after the other.
+ */
+export class ManagedDatabase {
+  readonly name: string;
+  readonly #services: NodeServices;
+  #state: DatabaseState = 'opening';
+  #opened: Opened | undefined;
+  #replicator: Replicator | undefined;
+  #failure: DatabaseFailure | undefined;
+  #tail: Promise<unknown> = Promise.resolve();
+  /** Somebody feeds this database through ReplicateTx. */
+  #fed = false;
+  /** Ends that feeding when the settings change. */
+  #stopFeeding: ((reason: QuorateError) => void) | undefined;
+
+  constructor(name: string, services: NodeServices, state: DatabaseState) {
+    this.name = name;
+    this.#services = services;
+    this.#state = state;
+  }
+
+  get state(): DatabaseState {
+    return this.#state;
+  }
+
+  /** Why the database is not open, or cannot go on. */
+  get failure(): DatabaseFailure | undefined {
+    return this.#failure ?? this.#opened?.database.failure();
+  }
+
+  get replicatorStatus(): ReplicatorStatus | undefined {
+    return this.#replicator?.status();
+  }
+
+  get attachedReplicas(): readonly AttachedReplica[] {
+    return this.#opened?.exporter.status() ?? [];
+  }
+
+  /** The database if it is open, for status. */
+  get opened(): Database | undefined {
+    return this.#opened?.database;
+  }
+
+  /** The open database. @throws QuorateError DATABASE_UNLOADED, UNAVAILABLE, or why it could not be opened */
+  require(): Database {
+    return this.#require().database;
+  }
+
+  requireExporter(): Exporter {
+    return this.#require().exporter;
+  }
+
+  #require(): Opened {
+    if (this.#opened !== undefined) {
+      return this.#opened;
+    }
+    if (this.#state === 'failed' && this.#failure !== undefined) {
+      const { code, message, hint } = this.#failure;
+      throw new QuorateError(code as ErrorCode, `database ${this.name} could not be opened: ${message}`, { hint });
+    }
+    if (this.#state === 'unloaded') {
+      throw new QuorateError('DATABASE_UNLOADED', `database ${this.name} is unloaded`, {
+        hint: `Load it with: quorate database load ${this.name}`,
+      });
+    }
+    throw new QuorateError('UNAVAILABLE', `database ${this.name} is ${this.#state}`, { hint: 'Try again in a moment.' });
+  }
+
+  /** Makes the database on disk and opens it. */
+  create(settings: DatabaseSettings): Promise<void> {
+    return this.#exclusively(async () => this.#begin(await Database.create(this.#context(), settings)));
+  }
+
+  /** Makes the database from a SQLite file; until it is complete it lives outside the folder of databases. */
+  createFrom(sqlitePath: string, settings: DatabaseSettings): Promise<void> {
+    return this.#exclusively(async () => {
+      const { directory, runtime } = this.#services;
+      const workPath = directory.newWorkPath();
+      try {
+        {
+          await using unfinished = await Database.create({ ...this.#context(), directory: workPath }, settings);
+          await unfinished.importFrom(sqlitePath);
+        }
+        directory.adoptDatabase(workPath, this.name);
+      } catch (error) {
+        runtime.files.removeSync(workPath);
+        throw error;
+      }
+      this.#begin(await Database.open(this.#context()));
+    });
+  }
+
+  /** Opens the database; what goes wrong becomes its state, so that the others of the node work. */
+  open(): Promise<void> {
+    return this.#exclusively(async () => {
+      if (this.#opened !== undefined) {
+        return;
+      }
+      this.#state = 'opening';
+      this.#failure = undefined;
+      try {
+        this.#begin(await Database.open(this.#context()));
+      } catch (error) {
+        this.#fail(asQuorateError(error));
+      }
+    });
+  }
+
+  /** Takes new settings without a restart: the replicator of the old ones ends first, that of the new ones begins last. */
+  update(change: (current: DatabaseSettings) => DatabaseSettings): Promise<void> {
+    return this.#exclusively(async () => {
+      const { database } = this.#require();
+      const settings = change(database.settings);
+      await this.#stopReplicator('the settings of this database were changed');
+      try {
+        await database.updateSettings(settings);
+      } finally {
+        this.#startReplicator(database);
+      }
+    });
+  }
+
+  /** Closes the database. @param then runs while nobody can open it again */
+  close(state: DatabaseState, then: () => void = () => {}): Promise<void> {
+    return this.#exclusively(async () => {
+      await this.#end(state);
+      then();
+    });
+  }
+
+  /**
+   * Registers the one stream that may feed this replica, and returns what ends the registration.
+   * @throws QuorateError WRONG_ROLE
+   */
+  startFeeding(stop: (reason: QuorateError) => void): () => void {
+    const { role, replication } = this.require().settings;
+    if (role === 'primary' || replication.enabled) {
+      const reason = role === 'primary' ? 'is a primary' : 'has a replicator of its own';
+      throw new QuorateError('WRONG_ROLE', `database ${this.name} ${reason}`, {
+        hint: `ReplicateTx feeds replicas with replication disabled: quorate database update ${this.name} --role replica --replication-enabled=false`,
+      });
+    }
+    if (this.#fed) {
+      throw new QuorateError('WRONG_ROLE', `database ${this.name} is fed by another replicator already`, {
+        hint: 'Stop the other one; two would only repeat each other.',
+      });
+    }
+    this.#fed = true;
+    this.#stopFeeding = stop;
+    return () => {
+      this.#fed = false;
+      this.#stopFeeding = undefined;
+    };
+  }
+
+  #context(): DatabaseContext {
+    const { runtime, directory, identity, options } = this.#services;
+    return {
+      runtime,
+      directory: directory.databasePath(this.name),
+      name: this.name,
+      origin: BigInt(`0x${identity.nodeId}`),
+      limits: options.databaseLimits,
+    };
+  }
+
+  #begin(database: Database): void {
+    const { runtime, replicationLimits, options } = this.#services;
+    const { maxReplicas } = options.limits;
+    const exporter = new Exporter({ source: database.source, limits: replicationLimits, runtime, maxReplicas });
+    this.#opened = { database, exporter };
+    this.#state = 'open';
+    this.#failure = undefined;
+    this.#startReplicator(database);
+  }
+
+  #fail(error: QuorateError): void {
+    this.#state = 'failed';
+    this.#failure = {
+      code: error.code,
+      message: error.message,
+      hint: error.hint ?? '',
+      atMs: this.#services.runtime.clock.nowMs(),
+    };
+    this.#services.runtime.logger.error({ database: this.name, code: error.code }, `not opened: ${error.message}`);
+  }
+
+  async #end(state: DatabaseState): Promise<void> {
+    const opened = this.#opened;
+    this.#opened = undefined;
+    this.#state = state;
+    if (opened === undefined) {
+      return;
+    }
+    const reason = new QuorateError('DATABASE_UNLOADED', `database ${this.name} was closed on this node`);
+    await this.#stopReplicator(reason.message);
+    opened.exporter.close(reason);
+    this.#services.readers.release(opened.database.filePath);
+    await opened.database[Symbol.asyncDispose]();
+  }
+
+  #startReplicator(database: Database): void {
+    const { enabled, upstream } = database.settings.replication;
+    if (database.settings.role !== 'replica' || !enabled || upstream === undefined) {
+      return;
+    }
+    const { runtime, transport, replicationLimits, identity } = this.#services;
+    this.#replicator = new Replicator({
+      sink: database.sink,
+      upstream: resolveUpstream(upstream, this.#services.address()),
+      transport,
+      runtime,
+      limits: replicationLimits,
+      identity: { replicaId: `${identity.nodeId}/${this.name}`, replicaName: identity.nodeName },
+    });
+    this.#replicator.start();
+  }
+
+  async #stopReplicator(reason: string): Promise<void> {
+    this.#stopFeeding?.(new QuorateError('CANCELLED', reason));
+    const replicator = this.#replicator;
+    this.#replicator = undefined;
+    await replicator?.[Symbol.asyncDispose]();
+  }
+
+  #exclusively(action: () => Promise<void>): Promise<void> {
+    const run = this.#tail.then(action);
+    this.#tail = run.catch(() => {});
+    return run;
+  }
+}

@@ -1,0 +1,39 @@
+import type { nodeLimitOptions, OptionValues } from '../../config/interface.ts';
+import type { DatabaseLimits } from '../../database/interface.ts';
+
+/** What to do with replication flags of the server: they tell how `systemdb` and `defaultdb` begin. */
+export interface NodeReplicationOptions {
+  readonly enabled: boolean | undefined;
+  readonly host: string | undefined;
+  readonly port: number | undefined;
+  /** The database that `defaultdb` follows; `systemdb` follows the upstream's `systemdb`. */
+  readonly database: string | undefined;
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+}
+
+export type NodeLimits = OptionValues<typeof nodeLimitOptions>;
+
+export interface NodeOptions {
+  /** Folder of all data; created when absent. */
+  readonly directory: string;
+  /** What people call the node; kept from the first start when absent. */
+  readonly name?: string | undefined;
+  readonly adminPassword?: string | undefined;
+  /** Milliseconds that a login is valid. */
+  readonly tokenTtlMs: number;
+  readonly replication: NodeReplicationOptions;
+  readonly limits: NodeLimits;
+  readonly databaseLimits: DatabaseLimits;
+}
+
+/** Options that a database of the node is created with; an empty text or 0 stands for "not given". */
+export interface FollowRequest {
+  readonly role: string;
+  readonly enabled: boolean;
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly username: string;
+  readonly password: string;
+}

@@ -1,0 +1,19 @@
+import type { ReaderPool } from '../../database/interface.ts';
+import type { ReplicationLimits, ReplicationTransport } from '../../replication/interface.ts';
+import type { Runtime } from '../../runtime/interface.ts';
+import type { NodeAddress } from './follow-settings.ts';
+import type { NodeDirectory, NodeIdentity } from './node-directory.ts';
+import type { NodeOptions } from './node-options.ts';
+
+/** What the databases of a node share. */
+export interface NodeServices {
+  readonly runtime: Runtime;
+  readonly options: NodeOptions;
+  readonly identity: NodeIdentity;
+  readonly directory: NodeDirectory;
+  readonly readers: ReaderPool;
+  readonly transport: ReplicationTransport;
+  readonly replicationLimits: ReplicationLimits;
+  /** Where this node listens; undefined while it does not. */
+  address(): NodeAddress | undefined;
+}

@@ -1,0 +1,213 @@
+import { type Database, ReaderPool, type ReaderPoolStatus } from '../../database/interface.ts';
+import { QuorateError } from '../../errors/interface.ts';
+import { defaultReplicationLimits, GrpcReplicationTransport, type ReplicationLimits } from '../../replication/interface.ts';
+import type { Runtime } from '../../runtime/interface.ts';
+import type { Authenticator } from '../auth/authenticator.ts';
+import { PasswordAuthenticator } from '../auth/password-authenticator.ts';
+import { TokenSigner } from '../auth/token-signer.ts';
+import { SystemUserStore } from '../auth/user-store.ts';
+import { DatabaseCatalog, defaultDatabaseName, systemDatabaseName } from './database-catalog.ts';
+import type { NodeAddress } from './follow-settings.ts';
+import { NodeDirectory, type NodeIdentity } from './node-directory.ts';
+import type { FollowRequest, NodeLimits, NodeOptions } from './node-options.ts';
+import type { NodeServices } from './node-services.ts';
+
+/** Bytes of one message of records; small enough that heartbeats do not wait long behind it. */
+const recordsMessageBytes = 1024 * 1024;
+
+/** Room in a message for what surrounds the records. */
+const messageOverheadBytes = 1024;
+
+function replicationLimits(limits: NodeLimits): ReplicationLimits {
+  return {
+    ...defaultReplicationLimits,
+    exportMessageBytes: Math.min(recordsMessageBytes, limits.maxMessageBytes - messageOverheadBytes),
+    receiveWindowBytes: limits.exportBufferBytes,
+    heartbeatIntervalMs: limits.heartbeatIntervalMs,
+    backoffInitialMs: limits.replicationBackoffInitialMs,
+    backoffMaxMs: limits.replicationBackoffMaxMs,
+  };
+}
+
+/** The databases of one data folder, with everything they need, and no network of its own. */
+export class Node implements AsyncDisposable {
+  readonly identity: NodeIdentity;
+  readonly options: NodeOptions;
+  readonly runtime: Runtime;
+  readonly databases: DatabaseCatalog;
+  readonly authenticator: Authenticator;
+  readonly readers: ReaderPool;
+  /** Milliseconds of the monotonic clock. */
+  readonly startedAtMs: number;
+  readonly #directory: NodeDirectory;
+  readonly #users: SystemUserStore;
+  #address: NodeAddress | undefined;
+  #isReady = false;
+  #generatedPassword: string | undefined;
+
+  private constructor(options: NodeOptions, runtime: Runtime, directory: NodeDirectory) {
+    const { limits } = options;
+    this.options = options;
+    this.runtime = runtime;
+    this.#directory = directory;
+    this.startedAtMs = runtime.clock.monotonicMs();
+    this.identity = directory.identity(options.name);
+    this.readers = new ReaderPool({
+      runtime,
+      maxProcesses: limits.readerProcesses,
+      idleTimeoutMs: limits.readerIdleTimeoutMs,
+      queueLimit: limits.readerQueueLimit,
+    });
+    this.databases = new DatabaseCatalog(this.#services());
+    this.#users = new SystemUserStore(() => this.#systemDatabase(), this.readers, runtime);
+    const tokens = TokenSigner.open(directory.tokenKeyPath, runtime);
+    this.authenticator = new PasswordAuthenticator({ users: this.#users, tokens, runtime, tokenTtlMs: options.tokenTtlMs });
+  }
+
+  /** Takes the folder; nothing is open before `start`. @throws QuorateError DATABASE_LOCKED, IO_ERROR */
+  static async open(options: NodeOptions, runtime: Runtime): Promise<Node> {
+    const directory = NodeDirectory.open(options.directory, runtime);
+    try {
+      return await Promise.resolve(new Node(options, runtime, directory));
+    } catch (error) {
+      directory[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  #services(): NodeServices {
+    const { runtime, options, identity, readers } = this;
+    return {
+      runtime,
+      options,
+      identity,
+      readers,
+      directory: this.#directory,
+      transport: new GrpcReplicationTransport(runtime.clock),
+      replicationLimits: replicationLimits(options.limits),
+      address: () => this.#address,
+    };
+  }
+
+  /** The password of the administrator if this start had to generate one: to be shown once. */
+  get generatedPassword(): string | undefined {
+    return this.#generatedPassword;
+  }
+
+  /** Whether every database is open or known to have failed. */
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /** A path for something unfinished; whoever asks for it removes it. */
+  newWorkPath(): string {
+    return this.#directory.newWorkPath();
+  }
+
+  /**
+   * Opens all databases, and makes those that every node has.
+   * @param address where this node can be reached, for replicas of its own databases
+   */
+  async start(address: NodeAddress | undefined): Promise<void> {
+    this.#address = address;
+    await this.databases.openAll();
+    await this.#ensureBuiltIn(systemDatabaseName, systemDatabaseName);
+    await this.#ensureBuiltIn(defaultDatabaseName, this.options.replication.database ?? defaultDatabaseName);
+    await this.#ensureAdmin();
+    this.#isReady = true;
+  }
+
+  /** The flags of the server rule a built-in database until people make it a primary themselves. */
+  async #ensureBuiltIn(name: string, upstreamDatabase: string): Promise<void> {
+    const { enabled, host, port, username, password } = this.options.replication;
+    if (!this.databases.has(name)) {
+      await this.databases.create(name, followRequest(this.options, upstreamDatabase));
+      return;
+    }
+    const database = this.databases.get(name);
+    if (enabled === undefined || database.opened === undefined) {
+      return;
+    }
+    if (database.opened.settings.role === 'primary') {
+      if (enabled) {
+        this.runtime.logger.warn({ database: name }, 'stays a primary: the replication flags do not demote a database');
+      }
+      return;
+    }
+    await this.databases.update({
+      database: name,
+      replicationEnabled: enabled,
+      primaryHost: host,
+      primaryPort: port,
+      primaryDatabase: upstreamDatabase,
+      primaryUsername: username,
+      primaryPassword: password,
+    });
+  }
+
+  #systemDatabase(): Database {
+    if (!this.databases.has(systemDatabaseName)) {
+      throw new QuorateError('UNAVAILABLE', 'this server is starting', { hint: 'Try again in a moment.' });
+    }
+    return this.databases.require(systemDatabaseName);
+  }
+
+  async #ensureAdmin(): Promise<void> {
+    const { opened } = this.databases.get(systemDatabaseName);
+    if (opened === undefined) {
+      return;
+    }
+    if (opened.settings.role === 'primary') {
+      this.#generatedPassword = await this.#users.ensureAdmin(this.options.adminPassword);
+    } else if (this.options.adminPassword !== undefined) {
+      this.runtime.logger.warn({}, 'the admin password was ignored: the users of this server come from its upstream');
+    }
+  }
+
+  readerStatus(): ReaderPoolStatus {
+    return this.readers.status();
+  }
+
+  /** Closes everything; what was acknowledged is durable already. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isReady = false;
+    await this.readers[Symbol.asyncDispose]();
+    await this.databases.closeAll();
+    this.#directory[Symbol.dispose]();
+  }
+}
+
+function followRequest({ replication }: NodeOptions, database: string): FollowRequest {
+  const { enabled, host, port, username, password } = replication;
+  if (enabled === undefined) {
+    return { role: 'primary', enabled: false, host: '', port: 0, database: '', username: '', password: '' };
+  }
+  return {
+    role: '',
+    enabled,
+    host: host ?? '',
+    port: port ?? 0,
+    database: enabled || host !== undefined ? database : '',
+    username: username ?? '',
+    password: password ?? '',
+  };
+}
+
+/** For callers that have no use for replication flags. */
+export const noReplication: NodeOptions['replication'] = {
+  enabled: undefined,
+  host: undefined,
+  port: undefined,
+  database: undefined,
+  username: undefined,
+  password: undefined,
+};
+
+/** @throws QuorateError PERMISSION_DENIED for SQL on the database of the users */
+export function refuseSystemDatabase(name: string): void {
+  if (name === systemDatabaseName) {
+    throw new QuorateError('PERMISSION_DENIED', `${name} holds the users of this server and takes no SQL`, {
+      hint: `Use ${defaultDatabaseName} or another database.`,
+    });
+  }
+}
