@@ -8,6 +8,7 @@ import {
   type OptionDeclarations,
   placeholderOf,
   rangeOf,
+  replicationLimitOptions,
   replicationOptions,
 } from '../src/config/interface.ts';
 
@@ -43,6 +44,11 @@ const groups: readonly { readonly title: string; readonly text: string; readonly
     title: 'Limits of a node',
     text: 'Options of `quorate server`, for the node as a whole.',
     options: nodeLimitOptions,
+  },
+  {
+    title: 'Limits of replication',
+    text: 'Options of `quorate server`, for each upstream and each replica.',
+    options: replicationLimitOptions,
   },
 ];
 

@@ -5,7 +5,7 @@
  * docs/options.md.
  */
 export { addFlags, placeholderOf, readFlags } from './command-flags.ts';
-export { databaseLimitOptions, nodeLimitOptions } from './limit-options.ts';
+export { databaseLimitOptions, nodeLimitOptions, replicationLimitOptions } from './limit-options.ts';
 export {
   defineOptions,
   type NamedOption,

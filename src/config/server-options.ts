@@ -1,4 +1,4 @@
-import { databaseLimitOptions, nodeLimitOptions } from './limit-options.ts';
+import { databaseLimitOptions, nodeLimitOptions, replicationLimitOptions } from './limit-options.ts';
 import { defineOptions } from './option.ts';
 import { defaultPort, replicationOptions } from './replication-options.ts';
 
@@ -45,4 +45,5 @@ export const serverOptions = {
   ...replicationOptions,
   ...databaseLimitOptions,
   ...nodeLimitOptions,
+  ...replicationLimitOptions,
 } as const;

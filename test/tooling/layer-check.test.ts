@@ -33,7 +33,7 @@ test('a tree that keeps to the layers has no violations', () => {
     ...doors,
     'sqlite/connection.ts': "import { DatabaseSync } from 'node:sqlite';\n",
     'database/writer.ts': "import type { log } from '../log/interface.ts';\nimport { x } from './part.ts';\n",
-    'database/part.ts': 'export const x = 1;\n',
+    'database/part.ts': "import type { Writer } from './writer.ts';\nexport const x = 1;\n",
     'library/embedded.ts': "import { server } from '../server/interface.ts';\n",
     'database/writer.test.ts': "import { DatabaseSync } from 'node:sqlite';\nimport '../log/segment.ts';\n",
   };
@@ -90,7 +90,7 @@ const caught: readonly { name: string; files: Record<string, string>; message: R
     name: 'a cycle between files',
     files: {
       'log/a.ts': "import './b.ts';\n",
-      'log/b.ts': "import type { X } from './c.ts';\n",
+      'log/b.ts': "export { type X, y } from './c.ts';\n",
       'log/c.ts': "import './a.ts';\n",
     },
     message: /cycle: src\/log\/a\.ts > src\/log\/b\.ts > src\/log\/c\.ts > src\/log\/a\.ts/,
