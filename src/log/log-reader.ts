@@ -147,10 +147,14 @@ export class LogReader {
     const { firstTxId } = this.#firstEntry(this.#entries);
     const entry = this.#entries.findLast((candidate) => candidate.firstTxId <= txId);
     if (entry === undefined) {
-      throw new QuorateError('SNAPSHOT_REQUIRED', `transaction ${txId} is no longer in the log, which begins with ${firstTxId}`, {
-        hint: 'Make the replica anew from a snapshot of its upstream.',
-        details: { txId, firstTxId },
-      });
+      throw new QuorateError(
+        'SNAPSHOT_REQUIRED',
+        `transaction ${txId} is no longer in the log, which begins with ${firstTxId}`,
+        {
+          hint: 'Make the replica anew from a snapshot of its upstream.',
+          details: { txId, firstTxId },
+        },
+      );
     }
     return entry;
   }

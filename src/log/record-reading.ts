@@ -37,7 +37,12 @@ function* readSegmentRecords(
     while (txId <= throughTxId) {
       const frame = scanner.frameAt(offset);
       if (frame === undefined) {
-        throw corruptLog(segment.path, offset, txId, 'the frame was intact when the log was opened, and is not any more');
+        throw corruptLog(
+          segment.path,
+          offset,
+          txId,
+          'the frame was intact when the log was opened, and is not any more',
+        );
       }
       for (const record of decodeRecords(Buffer.from(frame.records))) {
         if (record.txId >= txId && record.txId <= throughTxId) {

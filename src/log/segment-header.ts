@@ -115,10 +115,14 @@ export function listSegments(files: FileSystem, directory: string): SegmentEntry
 
 /** The error for damage that must not be cut away silently. */
 export function corruptLog(filePath: string, offset: number, txId: TxId, what: string): QuorateError {
-  return new QuorateError('LOG_CORRUPT', `transaction log damaged in ${filePath} at byte ${offset} (transaction ${txId}): ${what}`, {
-    hint:
-      'Nothing was changed. Move the directory of this database aside and fetch the database again from another node, ' +
-      'or restore a backup; keep the damaged files until that has worked.',
-    details: { path: filePath, offset, txId },
-  });
+  return new QuorateError(
+    'LOG_CORRUPT',
+    `transaction log damaged in ${filePath} at byte ${offset} (transaction ${txId}): ${what}`,
+    {
+      hint:
+        'Nothing was changed. Move the directory of this database aside and fetch the database again from another node, ' +
+        'or restore a backup; keep the damaged files until that has worked.',
+      details: { path: filePath, offset, txId },
+    },
+  );
 }

@@ -99,7 +99,7 @@ export class SegmentReader {
   }
 
   /** A window that holds `length` bytes at `offset`, as far as the file reaches. */
-  async #slide(window: Window, offset: number, length: number): Promise<Window> {
+  #slide(window: Window, offset: number, length: number): Window | Promise<Window> {
     const holds = offset >= window.offset && offset + length <= window.offset + window.bytes.length;
     return holds ? window : this.#readWindow(offset, Math.max(length, furtherReadBytes));
   }

@@ -1,7 +1,14 @@
 import { assertInvariant } from '../errors/interface.ts';
 import type { FileHandle } from '../runtime/interface.ts';
-import { checksumSeed, type FrameHeader, frameHeaderBytes, frameMarker, isFrameIntact, readFrameHeader } from './frame.ts';
-import { type SegmentEntry, type SegmentHeader, readSegmentHeader, segmentHeaderBytes } from './segment-header.ts';
+import {
+  checksumSeed,
+  type FrameHeader,
+  frameHeaderBytes,
+  frameMarker,
+  isFrameIntact,
+  readFrameHeader,
+} from './frame.ts';
+import { readSegmentHeader, type SegmentEntry, type SegmentHeader, segmentHeaderBytes } from './segment-header.ts';
 import type { TxId } from './types.ts';
 
 /** Bytes read at once. Small enough to stay in a processor's cache between reading, checksum and hashing. */
@@ -107,7 +114,10 @@ export class SegmentScanner {
     assertInvariant(offset >= 0 && length >= 0, 'the scanner stays inside its file');
     if (offset < this.#windowOffset || offset + length > this.#windowOffset + this.#window.length) {
       const size = Math.min(Math.max(length, windowBytes), Math.max(this.sizeBytes - offset, 0));
-      const target = size <= this.#window.buffer.byteLength ? Buffer.from(this.#window.buffer, 0, size) : Buffer.allocUnsafeSlow(size);
+      const target =
+        size <= this.#window.buffer.byteLength
+          ? Buffer.from(this.#window.buffer, 0, size)
+          : Buffer.allocUnsafeSlow(size);
       this.#window = target.subarray(0, this.#handle.readSync(target, offset));
       this.#windowOffset = offset;
     }

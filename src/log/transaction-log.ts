@@ -59,14 +59,18 @@ export class TransactionLog {
    * @param databaseId 16 bytes; the hash chain begins with it
    * @throws QuorateError DATABASE_EXISTS, DISK_FULL, IO_ERROR
    */
-  static create(files: FileSystem, directory: string, databaseId: Uint8Array, options: NewLogOptions = {}): TransactionLog {
+  static create(
+    files: FileSystem,
+    directory: string,
+    databaseId: Uint8Array,
+    options: NewLogOptions = {},
+  ): TransactionLog {
     if (TransactionLog.exists(files, directory)) {
       throw new QuorateError('DATABASE_EXISTS', `a transaction log exists already in ${directory}`);
     }
     const previous = options.after ?? { txId: 0, term: 0, hash: genesisHash(databaseId) };
     const sizeBytes = Math.min(firstSegmentSizeBytes, options.segmentSizeBytes ?? defaultSegmentSizeBytes);
-    files.makeDirectorySync(directory);
-    files.syncDirectorySync(path.dirname(directory));
+    makeDirectoryDurably(files, directory);
     const next = new NextSegment(files, directory);
     const segment = next.finish(databaseId, previous, Math.max(sizeBytes, segmentHeaderBytes));
     segment.handle.closeSync();
@@ -301,5 +305,15 @@ export class TransactionLog {
     } finally {
       handle.closeSync();
     }
+  }
+}
+
+/** Creates the directory and its parents, each of them durable in the one above. */
+function makeDirectoryDurably(files: FileSystem, directory: string): void {
+  if (!files.existsSync(directory)) {
+    const parent = path.dirname(directory);
+    makeDirectoryDurably(files, parent);
+    files.makeDirectorySync(directory);
+    files.syncDirectorySync(parent);
   }
 }

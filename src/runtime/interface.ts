@@ -9,4 +9,11 @@ export { BoundedQueue } from './bounded-queue.ts';
 export { type Logger, nullLogger } from './logger.ts';
 export { nodeFileSystem } from './node-file-system.ts';
 export { createNodeRuntime } from './node-runtime.ts';
+export { createSeededRandom } from './seeded-random.ts';
+export {
+  type FaultPlan,
+  type SimulatedFault,
+  SimulatedFileSystem,
+  type SimulatedOperation,
+} from './simulated-file-system.ts';
 export type { Clock, FileHandle, FileSystem, Random, Runtime, Timer, Timers } from './types.ts';
