@@ -18,6 +18,9 @@ import type {
   WriterStart,
 } from './writer-messages.ts';
 
+/** How much of the next log segment is made ready in one turn: little enough that no commit waits for it, in bytes. */
+const preparationBytes = 256 * 1024;
+
 /** What a role shares with the core that plays it. */
 export interface WriterServices {
   readonly runtime: Runtime;
@@ -253,6 +256,7 @@ export class WriterCore {
     positions.set('logBytes', this.#log?.sizeBytes ?? 0);
     this.#emit(['moved']);
     this.#flush();
+    this.#log?.prepareNextSegment(preparationBytes);
     if (more) {
       this.#wake();
     }

@@ -1,0 +1,60 @@
+/** Databases in temporary folders, for tests. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createNodeRuntime } from '../runtime/interface.ts';
+import { Database, type DatabaseContext } from './database.ts';
+import { type DatabaseLimits, defaultDatabaseLimits } from './limits.ts';
+import type { DatabaseSettings } from './types.ts';
+
+export const primarySettings: DatabaseSettings = { role: 'primary', term: 1, replication: { enabled: false } };
+
+export const replicaSettings: DatabaseSettings = {
+  role: 'replica',
+  term: 0,
+  replication: {
+    enabled: false,
+    upstream: { host: '127.0.0.1', port: 3322, database: 'shop', username: 'admin', password: 'secret' },
+  },
+};
+
+/** A folder that goes with the test. */
+export class TestFolder implements Disposable {
+  readonly path = mkdtempSync(path.join(tmpdir(), 'quorate-test-'));
+
+  context(name: string, limits: Partial<DatabaseLimits> = {}): DatabaseContext {
+    return {
+      runtime: createNodeRuntime(),
+      name,
+      directory: path.join(this.path, name),
+      origin: 7n,
+      limits: { ...defaultDatabaseLimits, ...limits },
+    };
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
+
+/** The value of the first column of the first row, read through the writer. */
+export async function scalar(database: Database, sql: string): Promise<unknown> {
+  const { results } = await database.writer.transact([{ sql }]);
+  return results[0]?.rows[0]?.[0];
+}
+
+/** Carries everything from a primary to a replica in the same process, as a session would. */
+export async function catchUp(from: Database, to: Database): Promise<void> {
+  const { databaseId } = from.source;
+  if (databaseId === undefined) {
+    throw new Error('the source has no log');
+  }
+  await to.sink.initialize(databaseId);
+  for (let next = to.positions().tip + 1; next <= from.source.exportableTxId(); ) {
+    const batch = await from.source.read(next, 1024 * 1024);
+    await to.sink.append(Uint8Array.from(batch.bytes), from.positions().commit);
+    next = batch.lastTxId + 1;
+  }
+  to.sink.commitTo(from.positions().commit);
+  await to.waitFor(from.positions().commit, 10_000);
+}
