@@ -76,7 +76,7 @@ function superviseChild(child) {
 }
 
 /** Stops this process when the one that started it was killed in a way that it could not pass on. */
-function watchLifeline() {
+export function watchLifeline() {
   const descriptor = process.env[lifelineVariable];
   delete process.env[lifelineVariable];
   if (descriptor === undefined) {
