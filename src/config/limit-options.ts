@@ -132,6 +132,13 @@ export const nodeLimitOptions = defineOptions('Limits of a node', {
     max: 10_000_000,
     help: 'Queries that wait for a reader process; one more is refused with OVERLOADED.',
   },
+  maxReplicas: {
+    type: 'integer',
+    default: 1000,
+    min: 1,
+    max: 100_000,
+    help: 'Replicas that follow one database at once; one more is refused with OVERLOADED.',
+  },
 });
 
 /** Limits of replication, for each upstream and each replica of a node. */
