@@ -186,8 +186,9 @@ export class ManagedDatabase {
   }
 
   #begin(database: Database): void {
-    const { runtime, replicationLimits, options } = this.#services;
-    const { maxReplicas } = options.limits;
+    const { runtime, options } = this.#services;
+    const { limits, replicationLimits } = options;
+    const { maxReplicas } = limits;
     const exporter = new Exporter({ source: database.source, limits: replicationLimits, runtime, maxReplicas });
     this.#opened = { database, exporter };
     this.#state = 'open';
@@ -225,13 +226,13 @@ export class ManagedDatabase {
     if (database.settings.role !== 'replica' || !enabled || upstream === undefined) {
       return;
     }
-    const { runtime, transport, replicationLimits, identity } = this.#services;
+    const { runtime, transport, options, identity } = this.#services;
     this.#replicator = new Replicator({
       sink: database.sink,
       upstream: resolveUpstream(upstream, this.#services.address()),
       transport,
       runtime,
-      limits: replicationLimits,
+      limits: options.replicationLimits,
       identity: { replicaId: `${identity.nodeId}/${this.name}`, replicaName: identity.nodeName },
     });
     this.#replicator.start();

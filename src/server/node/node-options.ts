@@ -1,5 +1,6 @@
 import type { nodeLimitOptions, OptionValues } from '../../config/interface.ts';
 import type { DatabaseLimits } from '../../database/interface.ts';
+import type { ReplicationLimits } from '../../replication/interface.ts';
 
 /** What to do with replication flags of the server: they tell how `systemdb` and `defaultdb` begin. */
 export interface NodeReplicationOptions {
@@ -25,6 +26,7 @@ export interface NodeOptions {
   readonly replication: NodeReplicationOptions;
   readonly limits: NodeLimits;
   readonly databaseLimits: DatabaseLimits;
+  readonly replicationLimits: ReplicationLimits;
 }
 
 /** Options that a database of the node is created with; an empty text or 0 stands for "not given". */

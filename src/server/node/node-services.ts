@@ -1,5 +1,5 @@
 import type { ReaderPool } from '../../database/interface.ts';
-import type { ReplicationLimits, ReplicationTransport } from '../../replication/interface.ts';
+import type { ReplicationTransport } from '../../replication/interface.ts';
 import type { Runtime } from '../../runtime/interface.ts';
 import type { NodeAddress } from './follow-settings.ts';
 import type { NodeDirectory, NodeIdentity } from './node-directory.ts';
@@ -13,7 +13,6 @@ export interface NodeServices {
   readonly directory: NodeDirectory;
   readonly readers: ReaderPool;
   readonly transport: ReplicationTransport;
-  readonly replicationLimits: ReplicationLimits;
   /** Where this node listens; undefined while it does not. */
   address(): NodeAddress | undefined;
 }

@@ -1,33 +1,19 @@
-import { type Database, ReaderPool, type ReaderPoolStatus } from '../../database/interface.ts';
+import { type Database, ReaderPool } from '../../database/interface.ts';
 import { QuorateError } from '../../errors/interface.ts';
-import { defaultReplicationLimits, GrpcReplicationTransport, type ReplicationLimits } from '../../replication/interface.ts';
+import type { DatabaseStatus, StatusResponse } from '../../proto/interface.ts';
+import { GrpcReplicationTransport, type ReplicaIdentity } from '../../replication/interface.ts';
 import type { Runtime } from '../../runtime/interface.ts';
 import type { Authenticator } from '../auth/authenticator.ts';
 import { PasswordAuthenticator } from '../auth/password-authenticator.ts';
 import { TokenSigner } from '../auth/token-signer.ts';
 import { SystemUserStore } from '../auth/user-store.ts';
 import { DatabaseCatalog, defaultDatabaseName, systemDatabaseName } from './database-catalog.ts';
+import { databaseStatus } from './database-status.ts';
 import type { NodeAddress } from './follow-settings.ts';
 import { NodeDirectory, type NodeIdentity } from './node-directory.ts';
-import type { FollowRequest, NodeLimits, NodeOptions } from './node-options.ts';
+import type { FollowRequest, NodeOptions } from './node-options.ts';
 import type { NodeServices } from './node-services.ts';
-
-/** Bytes of one message of records; small enough that heartbeats do not wait long behind it. */
-const recordsMessageBytes = 1024 * 1024;
-
-/** Room in a message for what surrounds the records. */
-const messageOverheadBytes = 1024;
-
-function replicationLimits(limits: NodeLimits): ReplicationLimits {
-  return {
-    ...defaultReplicationLimits,
-    exportMessageBytes: Math.min(recordsMessageBytes, limits.maxMessageBytes - messageOverheadBytes),
-    receiveWindowBytes: limits.exportBufferBytes,
-    heartbeatIntervalMs: limits.heartbeatIntervalMs,
-    backoffInitialMs: limits.replicationBackoffInitialMs,
-    backoffMaxMs: limits.replicationBackoffMaxMs,
-  };
-}
+import { version } from './version.ts';
 
 /** The databases of one data folder, with everything they need, and no network of its own. */
 export class Node implements AsyncDisposable {
@@ -84,7 +70,6 @@ export class Node implements AsyncDisposable {
       readers,
       directory: this.#directory,
       transport: new GrpcReplicationTransport(runtime.clock),
-      replicationLimits: replicationLimits(options.limits),
       address: () => this.#address,
     };
   }
@@ -164,8 +149,31 @@ export class Node implements AsyncDisposable {
     }
   }
 
-  readerStatus(): ReaderPoolStatus {
-    return this.readers.status();
+  /** Where this node can be reached; undefined before it listens. */
+  get address(): NodeAddress | undefined {
+    return this.#address;
+  }
+
+  /** As whom a database of this node follows its upstream. */
+  replicaIdentity(database: string): ReplicaIdentity {
+    const { nodeId, nodeName } = this.identity;
+    return { replicaId: `${nodeId}/${database}`, replicaName: nodeName };
+  }
+
+  /** @throws QuorateError DATABASE_NOT_FOUND */
+  databaseStatus(name: string): DatabaseStatus {
+    return databaseStatus(this.databases.get(name), this.#address);
+  }
+
+  /** The node and one database, or all of them when the name is empty. @throws QuorateError DATABASE_NOT_FOUND */
+  status(database = ''): StatusResponse {
+    const listed = database === '' ? this.databases.list() : [this.databases.get(database)];
+    return {
+      ...this.identity,
+      version,
+      uptimeMs: Math.round(this.runtime.clock.monotonicMs() - this.startedAtMs),
+      databases: listed.map((managed) => databaseStatus(managed, this.#address)),
+    };
   }
 
   /** Closes everything; what was acknowledged is durable already. */

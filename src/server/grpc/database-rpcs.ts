@@ -1,0 +1,58 @@
+import type { AdminServer, CreateDatabaseRequest } from '../../proto/interface.ts';
+import type { FollowRequest } from '../node/node-options.ts';
+import { type RpcContext, unaryRpc } from './rpc.ts';
+
+/** What a request to create a database asks for. */
+export function followRequestOf({ role, replication }: CreateDatabaseRequest): FollowRequest {
+  return {
+    role,
+    enabled: replication?.enabled ?? false,
+    host: replication?.primaryHost ?? '',
+    port: replication?.primaryPort ?? 0,
+    database: replication?.primaryDatabase ?? '',
+    username: replication?.primaryUsername ?? '',
+    password: replication?.primaryPassword ?? '',
+  };
+}
+
+export function createDatabase(context: RpcContext): AdminServer['createDatabase'] {
+  return unaryRpc(context, async (request) => {
+    await context.node.databases.create(request.database, followRequestOf(request));
+    return context.node.databaseStatus(request.database);
+  });
+}
+
+export function updateDatabase(context: RpcContext): AdminServer['updateDatabase'] {
+  return unaryRpc(context, async (request) => {
+    await context.node.databases.update(request);
+    return context.node.databaseStatus(request.database);
+  });
+}
+
+export function loadDatabase(context: RpcContext): AdminServer['loadDatabase'] {
+  return unaryRpc(context, async ({ database }) => {
+    await context.node.databases.load(database);
+    return context.node.databaseStatus(database);
+  });
+}
+
+export function unloadDatabase(context: RpcContext): AdminServer['unloadDatabase'] {
+  return unaryRpc(context, async ({ database }) => {
+    await context.node.databases.unload(database);
+    return context.node.databaseStatus(database);
+  });
+}
+
+export function deleteDatabase(context: RpcContext): AdminServer['deleteDatabase'] {
+  return unaryRpc(context, async ({ database }) => {
+    await context.node.databases.delete(database);
+    return {};
+  });
+}
+
+export function digest(context: RpcContext): AdminServer['digest'] {
+  return unaryRpc(context, async ({ database }) => {
+    const found = await context.node.databases.require(database).digest();
+    return { txId: found.txId, digest: Buffer.from(found.digest) };
+  });
+}

@@ -1,0 +1,58 @@
+import type { ServerReadableStream } from '@grpc/grpc-js';
+import { QuorateError } from '../../errors/interface.ts';
+import type { AdminServer, CreateDatabaseRequest, DatabaseStatus, ImportDatabaseRequest } from '../../proto/interface.ts';
+import type { FileHandle } from '../../runtime/interface.ts';
+import { followRequestOf } from './database-rpcs.ts';
+import { authorize, failure, type RpcContext } from './rpc.ts';
+
+type ImportCall = ServerReadableStream<ImportDatabaseRequest, DatabaseStatus>;
+
+/** Receives a SQLite file into a work file, then makes a database from it. */
+export function importDatabase(context: RpcContext): AdminServer['importDatabase'] {
+  return (call, callback) => {
+    run(context, call).then(
+      (response) => callback(null, response),
+      (error: unknown) => callback(failure(context, error)),
+    );
+  };
+}
+
+async function run(context: RpcContext, call: ImportCall): Promise<DatabaseStatus> {
+  authorize(context, call.metadata);
+  const { node } = context;
+  const { files } = node.runtime;
+  const workPath = node.newWorkPath();
+  try {
+    const create = await receive(context, call, workPath);
+    await node.databases.import(create.database, followRequestOf(create), workPath);
+    return node.databaseStatus(create.database);
+  } finally {
+    files.removeSync(workPath);
+  }
+}
+
+async function receive(context: RpcContext, call: ImportCall, workPath: string): Promise<CreateDatabaseRequest> {
+  let create: CreateDatabaseRequest | undefined;
+  let file: FileHandle | undefined;
+  let sizeBytes = 0;
+  try {
+    for await (const { message } of call as AsyncIterable<ImportDatabaseRequest>) {
+      if (message?.$case === 'create' && create === undefined) {
+        context.node.databases.checkNew(message.value.database);
+        create = message.value;
+        file = context.node.runtime.files.openSync(workPath, 'create');
+      } else if (message?.$case === 'chunk' && file !== undefined) {
+        file.writeSync(message.value.content, sizeBytes);
+        sizeBytes += message.value.content.length;
+      } else {
+        throw new QuorateError('PROTOCOL_ERROR', 'an import begins with one "create" message, and chunks follow');
+      }
+    }
+  } finally {
+    file?.closeSync();
+  }
+  if (create === undefined || sizeBytes === 0) {
+    throw new QuorateError('INVALID_ARGUMENT', 'the import contains no file');
+  }
+  return create;
+}

@@ -1,0 +1,24 @@
+import type { ExecuteRequest, ExecuteResponse, QueryServer } from '../../proto/interface.ts';
+import { fromWireStatement, toWireResult } from '../../client/interface.ts';
+import { executeSql } from '../node/sql.ts';
+import { type RpcContext, unaryRpc } from './rpc.ts';
+
+/** SQL over gRPC. */
+export function queryService(context: RpcContext): QueryServer {
+  return {
+    execute: unaryRpc(context, async (request: ExecuteRequest, { signal }): Promise<ExecuteResponse> => {
+      const answer = await executeSql(context.node, {
+        database: request.database,
+        statements: request.statements.map(fromWireStatement),
+        waitForTxId: Number(request.waitForTxId),
+        timeoutMs: request.timeoutMs,
+        signal,
+      });
+      return {
+        results: answer.results.map(toWireResult),
+        txId: BigInt(answer.position.txId),
+        term: BigInt(answer.position.term),
+      };
+    }),
+  };
+}

@@ -1,0 +1,9 @@
+import type { ReplicationServer } from '../../proto/interface.ts';
+import { exportTx } from './export-tx-rpc.ts';
+import { replicateTx } from './replicate-tx-rpc.ts';
+import type { RpcContext } from './rpc.ts';
+
+/** Following and feeding databases. */
+export function replicationService(context: RpcContext): ReplicationServer {
+  return { exportTx: exportTx(context), replicateTx: replicateTx(context) };
+}

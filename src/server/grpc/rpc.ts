@@ -1,0 +1,90 @@
+import type { handleUnaryCall, Metadata } from '@grpc/grpc-js';
+import { asQuorateError, type ErrorCode, QuorateError } from '../../errors/interface.ts';
+import { errorToGrpc } from '../../replication/interface.ts';
+import type { Principal } from '../auth/authenticator.ts';
+import type { Node } from '../node/node.ts';
+
+/** What every RPC works with. */
+export interface RpcContext {
+  readonly node: Node;
+  /** Errors answered since the start, by code. */
+  readonly errors: Map<ErrorCode, number>;
+}
+
+/** Who asks, from where, and until when the answer is wanted. */
+export interface Caller {
+  readonly principal: Principal;
+  readonly address: string;
+  /** Aborts when the caller has gone or its deadline has passed. */
+  readonly signal: AbortSignal;
+}
+
+/** What the calls of all kinds have in common. */
+interface AnyCall {
+  readonly metadata: Metadata;
+  getPeer(): string;
+  on(event: 'cancelled', listener: () => void): unknown;
+}
+
+function bearerToken(metadata: Metadata): string | undefined {
+  const value = metadata.get('authorization')[0];
+  const [, token] = /^Bearer (.+)$/i.exec(String(value ?? '')) ?? [];
+  return token;
+}
+
+/** The user behind a call. @throws QuorateError UNAUTHENTICATED, PERMISSION_DENIED */
+export function authorize(context: RpcContext, metadata: Metadata): Principal {
+  const principal = context.node.authenticator.verify(bearerToken(metadata));
+  if (!principal.isAdmin) {
+    throw new QuorateError('PERMISSION_DENIED', `${principal.user} has no admin permission on this server`);
+  }
+  return principal;
+}
+
+/** Counts an error and makes the gRPC status that tells the caller. */
+export function failure(context: RpcContext, thrown: unknown): ReturnType<typeof errorToGrpc> {
+  const error = asQuorateError(thrown);
+  context.errors.set(error.code, (context.errors.get(error.code) ?? 0) + 1);
+  if (error.code === 'INTERNAL') {
+    context.node.runtime.logger.error({ err: error.cause ?? error }, `a request failed: ${error.message}`);
+  }
+  return errorToGrpc(error);
+}
+
+/** The address of the caller's machine, without its port. */
+export function peerAddress(call: AnyCall): string {
+  return call.getPeer().replace(/:\d+$/, '');
+}
+
+function callerOf(context: RpcContext, call: AnyCall): Caller {
+  const abort = new AbortController();
+  call.on('cancelled', () => abort.abort());
+  return { principal: authorize(context, call.metadata), address: peerAddress(call), signal: abort.signal };
+}
+
+/** A unary RPC for authorized callers. */
+export function unaryRpc<Request, Response>(
+  context: RpcContext,
+  run: (request: Request, caller: Caller) => Promise<Response> | Response,
+): handleUnaryCall<Request, Response> {
+  return (call, callback) => {
+    const answer = async () => await run(call.request, callerOf(context, call));
+    answer().then(
+      (response) => callback(null, response),
+      (error: unknown) => callback(failure(context, error)),
+    );
+  };
+}
+
+/** A unary RPC that anybody may call. */
+export function openRpc<Request, Response>(
+  context: RpcContext,
+  run: (request: Request, address: string) => Promise<Response>,
+): handleUnaryCall<Request, Response> {
+  return (call, callback) => {
+    run(call.request, peerAddress(call)).then(
+      (response) => callback(null, response),
+      (error: unknown) => callback(failure(context, error)),
+    );
+  };
+}

@@ -1,0 +1,66 @@
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type { QuorateError } from '../../errors/interface.ts';
+import type { ChannelListener, ExportStream, MessageChannel } from '../../replication/interface.ts';
+import { failure, type RpcContext } from './rpc.ts';
+
+/** The server's end of a bidirectional stream. @typeParam Wire what goes over the wire for one message */
+export class ServerChannel<Out, Wire> implements MessageChannel<Out> {
+  readonly #context: RpcContext;
+  readonly #call: ServerDuplexStream<unknown, Wire>;
+  readonly #wrap: (message: Out) => Wire;
+  #ended = false;
+
+  constructor(context: RpcContext, call: ServerDuplexStream<unknown, Wire>, wrap: (message: Out) => Wire) {
+    this.#context = context;
+    this.#call = call;
+    this.#wrap = wrap;
+  }
+
+  send(message: Out): boolean {
+    return this.#ended || this.#call.write(this.#wrap(message));
+  }
+
+  end(error?: QuorateError): void {
+    if (this.#ended) {
+      return;
+    }
+    this.#ended = true;
+    if (error === undefined) {
+      this.#call.end();
+    } else {
+      this.#call.emit('error', failure(this.#context, error));
+    }
+  }
+
+  pause(): void {
+    this.#call.pause();
+  }
+
+  resume(): void {
+    this.#call.resume();
+  }
+}
+
+/** A channel whose reading can be paused: what a replica's session needs. */
+export type PausableChannel<Out, Wire> = ServerChannel<Out, Wire> & ExportStream;
+
+/** Tells the listener of the life of a call; `onEnd` once. */
+export function listen<In, Wire>(
+  call: ServerDuplexStream<In, Wire>,
+  channel: { end(error?: QuorateError): void },
+  listener: ChannelListener<In>,
+): void {
+  let ended = false;
+  const end = () => {
+    if (!ended) {
+      ended = true;
+      listener.onEnd(undefined);
+      channel.end();
+    }
+  };
+  call.on('data', (message: In) => listener.onMessage(message));
+  call.on('drain', () => listener.onDrain());
+  for (const event of ['end', 'cancelled', 'error', 'close']) {
+    call.on(event, end);
+  }
+}

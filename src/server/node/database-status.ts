@@ -1,0 +1,51 @@
+import type { DatabaseFailure, DatabasePositions, DatabaseSettings } from '../../database/interface.ts';
+import type { DatabaseStatus, ErrorInfo, ReplicationSettings } from '../../proto/interface.ts';
+import { type NodeAddress, resolveUpstream } from './follow-settings.ts';
+import type { ManagedDatabase } from './managed-database.ts';
+
+const nothing: DatabasePositions = { tip: 0, durable: 0, commit: 0, applied: 0, term: 0 };
+
+/** Where a database stands, for the wire, HTTP and metrics. It holds no secret. */
+export function databaseStatus(managed: ManagedDatabase, own: NodeAddress | undefined): DatabaseStatus {
+  const { opened, replicatorStatus, failure } = managed;
+  const positions = opened?.positions() ?? nothing;
+  return {
+    database: managed.name,
+    role: opened?.settings.role ?? '',
+    state: managed.state,
+    databaseId: Buffer.from(opened?.databaseId ?? []),
+    term: positions.term,
+    tipTxId: positions.tip,
+    durableTxId: positions.durable,
+    commitTxId: positions.commit,
+    appliedTxId: positions.applied,
+    logSizeBytes: opened?.logSizeBytes() ?? 0,
+    replicator: replicatorStatus && { ...replicatorStatus, lastError: errorInfo(replicatorStatus.lastError) },
+    replicas: managed.attachedReplicas.map((replica) => ({ ...replica })),
+    lastError: errorInfo(failure),
+    replication: opened === undefined ? undefined : replicationSettings(opened.settings, own),
+  };
+}
+
+function errorInfo(failure: DatabaseFailure | undefined): ErrorInfo | undefined {
+  return failure && { ...failure };
+}
+
+function replicationSettings(
+  { replication }: DatabaseSettings,
+  own: NodeAddress | undefined,
+): ReplicationSettings | undefined {
+  const { enabled, upstream } = replication;
+  if (upstream === undefined) {
+    return undefined;
+  }
+  const { host, port, database, username } = own === undefined ? upstream : resolveUpstream(upstream, own);
+  return {
+    enabled,
+    primaryHost: host,
+    primaryPort: port,
+    primaryDatabase: database,
+    primaryUsername: username,
+    primaryPassword: '',
+  };
+}

@@ -1,0 +1,117 @@
+import type { Database, Position } from '../../database/interface.ts';
+import { isQuorateError, QuorateError } from '../../errors/interface.ts';
+import { splitStatements, type Statement, type StatementResult } from '../../sqlite/interface.ts';
+import { resolveUpstream } from './follow-settings.ts';
+import { type Node, refuseSystemDatabase } from './node.ts';
+
+/** Statements in one request, after texts with several were split. */
+const maxStatements = 10_000;
+
+/** Words that a statement which only reads may begin with; a reader process makes sure that it does. */
+const readKeyword = /^(SELECT|VALUES|WITH|EXPLAIN|PRAGMA)\b/i;
+
+export interface SqlRequest {
+  readonly database: string;
+  /** Run as one transaction; a text may hold several statements when it has no parameters. */
+  readonly statements: readonly Statement[];
+  /** Wait until this node shows at least this transaction; 0 for none. */
+  readonly waitForTxId: number;
+  /** Milliseconds; 0 for the node's limit, which it cannot pass. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface SqlAnswer {
+  /** Integers are bigint. */
+  readonly results: readonly StatementResult[];
+  /** Of the transaction, or of what the reads saw. */
+  readonly position: Position;
+}
+
+/**
+ * Runs statements as one transaction: in a reader process when all of them only read, on any role; else on the writer
+ * of a primary.
+ * @throws QuorateError SQL_ERROR, READ_ONLY_REPLICA, QUERY_TIMEOUT, WAIT_TIMEOUT, CONSTRAINT_VIOLATION …
+ */
+export async function executeSql(node: Node, request: SqlRequest): Promise<SqlAnswer> {
+  refuseSystemDatabase(request.database);
+  const database = node.databases.require(request.database);
+  const statements = splitAll(request.statements);
+  const timeoutMs = Math.min(request.timeoutMs || Infinity, node.options.databaseLimits.queryTimeoutMs);
+  if (request.waitForTxId > 0) {
+    await database.waitFor(request.waitForTxId, timeoutMs, request.signal);
+  }
+  if (statements.every(({ sql }) => readKeyword.test(sql))) {
+    const answer = await read(node, database, statements, { ...request, timeoutMs });
+    if (answer !== undefined) {
+      return answer;
+    }
+  }
+  return await write(node, database, statements);
+}
+
+function splitAll(statements: readonly Statement[]): Statement[] {
+  const split = statements.flatMap((statement) => {
+    const texts = splitStatements(statement.sql);
+    if (texts.length > 1 && statement.parameters !== undefined) {
+      throw new QuorateError('INVALID_ARGUMENT', 'parameters were given for a text of several statements', {
+        hint: 'Send each statement with its own parameters.',
+      });
+    }
+    return texts.map((sql) => (texts.length === 1 ? { ...statement, sql } : { sql }));
+  });
+  if (split.length === 0) {
+    throw new QuorateError('INVALID_ARGUMENT', 'there is no SQL statement in the request');
+  }
+  if (split.length > maxStatements) {
+    throw new QuorateError('MESSAGE_TOO_LARGE', `the request has more than ${maxStatements} statements`, {
+      hint: 'Send them in several requests.',
+    });
+  }
+  return split;
+}
+
+/** undefined when a statement that looked like a read is none, such as WITH … INSERT. */
+async function read(
+  node: Node,
+  database: Database,
+  statements: readonly Statement[],
+  { timeoutMs, signal }: SqlRequest,
+): Promise<SqlAnswer | undefined> {
+  const { maxResultBytes } = node.options.databaseLimits;
+  const options = { bigint: true, timeoutMs, maxBytes: maxResultBytes, signal };
+  try {
+    const { results, appliedTxId } = await node.readers.query(database.filePath, statements, options);
+    return { results, position: { txId: appliedTxId, term: database.positions().term } };
+  } catch (error) {
+    if (isQuorateError(error) && error.code === 'READ_ONLY_QUERY') {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+async function write(node: Node, database: Database, statements: readonly Statement[]): Promise<SqlAnswer> {
+  if (database.settings.role === 'replica') {
+    throw readOnlyReplica(node, database);
+  }
+  return await database.writer.transact(statements, { bigint: true });
+}
+
+function readOnlyReplica(node: Node, database: Database): QuorateError {
+  const { upstream } = database.settings.replication;
+  if (upstream === undefined) {
+    return new QuorateError('READ_ONLY_REPLICA', `database ${database.name} is a replica and takes no writes`, {
+      hint: 'It is fed by an external replicator; send the write to the database that it reads from.',
+    });
+  }
+  const { host, port, database: primary } = resolveUpstream(upstream, node.address);
+  return new QuorateError(
+    'READ_ONLY_REPLICA',
+    `database ${database.name} is a replica of ${host}:${port}/${primary} and takes no writes`,
+    {
+      hint: `Send the write there: quorate --host ${host} --port ${port} query ${primary} …`,
+      details: { primaryHost: host, primaryPort: port, primaryDatabase: primary },
+    },
+  );
+}
