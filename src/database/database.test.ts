@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { copyFileSync, cpSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { catchUp, primarySettings, replicaSettings, scalar, TestFolder } from '../../test/test-database.ts';
 import { QuorateError } from '../errors/interface.ts';
 import { Database } from './database.ts';
-import { catchUp, primarySettings, replicaSettings, scalar, TestFolder } from './test-database.ts';
 
 const table = 'CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT UNIQUE)';
 
@@ -43,7 +43,10 @@ test('a transaction that fails takes nothing of its group with it and leaves no 
     outcomes.map(({ status }) => status),
     ['fulfilled', 'fulfilled', 'rejected', 'fulfilled'],
   );
-  assert.equal(await scalar(database, "SELECT group_concat(v, ' ') FROM (SELECT v FROM t ORDER BY v)"), 'a a-first b b-first c c-first');
+  assert.equal(
+    await scalar(database, "SELECT group_concat(v, ' ') FROM (SELECT v FROM t ORDER BY v)"),
+    'a a-first b b-first c c-first',
+  );
 });
 
 test('a statement that rolls the whole SQLite transaction back fails alone', async () => {

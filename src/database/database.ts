@@ -225,10 +225,14 @@ export class Database implements AsyncDisposable {
 
   #waitTimeout(txId: number, timeoutMs: number): QuorateError {
     const applied = this.#positions.get('applied');
-    return new QuorateError('WAIT_TIMEOUT', `transaction ${txId} did not arrive within ${timeoutMs} ms; ${applied} is shown`, {
-      hint: 'The replica lags, or the position belongs to another database. See its status.',
-      details: { txId, appliedTxId: applied, timeoutMs },
-    });
+    return new QuorateError(
+      'WAIT_TIMEOUT',
+      `transaction ${txId} did not arrive within ${timeoutMs} ms; ${applied} is shown`,
+      {
+        hint: 'The replica lags, or the position belongs to another database. See its status.',
+        details: { txId, appliedTxId: applied, timeoutMs },
+      },
+    );
   }
 
   #wakeWaiters(): void {

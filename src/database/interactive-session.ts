@@ -36,10 +36,14 @@ export class InteractiveSession {
   #limit(name: 'idle' | 'total', limitMs: number): Timer {
     return this.#options.timers.after(limitMs, () => {
       this.abort(
-        new QuorateError('TRANSACTION_TIMEOUT', `the transaction passed its ${name} time limit of ${limitMs} ms and was rolled back`, {
-          hint: `Keep transactions short, or raise transaction-${name}-timeout.`,
-          details: { limitMs },
-        }),
+        new QuorateError(
+          'TRANSACTION_TIMEOUT',
+          `the transaction passed its ${name} time limit of ${limitMs} ms and was rolled back`,
+          {
+            hint: `Keep transactions short, or raise transaction-${name}-timeout.`,
+            details: { limitMs },
+          },
+        ),
       );
     });
   }
@@ -52,7 +56,9 @@ export class InteractiveSession {
       return compactResult(connection.runAtomically(statement, { bigint }));
     } catch (error) {
       if (!connection.inTransaction) {
-        this.#finish(new QuorateError('TRANSACTION_CLOSED', 'the statement rolled the whole transaction back', { cause: error }));
+        this.#finish(
+          new QuorateError('TRANSACTION_CLOSED', 'the statement rolled the whole transaction back', { cause: error }),
+        );
       }
       throw error;
     } finally {

@@ -1,6 +1,9 @@
 /** The public face of the `database` layer: one database on one node. */
 export { Database, type DatabaseContext, type DatabaseLimits, defaultDatabaseLimits } from './database.ts';
 export { decodePosition, encodePosition } from './position-token.ts';
+export type { ReadOptions } from './readers/read-request.ts';
+export type { ReadAnswer } from './readers/reader-messages.ts';
+export { ReaderPool, type ReaderPoolOptions, type ReaderPoolStatus } from './readers/reader-pool.ts';
 export type {
   DatabaseFailure,
   DatabasePositions,
@@ -16,7 +19,4 @@ export type {
   Upstream,
   Writer,
 } from './types.ts';
-export type { ReadOptions } from './readers/read-request.ts';
-export type { ReadAnswer } from './readers/reader-messages.ts';
-export { ReaderPool, type ReaderPoolOptions, type ReaderPoolStatus } from './readers/reader-pool.ts';
 export { attachWriter, type WriterAttachment } from './writer-client.ts';

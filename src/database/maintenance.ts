@@ -19,7 +19,9 @@ export async function runMaintenance<T>(task: MaintenanceTask): Promise<T> {
   const answer = Promise.withResolvers<MaintenanceAnswer>();
   worker.once('message', answer.resolve);
   worker.once('error', (error) => answer.reject(asQuorateError(error)));
-  worker.once('exit', () => answer.reject(new QuorateError('INTERNAL', `the ${task.task} thread ended without an answer`)));
+  worker.once('exit', () =>
+    answer.reject(new QuorateError('INTERNAL', `the ${task.task} thread ended without an answer`)),
+  );
   const result = await answer.promise;
   if ('error' in result) {
     throw QuorateError.deserialize(result.error);

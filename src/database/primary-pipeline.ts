@@ -125,7 +125,10 @@ export class PrimaryPipeline {
 
   /** Logs, fsyncs and commits what ran in the open SQLite transaction, and answers. */
   #persist(executed: readonly ExecutedTransaction[]): void {
-    if ((this.#encoder.count === 0 || (this.#append(executed) && this.#makeDurable(executed))) && this.#commit(executed)) {
+    if (
+      (this.#encoder.count === 0 || (this.#append(executed) && this.#makeDurable(executed))) &&
+      this.#commit(executed)
+    ) {
       for (const { pending, results, txId } of executed) {
         pending.succeed(this.#options.term, txId, results);
       }

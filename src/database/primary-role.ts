@@ -8,7 +8,9 @@ import { checkAgainstLog, replayWholeLog } from './recovery.ts';
 import type { Call, WriterRole, WriterServices } from './writer-core.ts';
 import type { ClientRequest, CompactResult, RoleSettings } from './writer-messages.ts';
 
-type Queued = { readonly kind: 'transact'; readonly pending: PendingTransaction } | { readonly kind: 'begin'; readonly call: Call };
+type Queued =
+  | { readonly kind: 'transact'; readonly pending: PendingTransaction }
+  | { readonly kind: 'begin'; readonly call: Call };
 
 /** How often a database that failed tries to open itself again, in milliseconds. */
 const reopenIntervalMs = 1000;
@@ -40,7 +42,10 @@ export class PrimaryRole implements WriterRole {
   /** Opens SQLite at the end of the log, replaying what it lacks. */
   #open(): void {
     const { file, start, positions, hybridClock, runtime } = this.#services;
-    const options = { maxTransactionBytes: start.limits.maxTransactionBytes, maxResultBytes: start.limits.maxResultBytes };
+    const options = {
+      maxTransactionBytes: start.limits.maxTransactionBytes,
+      maxResultBytes: start.limits.maxResultBytes,
+    };
     let connection = PrimaryConnection.open(file, options);
     try {
       const applied = connection.readPosition();
@@ -75,7 +80,10 @@ export class PrimaryRole implements WriterRole {
 
   /** SQLite did not take a group that the log has: opening again replays it from there. Throws if that fails, too. */
   #reopenAfter(cause: QuorateError): void {
-    this.#services.runtime.logger.error({ database: this.#services.start.name, error: cause.message }, 'SQLite refused a commit; recovering from the log');
+    this.#services.runtime.logger.error(
+      { database: this.#services.start.name, error: cause.message },
+      'SQLite refused a commit; recovering from the log',
+    );
     try {
       this.#connection?.close();
       this.#connection = undefined;
@@ -145,7 +153,10 @@ export class PrimaryRole implements WriterRole {
     }
     const reason = this.#endedBecause.get(id);
     this.#endedBecause.delete(id);
-    throw reason ?? new QuorateError('TRANSACTION_CLOSED', 'the transaction has ended already', { hint: 'Begin a new one.' });
+    throw (
+      reason ??
+      new QuorateError('TRANSACTION_CLOSED', 'the transaction has ended already', { hint: 'Begin a new one.' })
+    );
   }
 
   work(): boolean {
@@ -227,7 +238,12 @@ export class PrimaryRole implements WriterRole {
     const connection = this.#ensureOpen();
     const pipeline = this.#pipeline;
     let failure: QuorateError | undefined;
-    const reply = { succeed: () => {}, fail: (error: QuorateError) => { failure = error; } };
+    const reply = {
+      succeed: () => {},
+      fail: (error: QuorateError) => {
+        failure = error;
+      },
+    };
     connection.begin();
     void importDatabase;
     void sourcePath;
@@ -250,11 +266,7 @@ export class PrimaryRole implements WriterRole {
   }
 }
 
-function pendingOf(
-  call: Call,
-  statements: PendingTransaction['statements'],
-  bigint: boolean,
-): PendingTransaction {
+function pendingOf(call: Call, statements: PendingTransaction['statements'], bigint: boolean): PendingTransaction {
   return {
     statements,
     bigint,

@@ -46,7 +46,11 @@ export function applyRecords(connection: ReplicaConnection, records: readonly Lo
 }
 
 /** Cuts a run of records into slices that fit one SQLite transaction each. */
-export function* slices(records: Iterable<LogRecord>, throughTxId: number, limits: ApplyLimits): Generator<LogRecord[]> {
+export function* slices(
+  records: Iterable<LogRecord>,
+  throughTxId: number,
+  limits: ApplyLimits,
+): Generator<LogRecord[]> {
   let slice: LogRecord[] = [];
   let bytes = 0;
   for (const record of records) {

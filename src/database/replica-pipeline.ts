@@ -53,7 +53,9 @@ export class ReplicaPipeline {
   /** Whether `step` has something to do. */
   get hasWork(): boolean {
     const { positions } = this.#options;
-    return this.#arrivals.length > 0 || (this.#failure === undefined && positions.get('applied') < positions.get('commit'));
+    return (
+      this.#arrivals.length > 0 || (this.#failure === undefined && positions.get('applied') < positions.get('commit'))
+    );
   }
 
   /** Queues records; `arrival.done` is called when they are durable. */
@@ -181,10 +183,14 @@ export class ReplicaPipeline {
     const { log, positions } = this.#options;
     const kept = Math.max(positions.get('commit'), positions.get('applied'));
     if (txId < kept) {
-      throw new QuorateError('DIVERGED', `the upstream's history parts at transaction ${txId}, but ${kept} is committed here`, {
-        hint: 'Two nodes were primary at once, or data was restored on one side. Decide which history counts and make the other database anew.',
-        details: { partsAfterTxId: txId, committedTxId: kept },
-      });
+      throw new QuorateError(
+        'DIVERGED',
+        `the upstream's history parts at transaction ${txId}, but ${kept} is committed here`,
+        {
+          hint: 'Two nodes were primary at once, or data was restored on one side. Decide which history counts and make the other database anew.',
+          details: { partsAfterTxId: txId, committedTxId: kept },
+        },
+      );
     }
     log.truncateAfter(txId);
     positions.set('tip', log.tip.txId);

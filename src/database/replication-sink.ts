@@ -54,7 +54,10 @@ export class DatabaseSink implements ReplicationSink {
   commitTo(commitTxId: number): void {
     if (commitTxId > this.positions().commit) {
       // A lost request changes nothing: the next heartbeat brings the position again.
-      this.#options.client().request((id) => ['commit-to', id, commitTxId]).catch(() => {});
+      this.#options
+        .client()
+        .request((id) => ['commit-to', id, commitTxId])
+        .catch(() => {});
     }
   }
 

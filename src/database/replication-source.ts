@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { decodeRecord, LogReader, type LogPosition, type RecordBatch } from '../log/interface.ts';
+import { decodeRecord, type LogPosition, LogReader, type RecordBatch } from '../log/interface.ts';
 import type { FileSystem } from '../runtime/interface.ts';
 import { Listeners } from './listeners.ts';
 import type { SharedPositions } from './shared-positions.ts';

@@ -33,10 +33,14 @@ function statementBytes(statement: Statement): number {
 }
 
 function inDoubt(cause: QuorateError): QuorateError {
-  return new QuorateError('COMMIT_IN_DOUBT', 'the writer stopped before it answered; the write may have been committed', {
-    cause,
-    hint: 'Read the data after the database is open again to see whether the write took effect.',
-  });
+  return new QuorateError(
+    'COMMIT_IN_DOUBT',
+    'the writer stopped before it answered; the write may have been committed',
+    {
+      cause,
+      hint: 'Read the data after the database is open again to see whether the write took effect.',
+    },
+  );
 }
 
 /**

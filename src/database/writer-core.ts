@@ -88,9 +88,14 @@ export class WriterCore {
     const { runtime, start } = this.#services;
     const directory = this.#logDirectory;
     if (TransactionLog.exists(runtime.files, directory)) {
-      const { log, report } = TransactionLog.open(runtime.files, directory, { segmentSizeBytes: start.limits.logSegmentBytes });
+      const { log, report } = TransactionLog.open(runtime.files, directory, {
+        segmentSizeBytes: start.limits.logSegmentBytes,
+      });
       if (report.cutBytes > 0) {
-        runtime.logger.warn({ database: start.name, cutBytes: report.cutBytes }, 'cut an incomplete frame at the end of the log');
+        runtime.logger.warn(
+          { database: start.name, cutBytes: report.cutBytes },
+          'cut an incomplete frame at the end of the log',
+        );
       }
       this.#useLog(log);
     } else if (start.role.role === 'primary') {

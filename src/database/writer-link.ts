@@ -15,7 +15,11 @@ export interface WriterLink {
 }
 
 /** Starts a writer and resolves when the database is open. @throws QuorateError what the writer refused to open with */
-export type WriterStarter = (start: WriterStart, logger: Logger, onEvent: (event: WriterEvent) => void) => Promise<WriterLink>;
+export type WriterStarter = (
+  start: WriterStart,
+  logger: Logger,
+  onEvent: (event: WriterEvent) => void,
+) => Promise<WriterLink>;
 
 type ThreadMessage = WriterToHost & {
   readonly opened?: true;

@@ -61,13 +61,7 @@ export type TransactValue = readonly [term: number, txId: number, results: reado
 
 /** What the writer tells the node without being asked. Positions are in shared memory. */
 export type WriterEvent =
-  | readonly [
-      kind: 'appended',
-      records: Uint8Array,
-      lastTxId: number,
-      term: number,
-      hash: Uint8Array,
-    ]
+  | readonly [kind: 'appended', records: Uint8Array, lastTxId: number, term: number, hash: Uint8Array]
   | readonly [kind: 'moved']
   | readonly [kind: 'failure', failure: DatabaseFailure | null]
   | readonly [kind: 'log-opened', databaseId: Uint8Array];

@@ -18,7 +18,11 @@ function withChannels(port: WriterPort): WriterPort {
     onMessage(listener) {
       port.onMessage((message) => {
         const requests = message as WriterRequest[];
-        listener(requests.map((request) => (request[0] === 'attach' ? ['attach', request[1], messagePortChannel(request[2] as MessagePort)] : request)));
+        listener(
+          requests.map((request) =>
+            request[0] === 'attach' ? ['attach', request[1], messagePortChannel(request[2] as MessagePort)] : request,
+          ),
+        );
       });
     },
   };

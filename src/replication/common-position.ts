@@ -21,9 +21,13 @@ export async function commonPosition(source: ReplicationSource, ends: ReplicaEnd
     return ends.durable;
   }
   if (source.role === 'replica' && ends.durable.txId > source.exportableTxId()) {
-    throw new QuorateError('UNAVAILABLE', `this upstream is itself a replica and still behind: it has ${source.exportableTxId()}, the replica ${ends.durable.txId}`, {
-      hint: 'It catches up by itself; follow the primary directly if that takes too long.',
-    });
+    throw new QuorateError(
+      'UNAVAILABLE',
+      `this upstream is itself a replica and still behind: it has ${source.exportableTxId()}, the replica ${ends.durable.txId}`,
+      {
+        hint: 'It catches up by itself; follow the primary directly if that takes too long.',
+      },
+    );
   }
   if (await isHere(source, ends.committed)) {
     return ends.committed;

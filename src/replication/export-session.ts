@@ -68,7 +68,12 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
   /** Only what was sent can be held: a replica that confirms more is not to be believed. */
   #acknowledge({ durableTxId, appliedTxId }: Acknowledgement): void {
     if (durableTxId > this.#sentTxId || appliedTxId > durableTxId) {
-      this.close(new QuorateError('PROTOCOL_ERROR', `the replica confirmed transaction ${durableTxId}; ${this.#sentTxId} was sent`));
+      this.close(
+        new QuorateError(
+          'PROTOCOL_ERROR',
+          `the replica confirmed transaction ${durableTxId}; ${this.#sentTxId} was sent`,
+        ),
+      );
       return;
     }
     this.#durableTxId = durableTxId;
@@ -129,9 +134,13 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
     }
     const { term } = source.positions();
     if (start.promisedTerm > term) {
-      throw new QuorateError('STALE_TERM', `this upstream is at term ${term}, the replica follows term ${start.promisedTerm} already`, {
-        hint: 'This node was primary earlier. Point the replica at the present primary.',
-      });
+      throw new QuorateError(
+        'STALE_TERM',
+        `this upstream is at term ${term}, the replica follows term ${start.promisedTerm} already`,
+        {
+          hint: 'This node was primary earlier. Point the replica at the present primary.',
+        },
+      );
     }
     if (start.durable === undefined || start.committed === undefined) {
       throw new QuorateError('PROTOCOL_ERROR', 'a start message names the durable and the committed position');

@@ -41,7 +41,12 @@ export function errorToGrpc(thrown: unknown): StatusObject {
   const error = asQuorateError(thrown);
   const { code, message, hint, details } = error.serialize();
   const metadata = new Metadata();
-  const body: SerializedError = { code, message: clip(message), hint: hint === undefined ? undefined : clip(hint), details };
+  const body: SerializedError = {
+    code,
+    message: clip(message),
+    hint: hint === undefined ? undefined : clip(hint),
+    details,
+  };
   metadata.set(trailerName, Buffer.from(JSON.stringify(body)));
   return { code: grpcStatusOf(code), details: `${code}: ${clip(message)}`, metadata };
 }

@@ -1,6 +1,6 @@
 import { type ChannelOptions, type ClientDuplexStream, credentials, Metadata } from '@grpc/grpc-js';
 import type { Upstream } from '../database/interface.ts';
-import { asQuorateError, QuorateError } from '../errors/interface.ts';
+import { asQuorateError, type QuorateError } from '../errors/interface.ts';
 import { AdminClient, type ExportTxRequest, type ExportTxResponse, ReplicationClient } from '../proto/interface.ts';
 import type { Clock } from '../runtime/interface.ts';
 import { errorFromGrpc } from './grpc-errors.ts';

@@ -131,15 +131,22 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
     const { sink } = this.#options;
     checkVersion(started.protocol, started.protocol);
     if (started.term < sink.positions().term) {
-      throw new QuorateError('STALE_TERM', `the upstream is at term ${started.term}; this replica follows term ${sink.positions().term} already`, {
-        hint: 'Point the replica at the present primary.',
-      });
+      throw new QuorateError(
+        'STALE_TERM',
+        `the upstream is at term ${started.term}; this replica follows term ${sink.positions().term} already`,
+        {
+          hint: 'Point the replica at the present primary.',
+        },
+      );
     }
     await sink.initialize(started.databaseId);
     const { durable } = await sink.ends();
     const from = started.from?.txId ?? 0;
     if (from > durable.txId) {
-      throw new QuorateError('PROTOCOL_ERROR', `the upstream wants to go on after ${from}, but this log ends at ${durable.txId}`);
+      throw new QuorateError(
+        'PROTOCOL_ERROR',
+        `the upstream wants to go on after ${from}, but this log ends at ${durable.txId}`,
+      );
     }
     if (from < durable.txId) {
       await sink.truncateAfter(from);
@@ -209,7 +216,11 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
   /** Reports progress, once for each change. Nothing is reported that is not fsynced (invariant I3). */
   #acknowledge(): void {
     const { durable, applied } = this.#options.sink.positions();
-    if (this.#ended || !this.#writable || (durable === this.#acknowledged.durable && applied === this.#acknowledged.applied)) {
+    if (
+      this.#ended ||
+      !this.#writable ||
+      (durable === this.#acknowledged.durable && applied === this.#acknowledged.applied)
+    ) {
       return;
     }
     this.#acknowledged = { durable, applied };
@@ -225,7 +236,9 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
     const { runtime, limits } = this.#options;
     this.#watchdog = runtime.timers.after(limits.upstreamTimeoutMs / 4, () => {
       if (this.lag.silenceMs > limits.upstreamTimeoutMs) {
-        this.end(new QuorateError('UNAVAILABLE', `nothing was heard of the upstream for ${limits.upstreamTimeoutMs} ms`));
+        this.end(
+          new QuorateError('UNAVAILABLE', `nothing was heard of the upstream for ${limits.upstreamTimeoutMs} ms`),
+        );
       } else if (!this.#ended) {
         this.#watch();
       }

@@ -144,7 +144,12 @@ export class Replicator implements AsyncDisposable {
     this.#state = state;
     this.#reason = reason;
     const { upstream, identity, runtime } = this.#options;
-    const fields = { replica: identity.replicaName, upstream: `${upstream.host}:${upstream.port}/${upstream.database}`, state, reason };
+    const fields = {
+      replica: identity.replicaName,
+      upstream: `${upstream.host}:${upstream.port}/${upstream.database}`,
+      state,
+      reason,
+    };
     runtime.logger[reason === '' ? 'info' : 'warn'](fields, `replication is ${state}`);
   }
 }

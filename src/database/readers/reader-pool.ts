@@ -146,7 +146,9 @@ export class ReaderPool implements AsyncDisposable {
   #run(reader: Reader, request: ReadRequest): void {
     reader.state = 'running';
     reader.timer?.cancel();
-    reader.timer = this.#options.runtime.timers.after(request.options.timeoutMs, () => this.#onTimeout(reader, request));
+    reader.timer = this.#options.runtime.timers.after(request.options.timeoutMs, () =>
+      this.#onTimeout(reader, request),
+    );
     request.onCancel = () => this.#onCancel(reader);
     const { filePath, statements, options } = request;
     const { bigint = false, maxBytes } = options;

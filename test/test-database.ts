@@ -2,10 +2,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createNodeRuntime } from '../runtime/interface.ts';
-import { Database, type DatabaseContext } from './database.ts';
-import { type DatabaseLimits, defaultDatabaseLimits } from './limits.ts';
-import type { DatabaseSettings } from './types.ts';
+import {
+  type Database,
+  type DatabaseContext,
+  type DatabaseLimits,
+  type DatabaseSettings,
+  defaultDatabaseLimits,
+} from '../src/database/interface.ts';
+import { createNodeRuntime } from '../src/runtime/interface.ts';
 
 export const primarySettings: DatabaseSettings = { role: 'primary', term: 1, replication: { enabled: false } };
 
