@@ -1,18 +1,12 @@
 // Runs the command line on a Node that has what Quorate needs: in this process, or in a child that takes its place.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { Socket } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { isatty } from 'node:tty';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { lifelineVariable } from './lifeline.mjs';
 import { findPinnedNode, isSuitable, minimumNode } from './pinned-node.mjs';
-
-/** Names the file descriptor by which a child sees that the process that started it is gone. */
-const lifelineVariable = 'QUORATE_LAUNCHER_LIFELINE';
-
-/** How long a child whose parent was killed may take to stop by itself. */
-const orphanGraceMs = 10_000;
 
 const usageExitCode = 2;
 
@@ -25,7 +19,6 @@ export async function launch() {
     relaunch();
     return;
   }
-  watchLifeline();
   silenceSqliteWarning();
   const { main } = await import(pathToFileURL(commandLineFile()).href);
   process.exitCode = await main(process.argv.slice(2));
@@ -73,23 +66,6 @@ function superviseChild(child) {
   child.on('exit', (code, signal) => {
     process.exit(code ?? 128 + os.constants.signals[signal]);
   });
-}
-
-/** Stops this process when the one that started it was killed in a way that it could not pass on. */
-export function watchLifeline() {
-  const descriptor = process.env[lifelineVariable];
-  delete process.env[lifelineVariable];
-  if (descriptor === undefined) {
-    return;
-  }
-  const lifeline = new Socket({ fd: Number(descriptor), readable: true, writable: false });
-  lifeline.on('error', () => {});
-  lifeline.on('close', () => {
-    process.kill(process.pid, 'SIGTERM');
-    setTimeout(() => process.kill(process.pid, 'SIGKILL'), orphanGraceMs).unref();
-  });
-  lifeline.resume();
-  lifeline.unref();
 }
 
 /** node:sqlite calls itself experimental on some versions; every other warning is still shown. */

@@ -2,10 +2,15 @@
 import { spawn } from 'node:child_process';
 import os from 'node:os';
 import path from 'node:path';
+import { lifelineVariable } from '../bin/lifeline.mjs';
 import { installPackages, root, suitableNode, ToolchainError } from './toolchain.mjs';
 
-/** Makes `import 'quorate'` inside the clone mean its sources. */
-const sourceCondition = '--conditions=quorate-source';
+const nodeArguments = [
+  // Makes `import 'quorate'` inside the clone mean its sources.
+  '--conditions=quorate-source',
+  // A task does not outlive this process.
+  `--import=${new URL('../bin/lifeline.mjs', import.meta.url).href}`,
+];
 
 /** A task without a file is done when everything is installed. */
 const tasks = {
@@ -26,9 +31,9 @@ function runTask(node, { file, argumentList = [] }, extra) {
   const bin = path.join(root, 'node_modules', '.bin');
   // Whatever a task starts by the name "node" must be the same Node.
   const searchPath = [path.dirname(node), bin, process.env.PATH].join(path.delimiter);
-  const child = spawn(node, [sourceCondition, path.join(root, file), ...argumentList, ...extra], {
-    stdio: 'inherit',
-    env: { ...process.env, PATH: searchPath },
+  const child = spawn(node, [...nodeArguments, path.join(root, file), ...argumentList, ...extra], {
+    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+    env: { ...process.env, PATH: searchPath, [lifelineVariable]: '3' },
   });
   // A terminal signals the whole group itself; the task decides when it is done.
   process.on('SIGINT', () => {});

@@ -79,12 +79,9 @@ test('a member that does not stop in time is killed', async () => {
 
 test('no member outlives an owner that is killed', async () => {
   const group = JSON.stringify(new URL('./process-group.ts', import.meta.url).href);
-  const launcher = JSON.stringify(new URL('../../bin/launcher.mjs', import.meta.url).href);
+  const lifeline = JSON.stringify(new URL('../../bin/lifeline.mjs', import.meta.url).href);
   // The member watches its lifeline as bin/quorate does.
-  const member = script(
-    'member',
-    `import { watchLifeline } from ${launcher};\nwatchLifeline();\nsetInterval(() => {}, 1000);`,
-  );
+  const member = script('member', `import ${lifeline};\nsetInterval(() => {}, 1000);`);
   const owner = script(
     'owner',
     `import { ProcessGroup } from ${group};

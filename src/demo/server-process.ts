@@ -4,6 +4,9 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
+/** Names the pipe to this process for bin/lifeline.mjs. */
+const lifelineVariable = 'QUORATE_LAUNCHER_LIFELINE';
+
 const program = fileURLToPath(new URL('../../bin/quorate', import.meta.url));
 
 /** Lines of the log kept in memory, to be shown when the process ends unexpectedly. */
@@ -51,7 +54,9 @@ export class ServerProcess {
   static start(options: ServerProcessOptions): ServerProcess {
     const child = spawn(process.execPath, [options.program ?? program, ...options.argumentList], {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-      env: { ...process.env, ...options.env, QUORATE_LAUNCHER_LIFELINE: '3' },
+      // Ctrl-C in a terminal goes to this process alone, which then stops its servers in order.
+      detached: true,
+      env: { ...process.env, ...options.env, [lifelineVariable]: '3' },
     });
     return new ServerProcess(child, options);
   }

@@ -57,17 +57,18 @@ const echo = `export async function main(argv: readonly string[]): Promise<numbe
   return 7;
 }`;
 
-/** Says that it is ready, then the name of each signal; runs until a SIGTERM. */
+/** Says its process id when it is ready; runs until a SIGTERM. */
 const waiting = `export function main(): Promise<number> {
-  console.log(process.pid);
   const alive = setInterval(() => {}, 1000);
-  return new Promise((resolve) => {
+  const stopped = new Promise<number>((resolve) => {
     process.on('SIGTERM', () => {
       console.log('stopped by SIGTERM');
       clearInterval(alive);
       resolve(3);
     });
   });
+  console.log(process.pid);
+  return stopped;
 }`;
 
 test('a suitable Node runs the command line itself, with its arguments and exit code', async () => {
