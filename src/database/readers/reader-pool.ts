@@ -30,6 +30,8 @@ export interface ReaderPoolStatus {
   readonly running: number;
   readonly queued: number;
   readonly queueLimit: number;
+  /** Queries answered, with a result or an error, since the start. */
+  readonly answered: number;
   /** Queries stopped because of their time limit, since the start. */
   readonly timeouts: number;
   /** Processes that ended by themselves, since the start. */
@@ -54,6 +56,7 @@ export class ReaderPool implements AsyncDisposable {
   readonly #idle: Reader[] = [];
   readonly #queue: BoundedQueue<ReadRequest>;
   #closed = false;
+  #answered = 0;
   #timeouts = 0;
   #crashes = 0;
 
@@ -99,6 +102,7 @@ export class ReaderPool implements AsyncDisposable {
       running: [...this.#readers].filter((reader) => reader.state === 'running').length,
       queued: this.#queue.size,
       queueLimit: this.#options.queueLimit,
+      answered: this.#answered,
       timeouts: this.#timeouts,
       crashes: this.#crashes,
     };
@@ -159,6 +163,7 @@ export class ReaderPool implements AsyncDisposable {
   }
 
   #settle(request: ReadRequest, outcome: Outcome): void {
+    this.#answered += outcome.kind === 'ended' ? 0 : 1;
     if (outcome.kind === 'answer') {
       request.succeed(outcome.answer);
     } else if (outcome.kind === 'error') {

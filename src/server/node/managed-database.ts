@@ -149,6 +149,12 @@ export class ManagedDatabase {
     });
   }
 
+  /** Ends the streams of those who follow or feed this database. */
+  endStreams(reason: QuorateError): void {
+    this.#opened?.exporter.close(reason);
+    this.#stopFeeding?.(reason);
+  }
+
   /**
    * Registers the one stream that may feed this replica, and returns what ends the registration.
    * @throws QuorateError WRONG_ROLE

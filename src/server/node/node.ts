@@ -176,6 +176,14 @@ export class Node implements AsyncDisposable {
     };
   }
 
+  /** Ends the streams of replicas and stops following others, so that the endpoints can close. */
+  stopStreams(): void {
+    this.#isReady = false;
+    for (const database of this.databases.list()) {
+      database.endStreams(new QuorateError('UNAVAILABLE', 'the server is stopping'));
+    }
+  }
+
   /** Closes everything; what was acknowledged is durable already. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isReady = false;

@@ -1,0 +1,94 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { asQuorateError, httpStatusOf, QuorateError } from '../../errors/interface.ts';
+import type { RpcContext } from '../grpc/rpc.ts';
+import type { NodeAddress } from '../node/follow-settings.ts';
+import { statusJson } from '../node/status-json.ts';
+import { renderNodeMetrics } from './node-metrics.ts';
+
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+const jsonType = 'application/json; charset=utf-8';
+const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
+
+function json(status: number, body: unknown): Answer {
+  return { status, type: jsonType, body: `${JSON.stringify(body)}\n` };
+}
+
+/** A node's HTTP endpoint for people, load balancers and Prometheus; docs/http.md tells what each path answers. */
+export class HttpServer {
+  readonly #server: Server;
+  readonly address: NodeAddress;
+
+  private constructor(server: Server, address: NodeAddress) {
+    this.#server = server;
+    this.address = address;
+  }
+
+  /** Listens; port 0 takes a free one. @throws QuorateError ADDRESS_IN_USE, IO_ERROR */
+  static async listen(context: RpcContext, { host, port }: NodeAddress): Promise<HttpServer> {
+    const server = createServer((request, response) => respond(response, answer(context, request)));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (cause: NodeJS.ErrnoException) => reject(listenError(cause, `${host}:${port}`)));
+      server.listen(port, host, resolve);
+    });
+    return new HttpServer(server, { host, port: (server.address() as AddressInfo).port });
+  }
+
+  async close(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+      this.#server.closeAllConnections();
+    });
+  }
+}
+
+function listenError(cause: NodeJS.ErrnoException, target: string): QuorateError {
+  const inUse = cause.code === 'EADDRINUSE';
+  return new QuorateError(inUse ? 'ADDRESS_IN_USE' : 'IO_ERROR', inUse ? `${target} is in use` : cause.message, {
+    cause,
+    hint: inUse ? 'Stop the program that listens there, or choose another --http-port.' : 'Check --address.',
+  });
+}
+
+function respond(response: ServerResponse, { status, type, body }: Answer): void {
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+  response.end(body);
+}
+
+function answer(context: RpcContext, request: IncomingMessage): Answer {
+  try {
+    return route(context, request);
+  } catch (thrown) {
+    const error = asQuorateError(thrown);
+    return json(httpStatusOf(error.code), { error: error.serialize() });
+  }
+}
+
+function route(context: RpcContext, request: IncomingMessage): Answer {
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    return json(405, { error: { code: 'INVALID_ARGUMENT', message: `${request.method} is not allowed; use GET` } });
+  }
+  const { node } = context;
+  switch (request.url?.split('?')[0]) {
+    case '/health':
+      return json(200, { status: 'ok' });
+    case '/ready':
+      return node.isReady ? json(200, { status: 'ready' }) : json(503, { status: 'starting' });
+    case '/metrics':
+      return { status: 200, type: metricsType, body: renderNodeMetrics(context) };
+    case '/status':
+      node.authenticator.verify(bearerToken(request));
+      return json(200, statusJson(node.status()));
+    default:
+      return json(404, { error: { code: 'INVALID_ARGUMENT', message: 'use /health, /ready, /status or /metrics' } });
+  }
+}
+
+function bearerToken(request: IncomingMessage): string | undefined {
+  return /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
+}

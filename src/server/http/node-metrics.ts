@@ -1,0 +1,102 @@
+import process from 'node:process';
+import type { AttachedReplica, DatabaseStatus, ReplicatorStatus } from '../../proto/interface.ts';
+import type { RpcContext } from '../grpc/rpc.ts';
+import { MetricsText } from './metrics.ts';
+
+const millisecondsPerSecond = 1_000;
+
+/** Everything that Prometheus is told of a node; each bounded queue comes with its limit. */
+export function renderNodeMetrics(context: RpcContext): string {
+  const metrics = new MetricsText();
+  nodeMetrics(metrics, context);
+  readerMetrics(metrics, context);
+  for (const database of context.node.status().databases) {
+    databaseMetrics(metrics, database);
+    queueMetrics(metrics, context, database.database);
+  }
+  return metrics.render();
+}
+
+function nodeMetrics(metrics: MetricsText, { node, errors }: RpcContext): void {
+  const { nodeId, nodeName, version, uptimeMs, databases } = node.status();
+  metrics.gauge('quorate_info', 'Identity and version of the node.', 1, {
+    node_id: nodeId,
+    node_name: nodeName,
+    version,
+  });
+  metrics.gauge('quorate_ready', 'Whether every database is open or known to have failed.', Number(node.isReady));
+  metrics.gauge('quorate_uptime_seconds', 'Time since the start.', uptimeMs / millisecondsPerSecond);
+  metrics.gauge('quorate_memory_rss_bytes', 'Resident memory of the server process.', process.memoryUsage.rss());
+  metrics.gauge('quorate_databases', 'Databases on the node.', databases.length);
+  metrics.gauge('quorate_databases_limit', 'Option max-databases.', node.options.limits.maxDatabases);
+  for (const [code, count] of errors) {
+    metrics.counter('quorate_errors_total', 'Errors answered, by code.', count, { code });
+  }
+}
+
+function readerMetrics(metrics: MetricsText, { node }: RpcContext): void {
+  const status = node.readers.status();
+  metrics.gauge('quorate_reader_processes', 'Processes that run queries.', status.processes);
+  metrics.gauge('quorate_reader_processes_limit', 'Option reader-processes.', status.maxProcesses);
+  metrics.gauge('quorate_reader_running', 'Queries that run now.', status.running);
+  metrics.gauge('quorate_reader_queue', 'Queries that wait for a reader process.', status.queued);
+  metrics.gauge('quorate_reader_queue_limit', 'Option reader-queue-limit.', status.queueLimit);
+  metrics.counter('quorate_reader_queries_total', 'Queries answered by readers.', status.answered);
+  metrics.counter('quorate_reader_timeouts_total', 'Queries stopped at their time limit.', status.timeouts);
+  metrics.counter('quorate_reader_crashes_total', 'Reader processes that ended by themselves.', status.crashes);
+}
+
+function databaseMetrics(metrics: MetricsText, status: DatabaseStatus): void {
+  const { database, role, state } = status;
+  metrics.gauge('quorate_database_state', 'State and role of a database; always 1.', 1, { database, role, state });
+  if (state !== 'open') {
+    return;
+  }
+  const labels = { database };
+  metrics.gauge('quorate_tip_tx_id', 'Last transaction in the log.', status.tipTxId, labels);
+  metrics.gauge('quorate_durable_tx_id', 'Last transaction fsynced.', status.durableTxId, labels);
+  metrics.gauge('quorate_commit_tx_id', 'Last transaction that may be shown.', status.commitTxId, labels);
+  metrics.gauge('quorate_applied_tx_id', 'Last transaction visible in SQLite.', status.appliedTxId, labels);
+  metrics.gauge('quorate_term', 'Term of the last transaction.', status.term, labels);
+  metrics.gauge('quorate_log_size_bytes', 'Size of the log on disk.', status.logSizeBytes, labels);
+  metrics.gauge('quorate_attached_replicas', 'Replicas that follow the database now.', status.replicas.length, labels);
+  for (const replica of status.replicas) {
+    attachedMetrics(metrics, status, replica);
+  }
+  if (status.replicator !== undefined) {
+    replicatorMetrics(metrics, database, status.replicator);
+  }
+}
+
+function attachedMetrics(metrics: MetricsText, { database, tipTxId }: DatabaseStatus, replica: AttachedReplica): void {
+  const labels = { database, replica: replica.replicaName, replica_id: replica.replicaId };
+  metrics.gauge('quorate_replica_sent_tx_id', 'Last transaction sent to a replica.', replica.sentTxId, labels);
+  metrics.gauge('quorate_replica_durable_tx_id', 'Last transaction a replica has fsynced.', replica.durableTxId, labels);
+  metrics.gauge('quorate_replica_applied_tx_id', 'Last transaction a replica shows.', replica.appliedTxId, labels);
+  const lag = Math.max(0, tipTxId - replica.appliedTxId);
+  metrics.gauge('quorate_replica_lag_transactions', 'Transactions that a replica does not show yet.', lag, labels);
+}
+
+function replicatorMetrics(metrics: MetricsText, database: string, replicator: ReplicatorStatus): void {
+  const { upstream, state, lagMs, lagTransactions, retries } = replicator;
+  const labels = { database, upstream };
+  metrics.gauge('quorate_replicator_state', 'State of the replicator; always 1.', 1, { ...labels, state });
+  metrics.gauge('quorate_replication_lag_seconds', 'Age of what is shown.', lagMs / millisecondsPerSecond, labels);
+  metrics.gauge('quorate_replication_lag_transactions', 'Transactions not shown yet.', lagTransactions, labels);
+  metrics.counter('quorate_replication_retries_total', 'Attempts to connect again.', retries, labels);
+}
+
+function queueMetrics(metrics: MetricsText, { node }: RpcContext, database: string): void {
+  const queues = node.databases.get(database).opened?.queues();
+  if (queues === undefined) {
+    return;
+  }
+  const { writerQueueLimit, tailCacheBytes } = node.options.databaseLimits;
+  const labels = { database };
+  metrics.gauge('quorate_writer_queue', 'Requests that wait for the writer.', queues.writerRequests, labels);
+  metrics.gauge('quorate_writer_queue_limit', 'Option writer-queue-limit.', writerQueueLimit, labels);
+  metrics.gauge('quorate_tail_cache_bytes', 'Newest records kept in memory.', queues.tailCacheBytes, labels);
+  metrics.gauge('quorate_tail_cache_bytes_limit', 'Option tail-cache-bytes.', tailCacheBytes, labels);
+  const { maxReplicas } = node.options.limits;
+  metrics.gauge('quorate_attached_replicas_limit', 'Option max-replicas.', maxReplicas, labels);
+}

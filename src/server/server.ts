@@ -1,0 +1,72 @@
+import type { ErrorCode } from '../errors/interface.ts';
+import type { Runtime } from '../runtime/interface.ts';
+import { GrpcServer } from './grpc/grpc-server.ts';
+import type { RpcContext } from './grpc/rpc.ts';
+import { HttpServer } from './http/http-server.ts';
+import type { NodeAddress } from './node/follow-settings.ts';
+import { Node } from './node/node.ts';
+import type { NodeOptions } from './node/node-options.ts';
+
+/** Milliseconds that running calls get to end when the server stops. */
+const drainMs = 5_000;
+
+export interface ServerOptions extends NodeOptions {
+  /** Address to listen on. */
+  readonly host: string;
+  /** gRPC port; 0 takes a free one. */
+  readonly port: number;
+  /** HTTP port; 0 takes a free one. */
+  readonly httpPort: number;
+}
+
+/** A node with its endpoints: what `quorate server` runs. */
+export class Server implements AsyncDisposable {
+  readonly node: Node;
+  readonly #grpc: GrpcServer;
+  readonly #http: HttpServer;
+
+  private constructor(node: Node, grpc: GrpcServer, http: HttpServer) {
+    this.node = node;
+    this.#grpc = grpc;
+    this.#http = http;
+  }
+
+  /**
+   * Opens the data folder, listens, and resolves when every database is open or known to have failed.
+   * @throws QuorateError DATABASE_LOCKED, ADDRESS_IN_USE, INVALID_ARGUMENT, IO_ERROR
+   */
+  static async start(options: ServerOptions, runtime: Runtime): Promise<Server> {
+    await using resources = new AsyncDisposableStack();
+    const node = resources.use(await Node.open(options, runtime));
+    const context: RpcContext = { node, errors: new Map<ErrorCode, number>() };
+    const { host } = options;
+    const grpc = await GrpcServer.listen(context, { host, port: options.port });
+    resources.defer(() => grpc.close(0));
+    const http = await HttpServer.listen(context, { host, port: options.httpPort });
+    resources.defer(() => http.close());
+    await node.start({ host: dialable(host), port: grpc.address.port });
+    resources.move();
+    return new Server(node, grpc, http);
+  }
+
+  get grpcAddress(): NodeAddress {
+    return this.#grpc.address;
+  }
+
+  get httpAddress(): NodeAddress {
+    return this.#http.address;
+  }
+
+  /** Ends streams, lets calls end, closes the databases. Nothing that was acknowledged depends on it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.node.stopStreams();
+    await this.#grpc.close(drainMs);
+    await this.#http.close();
+    await this.node[Symbol.asyncDispose]();
+  }
+}
+
+/** An address that the node itself can connect to. */
+function dialable(host: string): string {
+  return host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+}
