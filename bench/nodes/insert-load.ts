@@ -1,0 +1,16 @@
+import type { Primary } from './primary.ts';
+
+/** Writers that each wait for their answer before they write again. Returns transactions per second. */
+export async function insertRate(primary: Primary, writers: number, seconds: number): Promise<number> {
+  const start = performance.now();
+  const end = start + seconds * 1000;
+  let count = 0;
+  const write = async () => {
+    while (performance.now() < end) {
+      count += 1;
+      await primary.insert(count);
+    }
+  };
+  await Promise.all(Array.from({ length: writers }, write));
+  return count / ((performance.now() - start) / 1000);
+}

@@ -1,0 +1,19 @@
+/** The table that all benchmarks write: a key, an indexed text in random order, 100 bytes of text and a number. */
+export const itemTableStatements: readonly string[] = [
+  'DROP TABLE IF EXISTS item',
+  'CREATE TABLE item(id INTEGER PRIMARY KEY, k TEXT NOT NULL, v TEXT NOT NULL, n INTEGER NOT NULL)',
+  'CREATE INDEX item_k ON item(k)',
+];
+
+export const insertItem = 'INSERT INTO item(k, v, n) VALUES (?, ?, ?)';
+
+/** 100 bytes. */
+export const insertedText = 'x'.repeat(100);
+
+/** Multiplying by this number modulo 2^32 visits all of them in an order that looks random. Source: Knuth, TAOCP 6.4. */
+const goldenMultiplier = 2_654_435_761;
+
+/** Values of row `index` for `insertItem`. */
+export function itemValues(index: number): [string, string, number] {
+  return [`k${Math.imul(index, goldenMultiplier) >>> 0}`, insertedText, index];
+}

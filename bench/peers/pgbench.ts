@@ -1,0 +1,41 @@
+import { chmodSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { insertedText } from '../nodes/item-table.ts';
+import type { PostgresCluster } from './postgres-cluster.ts';
+
+/** The same table, index and rows as in `item-table.ts`. */
+const tableStatements = `
+  DROP TABLE IF EXISTS item;
+  CREATE TABLE item(id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, k text NOT NULL, v text NOT NULL, n bigint NOT NULL);
+  CREATE INDEX item_k ON item(k);
+`;
+
+const script = `\\set r random(1, 4294967295)
+INSERT INTO item(k, v, n) VALUES ('k' || (:r)::text, '${insertedText}', :r);
+`;
+
+/** Threads of pgbench itself; with one, pgbench becomes the limit before PostgreSQL does. */
+const threads = 2;
+
+/** Single-row inserts through pgbench with prepared statements. Returns transactions per second. */
+export async function pgbenchRate(
+  cluster: PostgresCluster,
+  directory: string,
+  writers: number,
+  seconds: number,
+): Promise<number> {
+  const file = path.join(directory, 'insert.pgbench');
+  writeFileSync(file, script);
+  chmodSync(file, 0o644);
+  await cluster.query(tableStatements);
+  const output = await cluster.runClient('pgbench', [
+    ...['--no-vacuum', '--protocol=prepared', `--client=${writers}`, `--jobs=${Math.min(threads, writers)}`],
+    ...[`--time=${Math.ceil(seconds)}`, `--file=${file}`],
+  ]);
+  await cluster.waitForStandby();
+  const rate = /^tps = ([\d.]+)/m.exec(output)?.[1];
+  if (rate === undefined) {
+    throw new Error(`pgbench printed no rate:\n${output}`);
+  }
+  return Number(rate);
+}
