@@ -202,7 +202,7 @@ describe('a transaction log', () => {
   it('reports a full disk, keeps its place, and goes on when there is room', () => {
     const { files, log } = sampleLog();
     const { tip } = log;
-    for (const length of [1000, 6000]) {
+    for (const length of [100, 1000, 6000]) {
       files.planFaults(({ kind }) => (kind === 'write' ? 'disk-full' : undefined));
       assert.throws(() => appendUnsynced(log, [length, length]), { code: 'DISK_FULL' });
       assert.deepEqual([log.tip, log.durable], [tip, tip]);
@@ -214,6 +214,19 @@ describe('a transaction log', () => {
     log.close();
     const reopened = TransactionLog.open(files, directory);
     assert.deepEqual(reopened.report, { cutBytes: 0, records: 11 });
+  });
+});
+
+describe('a frame that could not be written', () => {
+  it('leaves nothing behind in the file', () => {
+    const { files, log } = sampleLog();
+    const segment = `${directory}/${files.listSync(directory).at(-1)}`;
+    const before = files.readFileSync(segment);
+    let writes = 0;
+    files.planFaults(({ kind }) => (kind === 'write' && ++writes === 1 ? 'disk-full' : undefined));
+    assert.throws(() => appendUnsynced(log, [100, 100]), { code: 'DISK_FULL' });
+    assert.equal(writes > 1, true);
+    assert.deepEqual(files.readFileSync(segment), before);
   });
 });
 

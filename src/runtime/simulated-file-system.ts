@@ -12,8 +12,8 @@ export interface SimulatedOperation {
 }
 
 /**
- * What goes wrong with an operation. `disk-full`: a write does a part of its work, everything else nothing.
- * `io-error`: a sync leaves some sectors unwritten for good. `power-loss`: it and everything after it fails until
+ * What goes wrong with an operation. `disk-full`: a write does a part of its work, everything else nothing. `io-error`:
+ * a write does a part or all of it, a sync leaves some sectors unwritten for good. `power-loss`: it and everything after it fails until
  * `restart`; the operation itself may or may not have its effect.
  */
 export type SimulatedFault = 'disk-full' | 'io-error' | 'power-loss';
@@ -239,9 +239,10 @@ export class SimulatedFileSystem implements FileSystem {
     };
   }
 
-  /** A write that fails has not written all; one that loses power may have been on its way to the disk as a whole. */
+  /** A disk gets full in the middle of a write; other faults may strike when the bytes have arrived already. */
   #writePart(file: SimulatedFile, source: Uint8Array, position: number, fault: SimulatedFault): void {
-    const length = fault === 'power-loss' ? source.length : Math.floor(this.#random.next() * source.length);
+    const isWhole = fault === 'power-loss' || (fault === 'io-error' && this.#random.next() < 0.5);
+    const length = isWhole ? source.length : Math.floor(this.#random.next() * source.length);
     file.write(position, source.subarray(0, length));
   }
 }
