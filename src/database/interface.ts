@@ -1,9 +1,11 @@
 /** The public face of the `database` layer: one database on one node. */
 export { Database, type DatabaseContext, type DatabaseLimits, defaultDatabaseLimits } from './database.ts';
+export { forwardingLogger, type LogEntry, writeLogEntry } from './forwarding-logger.ts';
 export { decodePosition, encodePosition } from './position-token.ts';
 export type { ReadOptions } from './readers/read-request.ts';
 export type { ReadAnswer } from './readers/reader-messages.ts';
 export { ReaderPool, type ReaderPoolOptions, type ReaderPoolStatus } from './readers/reader-pool.ts';
+export { SharedPositions } from './shared-positions.ts';
 export type {
   DatabaseFailure,
   DatabasePositions,
