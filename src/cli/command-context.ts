@@ -1,0 +1,65 @@
+import process from 'node:process';
+import type { Command } from 'commander';
+import { NodeClient } from '../client/interface.ts';
+import {
+  addFlags,
+  type OptionDeclarations,
+  type OptionValues,
+  type ParsedOptions,
+  parseOptions,
+  readFlags,
+} from '../config/interface.ts';
+import { createNodeRuntime, type Runtime } from '../runtime/interface.ts';
+import { clientOptions, connectionOptions } from './client-options.ts';
+import { type Streams, toJson } from './output.ts';
+import { TokenStore } from './token-store.ts';
+
+type ClientValues = OptionValues<typeof clientOptions>;
+
+/** What the commands share: where they write and what they are built on. */
+export class CommandContext {
+  readonly streams: Streams;
+  readonly runtime: Runtime;
+  readonly env: Readonly<Record<string, string | undefined>>;
+
+  constructor(streams: Streams) {
+    this.streams = streams;
+    this.runtime = createNodeRuntime();
+    this.env = process.env;
+  }
+
+  /** Values of the options of a command; those of a connection may stand before its name. */
+  parse<const D extends OptionDeclarations>(command: Command, declarations: D): ParsedOptions<D> {
+    const root = rootOf(command);
+    const flags = new Map([...readFlags(root, connectionOptions), ...readFlags(command, declarations)]);
+    return parseOptions(declarations, { flags, env: this.env, files: this.runtime.files });
+  }
+
+  get tokens(): TokenStore {
+    return new TokenStore(this.runtime, this.env);
+  }
+
+  /** A connection with the token that was given or kept; without one the server says what to do. */
+  connect({ host, port, token }: Pick<ClientValues, 'host' | 'port' | 'token'>): NodeClient {
+    return new NodeClient({ host, port, token: token ?? this.tokens.find(host, port), clock: this.runtime.clock });
+  }
+
+  /** Prints one JSON line or, for people, the text. */
+  print(json: boolean, value: unknown, text: () => string): void {
+    this.streams.out(json ? `${toJson(value)}\n` : text());
+  }
+}
+
+function rootOf(command: Command): Command {
+  let root = command;
+  while (root.parent !== null) {
+    root = root.parent;
+  }
+  return root;
+}
+
+/** Adds the flags of a command and what follows its options in `--help`. */
+export function describe(command: Command, declarations: OptionDeclarations, examples: readonly string[]): Command {
+  const lines = examples.map((example) => `  $ quorate ${example}`);
+  return addFlags(command, declarations).addHelpText('after', `\nExamples:\n${lines.join('\n')}\n`);
+}

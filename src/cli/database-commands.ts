@@ -1,0 +1,93 @@
+import type { Command } from 'commander';
+import type { NodeClient } from '../client/interface.ts';
+import type { DatabaseStatus } from '../proto/interface.ts';
+import { databaseStatusJson } from '../server/interface.ts';
+import { clientOptions } from './client-options.ts';
+import { type CommandContext, describe } from './command-context.ts';
+import { addFileCommands } from './database-file-commands.ts';
+import { createRequest, databaseOptions, updateRequest } from './database-options.ts';
+import { databasesText } from './status-text.ts';
+
+export function addDatabaseCommands(program: Command, context: CommandContext): void {
+  const group = program.command('database').description('Create, change and move databases.');
+  addCreate(group, context);
+  addList(group, context);
+  addUpdate(group, context);
+  addSimple(group, context, 'load', 'Open a database that was unloaded.', (client, name) => client.loadDatabase(name));
+  addSimple(group, context, 'unload', 'Close a database, also for the next starts of the server.', (client, name) =>
+    client.unloadDatabase(name),
+  );
+  addDelete(group, context);
+  addFileCommands(group, context);
+}
+
+/** Prints what a database is now. */
+export function printDatabase(context: CommandContext, json: boolean, status: DatabaseStatus): void {
+  context.print(json, databaseStatusJson(status), () => databasesText([status]));
+}
+
+function addCreate(group: Command, context: CommandContext): void {
+  const command = group
+    .command('create <database>')
+    .description('Create a database: a primary or, with replication flags, a replica of another database.');
+  describe(command, databaseOptions, [
+    'database create shop',
+    'database create shop-copy --replication-enabled --replication-primary-database shop --replication-primary-username admin --replication-primary-password-file ./password.txt',
+    'database create shop --replication-enabled --replication-primary-host 10.0.0.5 --replication-primary-username admin --replication-primary-password-file ./password.txt',
+    'database create fed --role replica',
+  ]).action(async (name: string) => {
+    const parsed = context.parse(command, databaseOptions);
+    using client = context.connect(parsed.values);
+    printDatabase(context, parsed.values.json, await client.createDatabase(createRequest(name, parsed)));
+  });
+}
+
+function addUpdate(group: Command, context: CommandContext): void {
+  const command = group
+    .command('update <database>')
+    .description('Change the role or the upstream of a database, at once and without a restart.');
+  describe(command, databaseOptions, [
+    'database update shop --role primary',
+    'database update shop --replication-enabled --replication-primary-host 10.0.0.6 --replication-primary-username admin --replication-primary-password-file ./password.txt',
+    'database update shop --replication-enabled=false',
+  ]).action(async (name: string) => {
+    const parsed = context.parse(command, databaseOptions);
+    using client = context.connect(parsed.values);
+    printDatabase(context, parsed.values.json, await client.updateDatabase(updateRequest(name, parsed)));
+  });
+}
+
+function addList(group: Command, context: CommandContext): void {
+  const command = group.command('list').description('List the databases of a server with their roles and positions.');
+  describe(command, clientOptions, ['database list', 'database list --json']).action(async () => {
+    const { json, ...connection } = context.parse(command, clientOptions).values;
+    using client = context.connect(connection);
+    const { databases } = await client.status();
+    context.print(json, databases.map(databaseStatusJson), () => databasesText(databases));
+  });
+}
+
+function addSimple(
+  group: Command,
+  context: CommandContext,
+  verb: string,
+  description: string,
+  run: (client: NodeClient, name: string) => Promise<DatabaseStatus>,
+): void {
+  const command = group.command(`${verb} <database>`).description(description);
+  describe(command, clientOptions, [`database ${verb} shop`]).action(async (name: string) => {
+    const { json, ...connection } = context.parse(command, clientOptions).values;
+    using client = context.connect(connection);
+    printDatabase(context, json, await run(client, name));
+  });
+}
+
+function addDelete(group: Command, context: CommandContext): void {
+  const command = group.command('delete <database>').description('Delete a database with all its data on this server.');
+  describe(command, clientOptions, ['database delete shop']).action(async (name: string) => {
+    const { json, ...connection } = context.parse(command, clientOptions).values;
+    using client = context.connect(connection);
+    await client.deleteDatabase(name);
+    context.print(json, { database: name, deleted: true }, () => `deleted ${name}\n`);
+  });
+}

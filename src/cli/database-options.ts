@@ -1,0 +1,52 @@
+import { defineOptions, type OptionValues, type ParsedOptions, replicationOptions } from '../config/interface.ts';
+import type { CreateDatabaseRequest, ReplicationSettings, UpdateDatabaseRequest } from '../proto/interface.ts';
+import { clientOptions } from './client-options.ts';
+
+const roleOptions = defineOptions('Role', {
+  role: {
+    type: 'choice',
+    choices: ['primary', 'replica'],
+    help: 'Role of the database; a replica when replication flags are given, otherwise a primary.',
+  },
+});
+
+export const databaseOptions = { ...roleOptions, ...replicationOptions, ...clientOptions } as const;
+
+type Parsed = ParsedOptions<typeof databaseOptions>;
+
+/** What was given of the replication flags. The port has a default, which must not count as given. */
+function givenReplication({ values, given }: Parsed): Partial<ReplicationSettings> {
+  return {
+    ...(values.replicationPrimaryHost !== undefined && { primaryHost: values.replicationPrimaryHost }),
+    ...(given.has('replicationPrimaryPort') && { primaryPort: values.replicationPrimaryPort }),
+    ...(values.replicationPrimaryDatabase !== undefined && { primaryDatabase: values.replicationPrimaryDatabase }),
+    ...(values.replicationPrimaryUsername !== undefined && { primaryUsername: values.replicationPrimaryUsername }),
+    ...(values.replicationPrimaryPassword !== undefined && { primaryPassword: values.replicationPrimaryPassword }),
+  };
+}
+
+export function createRequest(database: string, parsed: Parsed): CreateDatabaseRequest {
+  const nothing = { primaryHost: '', primaryPort: 0, primaryDatabase: '', primaryUsername: '', primaryPassword: '' };
+  const enabled = parsed.values.replicationEnabled ?? false;
+  return {
+    database,
+    role: parsed.values.role ?? '',
+    replication: { ...nothing, ...givenReplication(parsed), enabled },
+  };
+}
+
+export function updateRequest(database: string, parsed: Parsed): UpdateDatabaseRequest {
+  return {
+    database,
+    role: parsed.values.role,
+    replicationEnabled: parsed.values.replicationEnabled,
+    primaryHost: undefined,
+    primaryPort: undefined,
+    primaryDatabase: undefined,
+    primaryUsername: undefined,
+    primaryPassword: undefined,
+    ...givenReplication(parsed),
+  };
+}
+
+export type ConnectionValues = Pick<OptionValues<typeof clientOptions>, 'host' | 'port' | 'token'>;

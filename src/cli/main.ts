@@ -1,0 +1,66 @@
+import process from 'node:process';
+import { Command, CommanderError } from 'commander';
+import { asQuorateError, exitCodeOf, QuorateError } from '../errors/interface.ts';
+import { version } from '../server/interface.ts';
+import { connectionOptions } from './client-options.ts';
+import { CommandContext } from './command-context.ts';
+import { addFlags } from '../config/interface.ts';
+import { addDatabaseCommands } from './database-commands.ts';
+import { addLoginCommand } from './login-command.ts';
+import { type Streams, writeError } from './output.ts';
+import { addQueryCommand } from './query-command.ts';
+import { addReplicateCommand } from './replicate-command.ts';
+import { addServerCommand } from './server-command.ts';
+import { addDigestCommand, addStatusCommand } from './status-command.ts';
+
+const processStreams: Streams = {
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+};
+
+function buildProgram(context: CommandContext): Command {
+  const program = new Command('quorate')
+    .description('Replicated SQLite: a server, and the commands to work with it.')
+    .version(version)
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({ writeOut: context.streams.out, writeErr: () => {} });
+  addFlags(program, connectionOptions);
+  addServerCommand(program, context);
+  addLoginCommand(program, context);
+  addDatabaseCommands(program, context);
+  addQueryCommand(program, context);
+  addStatusCommand(program, context);
+  addDigestCommand(program, context);
+  addReplicateCommand(program, context);
+  return program;
+}
+
+/** Commander ends with an exception also when it has shown the help or the version. */
+function usageError(error: CommanderError, program: Command): QuorateError | undefined {
+  if (error.exitCode === 0) {
+    return undefined;
+  }
+  if (error.code === 'commander.help') {
+    return new QuorateError('INVALID_ARGUMENT', 'a command is missing', { hint: program.helpInformation() });
+  }
+  return new QuorateError('INVALID_ARGUMENT', error.message.replace(/^error: /, ''), {
+    hint: 'See the options of each command with --help.',
+  });
+}
+
+/** Runs one command line and returns its exit code; errors go to standard error. */
+export async function main(argv: readonly string[], streams: Streams = processStreams): Promise<number> {
+  const program = buildProgram(new CommandContext(streams));
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return 0;
+  } catch (thrown) {
+    const error = thrown instanceof CommanderError ? usageError(thrown, program) : asQuorateError(thrown);
+    if (error === undefined) {
+      return 0;
+    }
+    writeError(streams, error, argv.includes('--json'));
+    return exitCodeOf(error.code);
+  }
+}

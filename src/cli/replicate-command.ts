@@ -1,0 +1,97 @@
+import type { Command } from 'commander';
+import { NodeClient, ReplicationPump, type ReplicationPumpState } from '../client/interface.ts';
+import { defineOptions, replicationLimitOptions } from '../config/interface.ts';
+import { type CommandContext, describe } from './command-context.ts';
+import { outputOptions } from './client-options.ts';
+import { type DatabaseAddress, parseDatabaseAddress } from './database-address.ts';
+import { stopSignal } from './stop-signal.ts';
+
+const credentialOptions = defineOptions('Credentials', {
+  fromUsername: { type: 'string', default: 'admin', help: 'User on the server of --from.' },
+  fromPassword: { type: 'string', secret: true, help: 'Its password; without it, the token that "quorate login" has kept.' },
+  toUsername: { type: 'string', default: 'admin', help: 'User on the server of --to.' },
+  toPassword: { type: 'string', secret: true, help: 'Its password; without it, the token that "quorate login" has kept.' },
+});
+
+const { backoffInitialMs, backoffMaxMs } = replicationLimitOptions;
+const options = { ...credentialOptions, backoffInitialMs, backoffMaxMs, ...outputOptions } as const;
+
+/** Milliseconds between two reports of progress. */
+const progressIntervalMs = 1_000;
+
+export function addReplicateCommand(program: Command, context: CommandContext): void {
+  const command = program
+    .command('replicate')
+    .description('Feed a replica that runs no replicator of its own, until stopped: the external replicator.')
+    .requiredOption('--from <host:port/database>', 'database to read from')
+    .requiredOption('--to <host:port/database>', 'replica with replication disabled');
+  describe(command, options, [
+    'replicate --from 10.0.0.5:3322/shop --to 127.0.0.1:3322/shop --from-password-file a.txt --to-password-file b.txt',
+  ]).action(async (flags: { from: string; to: string }) => {
+    const { values } = context.parse(command, options);
+    const from = parseDatabaseAddress('--from', flags.from);
+    const to = parseDatabaseAddress('--to', flags.to);
+    const pump = new ReplicationPump({
+      from: { database: from.database, connect: () => connect(context, from, values.fromUsername, values.fromPassword) },
+      to: { database: to.database, connect: () => connect(context, to, values.toUsername, values.toPassword) },
+      runtime: context.runtime,
+      backoffInitialMs: values.backoffInitialMs,
+      backoffMaxMs: values.backoffMaxMs,
+      onState: reporter(context, values.json),
+    });
+    using stop = stopSignal();
+    await pump.run(stop.signal);
+  });
+}
+
+async function connect(
+  context: CommandContext,
+  { host, port }: DatabaseAddress,
+  user: string,
+  password: string | undefined,
+): Promise<NodeClient> {
+  if (password === undefined) {
+    return context.connect({ host, port, token: undefined });
+  }
+  const client = new NodeClient({ host, port, clock: context.runtime.clock });
+  try {
+    await client.login(user, password);
+    return client;
+  } catch (error) {
+    client[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** Prints what changes, and progress at most once a second. */
+function reporter(context: CommandContext, json: boolean): (state: ReplicationPumpState) => void {
+  let printedAtMs = Number.NEGATIVE_INFINITY;
+  return (state) => {
+    if (state.kind === 'progress') {
+      const nowMs = context.runtime.clock.monotonicMs();
+      const isBehind = state.appliedTxId < state.upstreamTipTxId;
+      if (isBehind && nowMs - printedAtMs < progressIntervalMs) {
+        return;
+      }
+      printedAtMs = nowMs;
+    }
+    context.print(json, stateJson(state), () => `${stateText(state)}\n`);
+  };
+}
+
+function stateJson(state: ReplicationPumpState): Record<string, unknown> {
+  const { kind, ...rest } = state;
+  return { event: kind, ...rest, ...(state.kind === 'backing-off' && { error: state.error.serialize() }) };
+}
+
+function stateText(state: ReplicationPumpState): string {
+  switch (state.kind) {
+    case 'connecting':
+    case 'streaming':
+      return state.kind;
+    case 'progress':
+      return `the replica shows transaction ${state.appliedTxId} of ${state.upstreamTipTxId}`;
+    case 'backing-off':
+      return `${state.error.message} (${state.error.code}); next attempt in ${state.delayMs} ms`;
+  }
+}

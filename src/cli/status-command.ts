@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+import { statusJson } from '../server/interface.ts';
+import { clientOptions } from './client-options.ts';
+import { type CommandContext, describe } from './command-context.ts';
+import { statusText } from './status-text.ts';
+
+export function addStatusCommand(program: Command, context: CommandContext): void {
+  const command = program
+    .command('status [database]')
+    .description('Show a server and its databases: roles, positions, lag, who follows whom, and what is wrong.');
+  describe(command, clientOptions, ['status', 'status defaultdb --json', 'status --host 10.0.0.5']).action(
+    async (database: string | undefined) => {
+      const { json, ...connection } = context.parse(command, clientOptions).values;
+      using client = context.connect(connection);
+      const status = await client.status(database ?? '');
+      context.print(json, statusJson(status), () => statusText(status));
+    },
+  );
+}
+
+export function addDigestCommand(program: Command, context: CommandContext): void {
+  const command = program
+    .command('digest <database>')
+    .description('Print a SHA-256 of the content of a database: equal on all nodes that show the same transaction.');
+  describe(command, clientOptions, ['digest defaultdb']).action(async (database: string) => {
+    const { json, ...connection } = context.parse(command, clientOptions).values;
+    using client = context.connect(connection);
+    const { txId, digest } = await client.digest(database);
+    const hex = digest.toString('hex');
+    context.print(json, { database, txId, digest: hex }, () => `${hex}  ${database} at transaction ${txId}\n`);
+  });
+}

@@ -1,0 +1,26 @@
+/** One cell; `right` for numbers. */
+export interface Cell {
+  readonly text: string;
+  readonly align?: 'left' | 'right';
+}
+
+/** Lines of a table: a heading, a rule, and one line for each row, without blanks at the ends. */
+export function renderTable(heading: readonly string[], rows: readonly (readonly Cell[])[]): string {
+  const widths = heading.map((title, column) =>
+    rows.reduce((width, row) => Math.max(width, widthOf(row[column]?.text ?? '')), widthOf(title)),
+  );
+  const line = (cells: readonly Cell[]) =>
+    cells.map((cell, column) => pad(cell, widths[column] ?? 0)).join('  ').trimEnd();
+  const titles = heading.map((text, column): Cell => ({ text, align: rows[0]?.[column]?.align ?? 'left' }));
+  const rule = widths.map((width) => '-'.repeat(width)).join('  ');
+  return [line(titles), rule, ...rows.map(line)].map((text) => `${text}\n`).join('');
+}
+
+function widthOf(text: string): number {
+  return [...text].length;
+}
+
+function pad({ text, align }: Cell, width: number): string {
+  const blanks = ' '.repeat(Math.max(0, width - widthOf(text)));
+  return align === 'right' ? blanks + text : text + blanks;
+}
