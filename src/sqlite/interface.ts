@@ -4,15 +4,14 @@
  * `PrimaryConnection` runs SQL and captures what it did; `ReplicaConnection` applies what was captured;
  * `ReadConnection` reads. How changes are captured, and why so, is told in `src/sqlite/DESIGN.md`.
  */
-
-export { exportDatabase } from './export.ts';
-export { type ImportProgress, importDatabase } from './import.ts';
-export { logicalDigest } from './logical-digest.ts';
+export type { CheckpointMode, CheckpointResult } from './checkpoint.ts';
 export { PrimaryConnection } from './primary-connection.ts';
-export { FileLock } from './file-lock.ts';
-export { ReadConnection } from './read-connection.ts';
+export type { PrimaryOptions } from './primary-options.ts';
+export { type QueryOptions, ReadConnection, type ReadOptions, type RowObject } from './read-connection.ts';
 export { ReplicaConnection } from './replica-connection.ts';
-export { splitStatements } from './tokenizer.ts';
+export { classify } from './statement-kind.ts';
+export { splitStatements } from './statement-splitter.ts';
+export { firstKeyword } from './tokenizer.ts';
 export type {
   AppliedPosition,
   CapturedTransaction,

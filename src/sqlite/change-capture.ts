@@ -1,0 +1,84 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { CaptureBuffer } from './capture-buffer.ts';
+import {
+  captureAllRowsSql,
+  captureFunction,
+  captureRawFunction,
+  installCaptureTriggers,
+  removeCaptureTriggers,
+} from './capture-triggers.ts';
+import { changeFlags, rowItems } from './operation-format.ts';
+import { RowEncoder } from './row-encoder.ts';
+import type { SchemaSnapshot, TableCatalogue } from './table-catalogue.ts';
+import type { TableShape } from './table-shape.ts';
+import type { SqlValue } from './types.ts';
+
+/** Captures what statements change in ordinary tables, through TEMP triggers on the writer's connection. */
+export class ChangeCapture {
+  readonly buffer: CaptureBuffer;
+  /** Set around a statement that may replace rows. */
+  statementReplaces = false;
+  readonly #db: DatabaseSync;
+  readonly #catalogue: TableCatalogue;
+  readonly #encoder: RowEncoder;
+
+  constructor(db: DatabaseSync, catalogue: TableCatalogue, limitBytes: number) {
+    this.#db = db;
+    this.#catalogue = catalogue;
+    this.buffer = new CaptureBuffer(limitBytes);
+    this.#encoder = new RowEncoder(this.buffer);
+    const options = { useBigIntArguments: true, varargs: true };
+    db.function(captureFunction, options, (...values) => this.#capture(values as SqlValue[], false));
+    db.function(captureRawFunction, options, (...values) => this.#capture(values as SqlValue[], true));
+    for (const table of catalogue.current.tables.values()) {
+      this.#install(table);
+    }
+  }
+
+  /** Takes the triggers of a table away before its schema changes. */
+  release(table: TableShape): void {
+    if (table.kind === 'ordinary') {
+      removeCaptureTriggers(this.#db, table);
+    }
+  }
+
+  /** Installs what the new schema needs and removes what it no longer needs; `released` are installed again. */
+  adopt(before: SchemaSnapshot, released: readonly TableShape[]): void {
+    const { tables } = this.#catalogue.current;
+    for (const [name, table] of before.tables) {
+      if (tables.get(name) !== table && !released.includes(table)) {
+        this.release(table);
+      }
+    }
+    for (const [name, table] of tables) {
+      if (before.tables.get(name) !== table || released.includes(table)) {
+        this.#install(table);
+      }
+    }
+  }
+
+  /** Captures all rows of a table as if they had just been inserted. */
+  captureAllRows(table: TableShape): void {
+    this.#db.exec(captureAllRowsSql(table));
+  }
+
+  #install(table: TableShape): void {
+    if (table.kind === 'ordinary') {
+      installCaptureTriggers(this.#db, table);
+    }
+  }
+
+  /** Called for every changed row. Returns 1 to be called again with the raw form. */
+  #capture(values: readonly SqlValue[], raw: boolean): 0 | 1 {
+    const table = this.#catalogue.shape(values[0] as number);
+    const item = values[1] as number;
+    return this.#encoder.encode(table, item, values, raw, this.#flags(table, item)) ? 0 : 1;
+  }
+
+  #flags(table: TableShape, item: number): number {
+    const { triggersReplace, writtenBefore } = this.#catalogue.current;
+    const replaces = item !== rowItems.delete && (this.statementReplaces || triggersReplace || table.replaces);
+    const unverified = item !== rowItems.insert && writtenBefore.size > 0 && writtenBefore.has(table.name);
+    return (replaces ? changeFlags.replace : 0) | (unverified ? changeFlags.unverified : 0);
+  }
+}

@@ -1,0 +1,129 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { QuorateError } from '../errors/interface.ts';
+import { ByteReader, malformed, type StoredValue } from './byte-reader.ts';
+import { operationKinds, pragmaCodes, sequenceFlags } from './operation-format.ts';
+import { RowApplier } from './row-applier.ts';
+import { mapSqliteError } from './sqlite-errors.ts';
+import { hasSuspendedTriggers, restoreTriggers, suspendTriggers } from './suspended-triggers.ts';
+import { TableCatalogue } from './table-catalogue.ts';
+import type { SqlValue } from './types.ts';
+
+/** Applies the operations of log records inside an open transaction. */
+export class OperationApplier {
+  readonly #db: DatabaseSync;
+  readonly #catalogue: TableCatalogue;
+  readonly #rows: RowApplier;
+  /** The schema has changed since triggers were suspended last. */
+  #schemaChanging = false;
+
+  constructor(db: DatabaseSync) {
+    this.#db = db;
+    this.#catalogue = new TableCatalogue(db);
+    this.#rows = new RowApplier(db, this.#catalogue);
+  }
+
+  get schemaHash(): bigint {
+    return this.#catalogue.current.schemaHash;
+  }
+
+  /** @throws QuorateError DIVERGED, SCHEMA_MISMATCH, PROTOCOL_ERROR, or what SQLite refuses */
+  apply(operations: Uint8Array): void {
+    const reader = new ByteReader(operations);
+    while (!reader.done) {
+      const kind = reader.byte();
+      const length = reader.varint();
+      const next = reader.offset + length;
+      if (next > operations.length) {
+        throw malformed('an operation ends too early');
+      }
+      reader.end = next;
+      this.#applyOne(kind, reader);
+      reader.offset = next;
+      reader.end = operations.length;
+    }
+    this.#settleSchema();
+  }
+
+  /** Reads the schema again, after a rollback. */
+  reset(): void {
+    this.#schemaChanging = false;
+    this.#catalogue.refresh();
+    this.#rows.forget();
+  }
+
+  #applyOne(kind: number, payload: ByteReader): void {
+    switch (kind) {
+      case operationKinds.rows:
+        this.#settleSchema();
+        return this.#rows.apply(payload);
+      case operationKinds.schema:
+        return this.#changeSchema(payload.view(payload.end - payload.offset).toString());
+      case operationKinds.sequences:
+        return this.#setSequences(payload);
+      case operationKinds.pragma:
+        return this.#setPragma(payload);
+      default:
+        throw malformed(`unknown operation kind ${kind}`);
+    }
+  }
+
+  /** Schema statements run with the triggers in force: ALTER TABLE rewrites them, DROP TABLE drops them. */
+  #changeSchema(sql: string): void {
+    if (!this.#schemaChanging && hasSuspendedTriggers(this.#db)) {
+      restoreTriggers(this.#db);
+    }
+    this.#schemaChanging = true;
+    try {
+      this.#db.exec(sql);
+    } catch (error) {
+      const mapped = mapSqliteError(error);
+      throw new QuorateError('SCHEMA_MISMATCH', `a schema change of the primary fails here: ${mapped.message}`, {
+        cause: mapped,
+        hint: 'Copy the database again from its upstream.',
+        details: { sql: sql.slice(0, 200) },
+      });
+    }
+  }
+
+  #settleSchema(): void {
+    if (this.#schemaChanging) {
+      suspendTriggers(this.#db);
+      this.reset();
+    }
+  }
+
+  #setSequences(payload: ByteReader): void {
+    if ((payload.byte() & sequenceFlags.complete) !== 0 && this.#hasSequences()) {
+      this.#db.exec('DELETE FROM main.sqlite_sequence');
+    }
+    for (let count = payload.varint(); count > 0; count--) {
+      const name = payload.name();
+      const present = payload.byte() === 1;
+      this.#db.prepare('DELETE FROM main.sqlite_sequence WHERE name = ?').run(name);
+      if (present) {
+        const value = bindable(payload.value());
+        this.#db.prepare('INSERT INTO main.sqlite_sequence (name, seq) VALUES (?, ?)').run(name, value);
+      }
+    }
+  }
+
+  #hasSequences(): boolean {
+    return this.#db.prepare("SELECT 1 FROM main.sqlite_schema WHERE name = 'sqlite_sequence'").get() !== undefined;
+  }
+
+  #setPragma(payload: ByteReader): void {
+    const code = payload.byte();
+    const name = code === pragmaCodes.userVersion ? 'user_version' : 'application_id';
+    if (code !== pragmaCodes.userVersion && code !== pragmaCodes.applicationId) {
+      throw malformed(`unknown pragma ${code}`);
+    }
+    this.#db.exec(`PRAGMA main.${name} = ${BigInt(bindable(payload.value()) as bigint)}`);
+  }
+}
+
+function bindable(value: StoredValue): SqlValue {
+  if (value !== null && typeof value === 'object' && !(value instanceof Uint8Array)) {
+    throw malformed('a text is not UTF-8');
+  }
+  return value;
+}

@@ -1,0 +1,218 @@
+import { constants as sqlite, type DatabaseSync, type StatementSync } from 'node:sqlite';
+import { QuorateError } from '../errors/interface.ts';
+import { captureFunction, captureRawFunction } from './capture-triggers.ts';
+import { isInternalName } from './internal-names.ts';
+import { pragmaRefusal } from './pragma-rules.ts';
+import type { SchemaSnapshot } from './table-catalogue.ts';
+
+/** What SQLite said about a statement while preparing it. */
+export interface StatementEffects {
+  /** Names of the tables of main whose rows it may change, through triggers too. */
+  readonly writtenTables: ReadonlySet<string>;
+  /** Names of the tables of main that it may insert into. */
+  readonly insertedTables: ReadonlySet<string>;
+  /** Names of the tables that a schema change touches, whose capture triggers must go first. */
+  readonly alteredTables: ReadonlySet<string>;
+  /** The table that `CREATE TABLE … AS SELECT` makes. */
+  readonly tableFromSelect: string | undefined;
+  readonly createsVirtualTable: boolean;
+  readonly changesSchema: boolean;
+  readonly changesTempSchema: boolean;
+}
+
+class Recording {
+  readonly writtenTables = new Set<string>();
+  readonly insertedTables = new Set<string>();
+  readonly alteredTables = new Set<string>();
+  createdTable: string | undefined;
+  selects = false;
+  createsVirtualTable = false;
+  changesSchema = false;
+  changesTempSchema = false;
+  /** Dropping a table drops its capture triggers; dropping one by name is refused. */
+  droppedCaptureTrigger: string | undefined;
+  refusal: QuorateError | undefined;
+
+  get tableFromSelect(): string | undefined {
+    return this.selects ? this.createdTable : undefined;
+  }
+}
+
+interface Action {
+  readonly code: number;
+  readonly first: string | null;
+  readonly second: string | null;
+  readonly schema: string | null;
+  readonly trigger: string | null;
+}
+
+const allowedModules = new Set(['fts3', 'fts4', 'fts5', 'fts5vocab', 'fts4aux', 'rtree', 'rtree_i32', 'geopoly']);
+
+const schemaCodes = new Set<number>([
+  sqlite.SQLITE_CREATE_INDEX,
+  sqlite.SQLITE_CREATE_TABLE,
+  sqlite.SQLITE_CREATE_TRIGGER,
+  sqlite.SQLITE_CREATE_VIEW,
+  sqlite.SQLITE_CREATE_VTABLE,
+  sqlite.SQLITE_DROP_INDEX,
+  sqlite.SQLITE_DROP_TABLE,
+  sqlite.SQLITE_DROP_TRIGGER,
+  sqlite.SQLITE_DROP_VIEW,
+  sqlite.SQLITE_DROP_VTABLE,
+  sqlite.SQLITE_ALTER_TABLE,
+]);
+
+const tempSchemaCodes = new Set<number>([
+  sqlite.SQLITE_CREATE_TEMP_INDEX,
+  sqlite.SQLITE_CREATE_TEMP_TABLE,
+  sqlite.SQLITE_CREATE_TEMP_TRIGGER,
+  sqlite.SQLITE_CREATE_TEMP_VIEW,
+  sqlite.SQLITE_DROP_TEMP_INDEX,
+  sqlite.SQLITE_DROP_TEMP_TABLE,
+  sqlite.SQLITE_DROP_TEMP_VIEW,
+]);
+
+const rowCodes = new Set<number>([sqlite.SQLITE_INSERT, sqlite.SQLITE_UPDATE, sqlite.SQLITE_DELETE]);
+
+function unsupported(message: string, hint: string): QuorateError {
+  return new QuorateError('UNSUPPORTED_STATEMENT', message, { hint });
+}
+
+/**
+ * Watches over the preparation of client statements: records what they will do, and refuses what cannot be
+ * replicated before SQLite acts on it (some pragmas act while they are prepared).
+ *
+ * The callback stays set all the time and does nothing outside `prepare`: setting it makes SQLite prepare every
+ * cached statement again, which costs ten times more.
+ */
+export class StatementAuthorizer {
+  readonly #db: DatabaseSync;
+  readonly #schema: () => SchemaSnapshot;
+  #recording: Recording | undefined;
+  /** Lets the import read the attached source and write shadow tables. */
+  trusted = false;
+
+  constructor(db: DatabaseSync, schema: () => SchemaSnapshot) {
+    this.#db = db;
+    this.#schema = schema;
+    db.setAuthorizer((code, first, second, schemaName, trigger) =>
+      this.#recording === undefined
+        ? sqlite.SQLITE_OK
+        : this.#record(this.#recording, { code, first, second, schema: schemaName, trigger }),
+    );
+  }
+
+  /** Prepares a statement. @throws QuorateError UNSUPPORTED_STATEMENT, or what SQLite throws */
+  prepare(sql: string): { statement: StatementSync; effects: StatementEffects } {
+    const recording = new Recording();
+    this.#recording = recording;
+    try {
+      const statement = this.#db.prepare(sql);
+      if (recording.droppedCaptureTrigger !== undefined && recording.alteredTables.size === 0) {
+        recording.refusal = internalRefusal(recording.droppedCaptureTrigger);
+        throw recording.refusal;
+      }
+      return { statement, effects: recording };
+    } catch (error) {
+      throw recording.refusal ?? error;
+    } finally {
+      this.#recording = undefined;
+    }
+  }
+
+  #record(recording: Recording, action: Action): number {
+    if (action.trigger !== null && isInternalName(action.trigger)) {
+      return sqlite.SQLITE_OK;
+    }
+    const refusal = this.trusted ? undefined : this.#refusal(action);
+    if (refusal !== undefined) {
+      recording.refusal ??= refusal;
+      return sqlite.SQLITE_DENY;
+    }
+    this.#note(recording, action);
+    return sqlite.SQLITE_OK;
+  }
+
+  #note(recording: Recording, { code, first, second, schema }: Action): void {
+    if (schemaCodes.has(code)) {
+      recording.changesSchema = true;
+      this.#noteSchemaChange(recording, code, first, second);
+    } else if (code === sqlite.SQLITE_DROP_TEMP_TRIGGER) {
+      recording.droppedCaptureTrigger = first as string;
+    } else if (tempSchemaCodes.has(code)) {
+      recording.changesTempSchema = true;
+    } else if (rowCodes.has(code) && schema === 'main') {
+      recording.writtenTables.add(first as string);
+      if (code === sqlite.SQLITE_INSERT) {
+        recording.insertedTables.add(first as string);
+      }
+    } else if (code === sqlite.SQLITE_SELECT) {
+      recording.selects = true;
+    }
+  }
+
+  #noteSchemaChange(recording: Recording, code: number, first: string | null, second: string | null): void {
+    if (code === sqlite.SQLITE_CREATE_TABLE) {
+      recording.createdTable = first as string;
+    } else if (code === sqlite.SQLITE_CREATE_VTABLE) {
+      recording.createsVirtualTable = true;
+    } else if (code === sqlite.SQLITE_DROP_TABLE) {
+      recording.alteredTables.add(first as string);
+    } else if (code === sqlite.SQLITE_ALTER_TABLE) {
+      recording.alteredTables.add(second as string);
+    }
+  }
+
+  #refusal({ code, first, second }: Action): QuorateError | undefined {
+    switch (code) {
+      case sqlite.SQLITE_PRAGMA:
+        return pragmaRefusal({ name: (first as string).toLowerCase(), argument: second });
+      case sqlite.SQLITE_ATTACH:
+      case sqlite.SQLITE_DETACH:
+        return unsupported('ATTACH and DETACH are not allowed', 'Open the other database on its own, or import it.');
+      case sqlite.SQLITE_CREATE_TEMP_TRIGGER:
+        return unsupported('TEMP triggers are not allowed', 'Create the trigger in the schema, where it is replicated.');
+      case sqlite.SQLITE_CREATE_VTABLE:
+        return moduleRefusal(second as string) ?? internalRefusal(first as string);
+      case sqlite.SQLITE_FUNCTION:
+        return functionRefusal(second as string);
+      case sqlite.SQLITE_READ:
+      case sqlite.SQLITE_SELECT:
+      case sqlite.SQLITE_TRANSACTION:
+      case sqlite.SQLITE_DROP_TEMP_TRIGGER:
+        return undefined;
+      case sqlite.SQLITE_ALTER_TABLE:
+        return internalRefusal(second as string);
+      default:
+        return internalRefusal(first ?? '') ?? this.#shadowRefusal(code, first ?? '');
+    }
+  }
+
+  #shadowRefusal(code: number, table: string): QuorateError | undefined {
+    if (!rowCodes.has(code) || this.#schema().tables.get(table)?.kind !== 'shadow') {
+      return undefined;
+    }
+    return unsupported(`the table ${table} belongs to a virtual table`, 'Write to the virtual table itself.');
+  }
+}
+
+function internalRefusal(name: string): QuorateError | undefined {
+  return isInternalName(name)
+    ? unsupported(`the name ${name} is reserved`, 'Names that start with _quorate_ belong to Quorate; use another one.')
+    : undefined;
+}
+
+function moduleRefusal(module: string): QuorateError | undefined {
+  return allowedModules.has(module.toLowerCase())
+    ? undefined
+    : unsupported(`virtual tables of the module ${module} cannot be replicated`, `Use one of ${[...allowedModules].join(', ')}.`);
+}
+
+function functionRefusal(name: string): QuorateError | undefined {
+  if (name === captureFunction || name === captureRawFunction) {
+    return internalRefusal(name);
+  }
+  return name === 'load_extension'
+    ? unsupported('load_extension is not allowed', 'Replicas could not follow what an extension does.')
+    : undefined;
+}

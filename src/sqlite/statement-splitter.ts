@@ -1,0 +1,80 @@
+import { nextToken, type Token } from './tokenizer.ts';
+
+/** EXPLAIN QUERY PLAN CREATE TEMP TRIGGER: no statement says later than this that it makes a trigger. */
+const headWords = 6;
+
+/**
+ * Follows the words of one statement and tells whether a semicolon ends it: inside the body of a trigger
+ * (`CREATE TRIGGER … BEGIN … END`) it does not. CASE … END nests inside that body.
+ */
+class StatementBoundary {
+  #words = 0;
+  #creates = false;
+  #isTrigger = false;
+  #depth = 0;
+
+  get insideBody(): boolean {
+    return this.#depth > 0;
+  }
+
+  see(token: Token): void {
+    this.#words++;
+    if (token.kind !== 'word') {
+      return;
+    }
+    if (this.#words <= headWords) {
+      this.#seeHead(token.text);
+    }
+    if (this.#isTrigger) {
+      this.#seeTriggerWord(token.text);
+    }
+  }
+
+  #seeHead(text: string): void {
+    if (text === 'CREATE') {
+      this.#creates = true;
+    } else if (text === 'TRIGGER' && this.#creates) {
+      this.#isTrigger = true;
+    } else if (text !== 'TEMP' && text !== 'TEMPORARY' && text !== 'EXPLAIN' && text !== 'QUERY' && text !== 'PLAN') {
+      this.#creates = false;
+    }
+  }
+
+  #seeTriggerWord(text: string): void {
+    if (text === 'BEGIN' && this.#depth === 0) {
+      this.#depth = 1;
+    } else if (text === 'CASE' && this.#depth > 0) {
+      this.#depth++;
+    } else if (text === 'END' && this.#depth > 0) {
+      this.#depth--;
+    }
+  }
+}
+
+/**
+ * Splits a text into its statements, without their semicolons and the blanks around them. Empty statements and
+ * comments that stand alone are left out.
+ */
+export function splitStatements(sql: string): string[] {
+  const statements: string[] = [];
+  let start = -1;
+  let end = 0;
+  let boundary = new StatementBoundary();
+  for (let token = nextToken(sql, 0); token !== undefined; token = nextToken(sql, token.end)) {
+    if (token.text === ';' && token.kind === 'symbol' && !boundary.insideBody) {
+      if (start >= 0) {
+        statements.push(sql.slice(start, end));
+      }
+      start = -1;
+      boundary = new StatementBoundary();
+      continue;
+    }
+    boundary.see(token);
+    start = start < 0 ? token.start : start;
+    end = token.end;
+  }
+  if (start >= 0) {
+    statements.push(sql.slice(start, end));
+  }
+  return statements;
+}

@@ -1,0 +1,118 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { isInternalName, suspendedTable } from './internal-names.ts';
+import { hashSchema, isLogical, type SchemaRow } from './schema-hash.ts';
+import { readTableShape, type TableListing, type TableShape } from './table-shape.ts';
+import { type TriggerTraits, triggerTraits } from './trigger-traits.ts';
+
+/** The schema at one moment; never changed, so an undone schema change is undone by taking the older one again. */
+export interface SchemaSnapshot {
+  readonly tables: ReadonlyMap<string, TableShape>;
+  readonly schemaHash: bigint;
+  /** Some trigger uses REPLACE. */
+  readonly triggersReplace: boolean;
+  /** Some trigger uses OR FAIL or RAISE(FAIL). */
+  readonly triggersFail: boolean;
+  /** Names of the tables whose BEFORE triggers write, so that old values seen by AFTER triggers may be stale. */
+  readonly writtenBefore: ReadonlySet<string>;
+  /** Some foreign key is checked at commit only. */
+  readonly deferredForeignKeys: boolean;
+  /** Names of tables, views and indexes that start as Quorate's own do. */
+  readonly internalNames: readonly string[];
+}
+
+const listSql = `
+  SELECT l.name, l.type, l.wr, l.strict, s.sql
+  FROM pragma_table_list l JOIN main.sqlite_schema s ON s.type = 'table' AND s.name = l.name
+  WHERE l.schema = 'main' AND l.type IN ('table', 'virtual', 'shadow')`;
+
+/** Reads the schema of the main database, and only what has changed since the last time. */
+export class TableCatalogue {
+  readonly #db: DatabaseSync;
+  /** By number; only grows, since captured changes and triggers refer to tables by number. */
+  readonly #shapes: TableShape[] = [];
+  readonly #traits = new Map<string, TriggerTraits>();
+  #current: SchemaSnapshot;
+
+  constructor(db: DatabaseSync) {
+    this.#db = db;
+    this.#current = this.#read(new Map());
+  }
+
+  get current(): SchemaSnapshot {
+    return this.#current;
+  }
+
+  /** The table with a number, also of a schema that is no longer the current one. */
+  shape(number: number): TableShape {
+    return this.#shapes[number] as TableShape;
+  }
+
+  /** Reads the schema again after it may have changed. */
+  refresh(): SchemaSnapshot {
+    this.#current = this.#read(this.#current.tables);
+    return this.#current;
+  }
+
+  /** Goes back to a schema that a rollback has brought back. */
+  restore(snapshot: SchemaSnapshot): void {
+    this.#current = snapshot;
+  }
+
+  #read(known: ReadonlyMap<string, TableShape>): SchemaSnapshot {
+    const rows = this.#schemaRows();
+    const tables = this.#tables(known);
+    const triggers = rows.filter((row) => row.type === 'trigger' && isLogical(row));
+    const traits = triggers.map((row) => ({ table: row.tbl_name, ...this.#traitsOf(row.sql ?? '') }));
+    return {
+      tables,
+      schemaHash: hashSchema(rows),
+      triggersReplace: traits.some((trigger) => trigger.replaces),
+      triggersFail: traits.some((trigger) => trigger.fails),
+      writtenBefore: new Set(traits.filter((trigger) => trigger.writesBefore).map((trigger) => trigger.table)),
+      deferredForeignKeys: [...tables.values()].some((table) => table.deferredForeignKeys),
+      internalNames: rows.flatMap((row) => (isInternalName(row.name) ? [row.name] : [])),
+    };
+  }
+
+  /** All schema rows, suspended triggers included. */
+  #schemaRows(): SchemaRow[] {
+    const rows = this.#db.prepare('SELECT type, name, tbl_name, sql FROM main.sqlite_schema').all();
+    const schema = rows as unknown as SchemaRow[];
+    if (!schema.some((row) => row.name === suspendedTable)) {
+      return schema;
+    }
+    const suspended = this.#db.prepare(`SELECT 'trigger' AS type, name, tbl_name, sql FROM main.${suspendedTable}`);
+    return [...schema, ...(suspended.all() as unknown as SchemaRow[])];
+  }
+
+  #tables(known: ReadonlyMap<string, TableShape>): Map<string, TableShape> {
+    const tables = new Map<string, TableShape>();
+    const rows = this.#db.prepare(listSql).all() as unknown as (Omit<TableListing, 'type'> & { type: string })[];
+    for (const row of rows) {
+      if (/^(sqlite_|_quorate_)/i.test(row.name)) {
+        continue;
+      }
+      const listing: TableListing = { ...row, type: row.type === 'table' ? 'ordinary' : (row.type as 'shadow') };
+      tables.set(row.name, this.#shapeOf(listing, known.get(row.name)));
+    }
+    return tables;
+  }
+
+  #shapeOf(listing: TableListing, known: TableShape | undefined): TableShape {
+    if (known?.sql === listing.sql && known.kind === listing.type) {
+      return known;
+    }
+    const shape = readTableShape(this.#db, listing, this.#shapes.length);
+    this.#shapes.push(shape);
+    return shape;
+  }
+
+  #traitsOf(sql: string): TriggerTraits {
+    let traits = this.#traits.get(sql);
+    if (traits === undefined) {
+      traits = triggerTraits(sql);
+      this.#traits.set(sql, traits);
+    }
+    return traits;
+  }
+}

@@ -1,0 +1,142 @@
+import { QuorateError } from '../errors/interface.ts';
+import { tokenize } from './tokenizer.ts';
+import type { SqlParameters, SqlValue } from './types.ts';
+
+/** What node:sqlite binds: a `bigint` becomes INTEGER, a `number` REAL. */
+export type BoundParameters = readonly SqlValue[] | readonly [Readonly<Record<string, SqlValue>>];
+
+/** The parameters that a statement declares, in the order of SQLite's own numbering. */
+export interface ParameterList {
+  /** Name of each parameter with its prefix, `?` and `?3` included, or null for a plain `?`. */
+  readonly names: readonly (string | null)[];
+  /** Some parameter is not a plain `?` or `?NNN`. */
+  readonly named: boolean;
+}
+
+const minimumInteger = -(2n ** 63n);
+const maximumInteger = 2n ** 63n - 1n;
+
+/** Lists the parameters of a statement as SQLite numbers them. */
+export function listParameters(sql: string): ParameterList {
+  const names: (string | null)[] = [];
+  for (const token of sql.includes('?') || /[:@$]/.test(sql) ? tokenize(sql) : []) {
+    if (token.kind !== 'parameter') {
+      continue;
+    }
+    if (token.text === '?') {
+      names.push(null);
+    } else if (token.text.startsWith('?')) {
+      const index = Number(token.text.slice(1));
+      while (names.length < index) {
+        names.push(null);
+      }
+      names[index - 1] = token.text;
+    } else if (!names.includes(token.text)) {
+      names.push(token.text);
+    }
+  }
+  return { names, named: names.some((name) => name !== null && !name.startsWith('?')) };
+}
+
+/** The form in which one value is bound. @throws QuorateError INVALID_ARGUMENT for anything SQLite has no type for */
+export function bindValue(value: SqlValue): SqlValue {
+  if (typeof value === 'number') {
+    return Number.isSafeInteger(value) && !Object.is(value, -0) ? BigInt(value) : value;
+  }
+  if (value === null || typeof value === 'string' || value instanceof Uint8Array) {
+    return value;
+  }
+  if (typeof value === 'bigint' && value >= minimumInteger && value <= maximumInteger) {
+    return value;
+  }
+  throw unsupportedValue(value);
+}
+
+function unsupportedValue(value: unknown): QuorateError {
+  if (typeof value === 'bigint') {
+    return new QuorateError('INVALID_ARGUMENT', 'a bigint parameter does not fit into 64 bits', {
+      hint: 'Store it as text.',
+    });
+  }
+  const type = value instanceof Object ? value.constructor.name : typeof value;
+  return new QuorateError('INVALID_ARGUMENT', `a parameter of type ${type} cannot be stored`, {
+    hint: 'Use null, number, bigint, string or Uint8Array: a date as text or as milliseconds, a boolean as 0 or 1.',
+  });
+}
+
+function wrongCount(expected: number, given: number): QuorateError {
+  return new QuorateError('INVALID_ARGUMENT', `the statement has ${expected} parameters, but ${given} values were given`, {
+    hint: 'Give one value for each parameter; write null where there is none.',
+    details: { expected, given },
+  });
+}
+
+const nothing: readonly SqlValue[] = [];
+
+/**
+ * Checks and converts the parameters of one execution.
+ *
+ * @throws QuorateError INVALID_ARGUMENT if the values do not fit the statement's parameters
+ */
+export function bindParameters(list: ParameterList, parameters: SqlParameters | undefined): BoundParameters {
+  if (parameters === undefined) {
+    if (list.names.length > 0) {
+      throw wrongCount(list.names.length, 0);
+    }
+    return nothing;
+  }
+  return Array.isArray(parameters)
+    ? bindPositional(list, parameters as readonly SqlValue[])
+    : bindNamed(list, parameters as Readonly<Record<string, SqlValue>>);
+}
+
+function bindPositional(list: ParameterList, values: readonly SqlValue[]): BoundParameters {
+  if (values.length !== list.names.length) {
+    throw wrongCount(list.names.length, values.length);
+  }
+  const bound = new Array<SqlValue>(values.length);
+  for (let i = 0; i < values.length; i++) {
+    bound[i] = bindValue(values[i] as SqlValue);
+  }
+  return list.named ? positionalToNamed(list, bound) : bound;
+}
+
+/** node:sqlite binds arrays to plain `?` and `?NNN` only. */
+function positionalToNamed(list: ParameterList, values: readonly SqlValue[]): BoundParameters {
+  const named: Record<string, SqlValue> = {};
+  const plain: SqlValue[] = [];
+  for (const [i, name] of list.names.entries()) {
+    if (name === null || name.startsWith('?')) {
+      plain.push(values[i] as SqlValue);
+    } else {
+      named[name] = values[i] as SqlValue;
+    }
+  }
+  return [named, ...plain] as unknown as BoundParameters;
+}
+
+function bindNamed(list: ParameterList, values: Readonly<Record<string, SqlValue>>): BoundParameters {
+  const bound: Record<string, SqlValue> = {};
+  for (const name of list.names) {
+    if (name === null) {
+      throw new QuorateError('INVALID_ARGUMENT', 'the statement has parameters without a name', {
+        hint: 'Give the values as an array, or name every parameter.',
+      });
+    }
+    const value = Object.hasOwn(values, name) ? values[name] : values[name.slice(1)];
+    if (value === undefined) {
+      throw new QuorateError('INVALID_ARGUMENT', `no value was given for the parameter ${name}`);
+    }
+    bound[name] = bindValue(value);
+  }
+  refuseUnknown(list, values);
+  return [bound];
+}
+
+function refuseUnknown(list: ParameterList, values: Readonly<Record<string, SqlValue>>): void {
+  for (const key of Object.keys(values)) {
+    if (!list.names.some((name) => name === key || name?.slice(1) === key)) {
+      throw new QuorateError('INVALID_ARGUMENT', `the statement has no parameter named ${key}`);
+    }
+  }
+}
