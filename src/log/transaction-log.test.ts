@@ -228,6 +228,17 @@ describe('a frame that could not be written', () => {
     assert.equal(writes > 1, true);
     assert.deepEqual(files.readFileSync(segment), before);
   });
+
+  it('does not appear after a power loss, although the disk may have got all of its bytes', () => {
+    for (let seed = 1; seed <= 60; seed += 1) {
+      const { files, log } = sampleLog(simulatedFiles(seed));
+      let writes = 0;
+      files.planFaults(({ kind }) => (kind === 'write' && ++writes === 1 ? 'io-error' : undefined));
+      assert.throws(() => appendUnsynced(log, [10]), { code: 'IO_ERROR' });
+      files.losePower();
+      assert.equal(TransactionLog.open(files, directory).log.tip.txId, 10, `seed ${seed}`);
+    }
+  });
 });
 
 describe('truncateAfter', () => {

@@ -187,7 +187,6 @@ export class TransactionLog {
       return;
     }
     this.#eraseFailedFrame();
-    this.#next.discard();
     const keptCount = this.#segments.findLastIndex((segment) => segment.firstTxId <= txId + 1) + 1;
     const last = this.#segments[keptCount - 1] ?? this.#firstSegment;
     const shortened = writeShortenedSegment(this.#files, this.#directory, last, txId);
