@@ -1,13 +1,13 @@
-import { constants as sqlite, DatabaseSync, type StatementSync } from 'node:sqlite';
+import { DatabaseSync, type StatementSync, constants as sqlite } from 'node:sqlite';
 import { QuorateError } from '../errors/interface.ts';
 import { StateTable } from './internal-schema.ts';
-import { defaultBusyTimeoutMs, defaultMaxCachedStatements } from './primary-options.ts';
 import { readPragmaRefusal } from './pragma-rules.ts';
+import { defaultBusyTimeoutMs, defaultMaxCachedStatements } from './primary-options.ts';
 import { mapSqliteError } from './sqlite-errors.ts';
 import { StatementCache } from './statement-cache.ts';
 import { singleStatement } from './statement-kind.ts';
-import { bindParameters, listParameters, type ParameterList } from './value-binding.ts';
 import type { AppliedPosition, SqlParameters, SqlValue, Statement, StatementResult } from './types.ts';
+import { bindParameters, listParameters, type ParameterList } from './value-binding.ts';
 import { translated } from './writing-connection.ts';
 
 /** Limits on what one query may return. */
@@ -102,11 +102,11 @@ export class ReadConnection implements Disposable {
     }
   }
 
-  /** The fast path of the library: all rows as objects, without limits. Integers as number. */
-  all(sql: string, parameters?: SqlParameters): RowObject[] {
+  /** The fast path of the library: all rows as objects, without limits. */
+  all(sql: string, parameters?: SqlParameters, bigint = false): RowObject[] {
     try {
       const prepared = this.#statements.get(sql) ?? this.#prepared(sql);
-      setMode(prepared, 'object');
+      setMode(prepared, bigint ? 'object-bigint' : 'object');
       const bound = bindParameters(prepared.parameters, parameters);
       return prepared.statement.all(...(bound as SqlValue[])) as RowObject[];
     } catch (error) {
@@ -115,12 +115,46 @@ export class ReadConnection implements Disposable {
   }
 
   /** The first row as an object, or undefined. */
-  get(sql: string, parameters?: SqlParameters): RowObject | undefined {
+  get(sql: string, parameters?: SqlParameters, bigint = false): RowObject | undefined {
     try {
       const prepared = this.#statements.get(sql) ?? this.#prepared(sql);
-      setMode(prepared, 'object');
+      setMode(prepared, bigint ? 'object-bigint' : 'object');
       const bound = bindParameters(prepared.parameters, parameters);
       return prepared.statement.get(...(bound as SqlValue[])) as RowObject | undefined;
+    } catch (error) {
+      throw mapSqliteError(error);
+    }
+  }
+
+  /** All rows as objects, one by one; the snapshot stays open until the iteration ends. */
+  *iterateObjects(sql: string, parameters?: SqlParameters, bigint = false): Generator<RowObject> {
+    try {
+      const prepared = this.#prepared(sql);
+      setMode(prepared, bigint ? 'object-bigint' : 'object');
+      const bound = bindParameters(prepared.parameters, parameters);
+      yield* prepared.statement.iterate(...(bound as SqlValue[])) as Iterable<RowObject>;
+    } catch (error) {
+      throw mapSqliteError(error);
+    }
+  }
+
+  /** Everything that `read` reads is of one moment. */
+  snapshot<T>(read: () => T): T {
+    translated(() => this.#db.exec('BEGIN'));
+    try {
+      return read();
+    } finally {
+      this.#db.exec('ROLLBACK');
+    }
+  }
+
+  /** Rows as objects one by one; the snapshot stays open until the iteration ends. */
+  *iterateObjects(sql: string, parameters?: SqlParameters, bigint = false): Generator<RowObject> {
+    try {
+      const prepared = this.#prepared(sql);
+      setMode(prepared, bigint ? 'object-bigint' : 'object');
+      const bound = bindParameters(prepared.parameters, parameters);
+      yield* prepared.statement.iterate(...(bound as SqlValue[])) as Iterable<RowObject>;
     } catch (error) {
       throw mapSqliteError(error);
     }
