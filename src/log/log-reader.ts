@@ -57,7 +57,10 @@ export class LogReader {
     return batch;
   }
 
-  /** The position of a transaction, also of the one before the first kept. Undefined outside of the log. */
+  /**
+   * The position of a transaction that is written, if not necessarily durable, or of the one before the first kept.
+   * Undefined outside of the log.
+   */
   async positionOf(txId: TxId): Promise<LogPosition | undefined> {
     const firstTxId = this.firstTxId();
     if (txId < firstTxId) {

@@ -1,9 +1,9 @@
-import path from 'node:path';
 import { assertInvariant, QuorateError } from '../errors/interface.ts';
 import type { FileSystem } from '../runtime/interface.ts';
+import { writeFirstSegment } from './first-segment.ts';
 import { frameHeaderBytes, maxPayloadBytes } from './frame.ts';
 import { NextSegment } from './next-segment.ts';
-import { genesisHash } from './record.ts';
+import { genesisHash, hashSizeBytes } from './record.ts';
 import { readRecords } from './record-reading.ts';
 import { type RecoveredLog, recoverLog, type SizedSegment } from './recovery.ts';
 import { listSegments, readSegmentHeader, segmentHeaderBytes } from './segment-header.ts';
@@ -70,12 +70,7 @@ export class TransactionLog {
     }
     const previous = options.after ?? { txId: 0, term: 0, hash: genesisHash(databaseId) };
     const sizeBytes = Math.min(firstSegmentSizeBytes, options.segmentSizeBytes ?? defaultSegmentSizeBytes);
-    makeDirectoryDurably(files, directory);
-    const next = new NextSegment(files, directory);
-    const segment = next.finish(databaseId, previous, Math.max(sizeBytes, segmentHeaderBytes));
-    segment.handle.closeSync();
-    files.renameSync(next.path, segment.entry.path);
-    files.syncDirectorySync(directory);
+    writeFirstSegment(files, directory, { databaseId, previous, sizeBytes });
     return TransactionLog.open(files, directory, options).log;
   }
 
@@ -124,6 +119,8 @@ export class TransactionLog {
    */
   append(records: Uint8Array, count: number, end: LogPosition): void {
     this.#checkUsable();
+    const lastHash = records.subarray(-hashSizeBytes);
+    assertInvariant(Buffer.compare(lastHash, end.hash) === 0, 'a frame ends with the record of its end position');
     assertInvariant(this.#tip === this.#durable, 'a frame is synced before the next one is appended');
     assertInvariant(count > 0 && end.txId === this.#tip.txId + count, 'the records of a frame continue the log');
     assertInvariant(end.term >= this.#tip.term, 'terms never decrease');
@@ -304,15 +301,5 @@ export class TransactionLog {
     } finally {
       handle.closeSync();
     }
-  }
-}
-
-/** Creates the directory and its parents, each of them durable in the one above. */
-function makeDirectoryDurably(files: FileSystem, directory: string): void {
-  if (!files.existsSync(directory)) {
-    const parent = path.dirname(directory);
-    makeDirectoryDurably(files, parent);
-    files.makeDirectorySync(directory);
-    files.syncDirectorySync(parent);
   }
 }
