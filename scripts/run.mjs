@@ -24,6 +24,7 @@ const tasks = {
   build: { file: 'scripts/checks.ts', argumentList: ['build'] },
   docs: { file: 'scripts/docs.ts' },
   proto: { file: 'scripts/generate-proto.mjs' },
+  example: { file: 'scripts/example.ts' },
   ci: { file: 'scripts/ci.ts' },
 };
 

@@ -1,0 +1,28 @@
+/** The package's door: what `import … from 'quorate'` gives. */
+export { type ErrorCode, errorCodes, type ErrorDetails, isQuorateError, QuorateError } from '../errors/interface.ts';
+export type { Logger } from '../runtime/interface.ts';
+export type { GivenLimits, Limits, ListenOptions, QuorateOptions } from './options.ts';
+export { Quorate } from './quorate.ts';
+export type { QuorateDatabase } from './quorate-database.ts';
+export type {
+  AsyncReadOptions,
+  BatchResult,
+  DatabaseChange,
+  DatabaseStatus,
+  ExecuteResult,
+  IntegerOptions,
+  OpenDatabaseStatus,
+  ReadOptions,
+  ReplicaStatus,
+  ReplicationStatus,
+  Role,
+  Row,
+  Snapshot,
+  SqlParameters,
+  SqlValue,
+  Statement,
+  StatementOutcome,
+  Transaction,
+  UpstreamOptions,
+  WaitOptions,
+} from './types.ts';

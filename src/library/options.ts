@@ -1,0 +1,92 @@
+import path from 'node:path';
+import {
+  databaseLimitOptions,
+  namedOptions,
+  nodeLimitOptions,
+  type OptionValues,
+  rangeOf,
+  replicationLimitOptions,
+} from '../config/interface.ts';
+import { QuorateError } from '../errors/interface.ts';
+import type { Logger } from '../runtime/interface.ts';
+
+const limitOptions = { ...databaseLimitOptions, ...nodeLimitOptions, ...replicationLimitOptions } as const;
+
+/** Every limit of a node, named as in docs/options.md but in camelCase, in milliseconds and bytes. */
+export type Limits = OptionValues<typeof limitOptions>;
+
+/** The limits that are not to have their default. */
+export type GivenLimits = { readonly [K in keyof Limits]?: Limits[K] | undefined };
+
+export interface QuorateOptions {
+  /** Folder of all data of the node; created when absent. Only one process at a time can have it open. */
+  readonly directory: string;
+  /** What people call the node. Default: the name that it has, at first the one of the machine. */
+  readonly name?: string | undefined;
+  /** Limits that differ from the defaults (docs/options.md). */
+  readonly limits?: GivenLimits | undefined;
+  /** Where the node writes what happens. Default: nowhere. */
+  readonly logger?: Logger | undefined;
+  /** Serve the databases over gRPC, so that others can follow and query them. Default: no network. */
+  readonly listen?: ListenOptions | undefined;
+  /**
+   * Password of the user `admin` for those who connect. Given again, it replaces the stored one. Without it, a node that
+   * listens for the first time generates one: `generatedPassword`.
+   */
+  readonly adminPassword?: string | undefined;
+}
+
+export interface ListenOptions {
+  /** Address to listen on. Default 127.0.0.1. */
+  readonly host?: string | undefined;
+  /** 0 takes a free one. Default 3322. */
+  readonly port?: number | undefined;
+}
+
+/** What crosses to the thread of the node. */
+export interface HostOptions extends Pick<QuorateOptions, 'name' | 'listen' | 'adminPassword'> {
+  /** Absolute. */
+  readonly directory: string;
+  readonly limits: Limits;
+}
+
+/** Checks the options and fills in the defaults. @throws QuorateError INVALID_ARGUMENT */
+export function hostOptions(options: QuorateOptions): HostOptions {
+  const { directory, name, listen, adminPassword } = options;
+  if (typeof directory !== 'string' || directory === '') {
+    throw new QuorateError('INVALID_ARGUMENT', 'Quorate.open needs a directory', {
+      hint: 'Give the folder where the data of this node lives.',
+    });
+  }
+  return { directory: path.resolve(directory), name, listen, adminPassword, limits: allLimits(options.limits ?? {}) };
+}
+
+function allLimits(given: GivenLimits): Limits {
+  const named = new Map(namedOptions(limitOptions).map(({ key, declaration }) => [key, declaration]));
+  const values: Record<string, unknown> = {};
+  for (const [key, declaration] of named) {
+    values[key] = declaration.default;
+  }
+  for (const [key, value] of Object.entries(given)) {
+    const declaration = named.get(key);
+    if (declaration === undefined) {
+      throw new QuorateError('INVALID_ARGUMENT', `there is no limit named ${key}`, {
+        hint: 'The limits are listed in docs/options.md; here they are written in camelCase.',
+      });
+    }
+    if (value !== undefined) {
+      values[key] = checkLimit(key, value, rangeOf(declaration));
+    }
+  }
+  // Every declared limit has a default, which the type system cannot see through the map.
+  return values as Limits;
+}
+
+function checkLimit(key: string, value: unknown, { min, max }: { min: number; max: number }): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max) {
+    throw new QuorateError('INVALID_ARGUMENT', `${String(value)} is no value for the limit ${key}`, {
+      hint: `Give a whole number from ${min} to ${max}; durations are in milliseconds, sizes in bytes.`,
+    });
+  }
+  return value;
+}
