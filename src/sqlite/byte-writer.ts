@@ -1,6 +1,7 @@
 import { QuorateError } from '../errors/interface.ts';
-import type { SqlValue } from './types.ts';
+import { RawText, type StoredValue } from './byte-reader.ts';
 import { valueTags } from './operation-format.ts';
+import type { SqlValue } from './types.ts';
 
 const initialSizeBytes = 64 * 1024;
 /** A buffer that one large transaction has grown is given back when it is larger than this. */
@@ -128,6 +129,15 @@ export class ByteWriter {
         return this.text(Buffer.from(value, 'utf8'));
       default:
         return value === null ? this.byte(valueTags.null) : this.blob(value);
+    }
+  }
+
+  /** Any value, text as its exact bytes. */
+  stored(value: StoredValue): void {
+    if (value instanceof RawText) {
+      this.text(value.bytes);
+    } else {
+      this.value(value);
     }
   }
 

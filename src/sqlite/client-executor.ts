@@ -11,8 +11,8 @@ import type { ShadowCapture } from './shadow-capture.ts';
 import type { ClientStatement, StatementPreparer } from './statement-preparer.ts';
 import type { SchemaSnapshot, TableCatalogue } from './table-catalogue.ts';
 import { parseSavepoint } from './transaction-control.ts';
-import type { BoundParameters } from './value-binding.ts';
 import type { Statement, StatementResult } from './types.ts';
+import type { BoundParameters } from './value-binding.ts';
 
 /** The parts that running a statement needs. */
 export interface ExecutorParts {
@@ -198,9 +198,14 @@ export class ClientExecutor {
 
   #runPragma(client: ClientTransaction, statement: ClientStatement, bigint: boolean): StatementResult {
     const call = parsePragma(statement.sql);
-    client.setsPragmas ||= call?.argument !== null && (call?.name === 'user_version' || call?.name === 'application_id');
+    client.setsPragmas ||=
+      call?.argument !== null && (call?.name === 'user_version' || call?.name === 'application_id');
     client.defersForeignKeys ||= call?.name === 'defer_foreign_keys';
-    return statement.returnsRows ? this.#fetch(statement, [], bigint) : (statement.statement.run(), emptyResult);
+    if (statement.returnsRows) {
+      return this.#fetch(statement, [], bigint);
+    }
+    statement.statement.run();
+    return emptyResult;
   }
 }
 

@@ -28,7 +28,10 @@ export class FileLock implements Disposable {
       throw new QuorateError(
         isBusy ? 'DATABASE_LOCKED' : 'IO_ERROR',
         isBusy ? `another process holds ${filePath}` : `cannot lock ${filePath}: ${(cause as Error).message}`,
-        { cause, hint: isBusy ? 'Stop the other process, or use another folder.' : 'Check that the folder is writable.' },
+        {
+          cause,
+          hint: isBusy ? 'Stop the other process, or use another folder.' : 'Check that the folder is writable.',
+        },
       );
     }
   }

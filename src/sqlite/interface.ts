@@ -5,6 +5,10 @@
  * `ReadConnection` reads. How changes are captured, and why so, is told in `src/sqlite/DESIGN.md`.
  */
 export type { CheckpointMode, CheckpointResult } from './checkpoint.ts';
+export { exportDatabase } from './export.ts';
+export { FileLock } from './file-lock.ts';
+export { type ImportedChunk, type ImportOptions, type ImportProgress, importDatabase } from './import.ts';
+export { type LogicalDigest, logicalDigest } from './logical-digest.ts';
 export { PrimaryConnection } from './primary-connection.ts';
 export type { PrimaryOptions } from './primary-options.ts';
 export { type QueryOptions, ReadConnection, type ReadOptions, type RowObject } from './read-connection.ts';

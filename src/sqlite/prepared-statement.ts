@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { StatementEffects } from './statement-authorizer.ts';
-import { type BoundParameters, bindParameters, listParameters, type ParameterList } from './value-binding.ts';
 import type { SqlParameters, SqlValue, StatementKind, StatementResult } from './types.ts';
+import { type BoundParameters, bindParameters, listParameters, type ParameterList } from './value-binding.ts';
 
 interface StatementFields {
   /** The statement alone, without semicolon. */

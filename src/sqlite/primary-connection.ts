@@ -1,15 +1,13 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { QuorateError } from '../errors/interface.ts';
 import { ChangeCapture } from './change-capture.ts';
+import { type CheckpointMode, type CheckpointResult, runCheckpoint } from './checkpoint.ts';
 import { ClientExecutor } from './client-executor.ts';
 import { ClientTransaction } from './client-transaction.ts';
-import { type CheckpointMode, type CheckpointResult, runCheckpoint } from './checkpoint.ts';
 import { StateTable } from './internal-schema.ts';
-import {
-  defaultMaxCachedStatements,
-  defaultMaxTransactionBytes,
-  type PrimaryOptions,
-} from './primary-options.ts';
+import { defaultMaxCachedStatements, defaultMaxTransactionBytes, type PrimaryOptions } from './primary-options.ts';
+import { RowImporter } from './row-importer.ts';
+import { isLogical } from './schema-hash.ts';
 import { ShadowCapture } from './shadow-capture.ts';
 import { mapSqliteError } from './sqlite-errors.ts';
 import { StatementAuthorizer } from './statement-authorizer.ts';
@@ -93,6 +91,16 @@ export class PrimaryConnection implements Disposable {
     return this.#catalogue.current.schemaHash;
   }
 
+  /** Whether the schema has nothing but Quorate's own tables. */
+  get isEmpty(): boolean {
+    return !this.#catalogue.schemaRows().some(isLogical);
+  }
+
+  /** For `importDatabase` only: writes rows as they are, past what clients may do. */
+  rowImporter(): RowImporter {
+    return new RowImporter(this.#db, this.#catalogue, this.#shadow);
+  }
+
   /** Begins a group transaction and takes the write lock. @throws QuorateError DATABASE_LOCKED */
   begin(): void {
     translated(() => this.#control.begin.run());
@@ -102,6 +110,7 @@ export class PrimaryConnection implements Disposable {
   /** Commits the group: from here on its changes are visible to readers. */
   commit(): void {
     translated(() => this.#control.commit.run());
+    this.#groupSchema = this.#catalogue.current;
   }
 
   /** Undoes the whole group; nothing happens when SQLite has done so already. */

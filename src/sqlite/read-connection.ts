@@ -136,18 +136,6 @@ export class ReadConnection implements Disposable {
     }
   }
 
-  /** Rows as objects one by one; the snapshot stays open until the iteration ends. */
-  *iterateObjects(sql: string, parameters?: SqlParameters, bigint = false): Generator<RowObject> {
-    try {
-      const prepared = this.#prepared(sql);
-      setMode(prepared, bigint ? 'object-bigint' : 'object');
-      const bound = bindParameters(prepared.parameters, parameters);
-      yield* prepared.statement.iterate(...(bound as SqlValue[])) as Iterable<RowObject>;
-    } catch (error) {
-      throw mapSqliteError(error);
-    }
-  }
-
   /** Up to where the content is the fold of the log. */
   readPosition(): AppliedPosition {
     return translated(() => this.#state.read());

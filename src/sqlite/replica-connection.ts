@@ -3,9 +3,9 @@ import { QuorateError } from '../errors/interface.ts';
 import { type CheckpointMode, type CheckpointResult, runCheckpoint } from './checkpoint.ts';
 import { StateTable } from './internal-schema.ts';
 import { OperationApplier } from './operation-applier.ts';
-import { openForWriting, translated } from './writing-connection.ts';
 import { restoreTriggers, suspendTriggers } from './suspended-triggers.ts';
 import type { AppliedPosition } from './types.ts';
+import { openForWriting, translated } from './writing-connection.ts';
 
 /**
  * The connection that applies captured transactions. Triggers are suspended and foreign keys off: what they did on the

@@ -10,13 +10,31 @@ export interface TableReference {
   readonly valueCount: number;
 }
 
+/** One change of a row. */
+export interface RowChange {
+  /** One of `rowItems`. */
+  readonly kind: number;
+  readonly flags: number;
+  readonly key: readonly StoredValue[];
+  /** The key after the change; empty unless the `rekeyed` flag is set. */
+  readonly newKey: readonly StoredValue[];
+  /** Positions of the value columns that an update carries. */
+  readonly changed: readonly number[];
+  /** The bitmap of `changed` as text, to find a prepared statement by. */
+  readonly changedKey: string;
+  /** Old values of a delete (all columns) or an update (the changed ones). */
+  readonly before: readonly StoredValue[];
+  /** New values of an insert (all columns) or an update (the changed ones). */
+  readonly after: readonly StoredValue[];
+}
+
 const knownFlags = changeFlags.replace | changeFlags.unverified | changeFlags.rekeyed;
 
 /**
  * Reads the changes of a rows payload one by one into its own fields, which the next change overwrites: applying
  * changes is a hot path.
  */
-export class RowChangeReader {
+export class RowChangeReader implements RowChange {
   readonly #reader: ByteReader;
   readonly #tables: TableReference[] = [];
   /** The table of the change read last. */
@@ -26,15 +44,10 @@ export class RowChangeReader {
   kind: number = rowItems.insert;
   flags = 0;
   readonly key: StoredValue[] = [];
-  /** The key after the change; empty unless the `rekeyed` flag is set. */
   readonly newKey: StoredValue[] = [];
-  /** Positions of the value columns that an update carries. */
   readonly changed: number[] = [];
-  /** The bitmap as text, to find a prepared statement by. */
   changedKey = '';
-  /** Old values of a delete (all columns) or an update (the changed ones). */
   readonly before: StoredValue[] = [];
-  /** New values of an insert (all columns) or an update (the changed ones). */
   readonly after: StoredValue[] = [];
 
   constructor(reader: ByteReader) {

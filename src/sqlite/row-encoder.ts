@@ -87,7 +87,10 @@ export class RowEncoder {
       return false;
     }
     this.#buffer.writer.byte(rowItems.update | flags | (rekeyed ? changeFlags.rekeyed : 0));
-    if (!this.#writeKey(this.#oldKey, this.#oldKeyOctets) || (rekeyed && !this.#writeKey(this.#newKey, this.#newKeyOctets))) {
+    if (
+      !this.#writeKey(this.#oldKey, this.#oldKeyOctets) ||
+      (rekeyed && !this.#writeKey(this.#newKey, this.#newKeyOctets))
+    ) {
       return false;
     }
     const complete = rekeyed || (flags & changeFlags.unverified) !== 0;
@@ -105,7 +108,11 @@ export class RowEncoder {
       this.#oldKeyOctets[i] = this.#octets;
       this.#newKey[i] = this.#read(column, table.keyedByPrimaryKey);
       this.#newKeyOctets[i] = this.#octets;
-      const same = this.#same(this.#oldKey[i] as StoredValue, this.#oldKeyOctets[i] as number, this.#newKey[i] as StoredValue);
+      const same = this.#same(
+        this.#oldKey[i] as StoredValue,
+        this.#oldKeyOctets[i] as number,
+        this.#newKey[i] as StoredValue,
+      );
       if (same === undefined) {
         return undefined;
       }
@@ -182,11 +189,7 @@ export class RowEncoder {
     if (typeof value === 'string') {
       return !Number.isNaN(octets) && this.#buffer.writer.exactText(value, octets);
     }
-    if (value instanceof RawText) {
-      this.#buffer.writer.text(value.bytes);
-    } else {
-      this.#buffer.writer.value(value);
-    }
+    this.#buffer.writer.stored(value);
     return true;
   }
 }

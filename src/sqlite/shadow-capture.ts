@@ -1,6 +1,6 @@
 import type { DatabaseSync, Session } from 'node:sqlite';
 import { assertInvariant } from '../errors/interface.ts';
-import { RawText, type StoredValue } from './byte-reader.ts';
+import type { StoredValue } from './byte-reader.ts';
 import type { CaptureBuffer } from './capture-buffer.ts';
 import { type ChangesetChange, ChangesetReader } from './changeset-reader.ts';
 import { rowItems } from './operation-format.ts';
@@ -86,11 +86,7 @@ export class ShadowCapture {
   #writeAll(values: readonly (StoredValue | undefined)[]): void {
     const { writer } = this.#buffer;
     for (const value of values) {
-      if (value instanceof RawText) {
-        writer.text(value.bytes);
-      } else {
-        writer.value(value ?? null);
-      }
+      writer.stored(value ?? null);
     }
   }
 }

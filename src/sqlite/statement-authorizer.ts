@@ -1,4 +1,4 @@
-import { constants as sqlite, type DatabaseSync, type StatementSync } from 'node:sqlite';
+import { type DatabaseSync, type StatementSync, constants as sqlite } from 'node:sqlite';
 import { QuorateError } from '../errors/interface.ts';
 import { captureFunction, captureRawFunction } from './capture-triggers.ts';
 import { isInternalName } from './internal-names.ts';
@@ -89,8 +89,6 @@ export class StatementAuthorizer {
   readonly #db: DatabaseSync;
   readonly #schema: () => SchemaSnapshot;
   #recording: Recording | undefined;
-  /** Lets the import read the attached source and write shadow tables. */
-  trusted = false;
 
   constructor(db: DatabaseSync, schema: () => SchemaSnapshot) {
     this.#db = db;
@@ -124,7 +122,7 @@ export class StatementAuthorizer {
     if (action.trigger !== null && isInternalName(action.trigger)) {
       return sqlite.SQLITE_OK;
     }
-    const refusal = this.trusted ? undefined : this.#refusal(action);
+    const refusal = this.#refusal(action);
     if (refusal !== undefined) {
       recording.refusal ??= refusal;
       return sqlite.SQLITE_DENY;
@@ -171,7 +169,10 @@ export class StatementAuthorizer {
       case sqlite.SQLITE_DETACH:
         return unsupported('ATTACH and DETACH are not allowed', 'Open the other database on its own, or import it.');
       case sqlite.SQLITE_CREATE_TEMP_TRIGGER:
-        return unsupported('TEMP triggers are not allowed', 'Create the trigger in the schema, where it is replicated.');
+        return unsupported(
+          'TEMP triggers are not allowed',
+          'Create the trigger in the schema, where it is replicated.',
+        );
       case sqlite.SQLITE_CREATE_VTABLE:
         return moduleRefusal(second as string) ?? internalRefusal(first as string);
       case sqlite.SQLITE_FUNCTION:
@@ -205,7 +206,10 @@ function internalRefusal(name: string): QuorateError | undefined {
 function moduleRefusal(module: string): QuorateError | undefined {
   return allowedModules.has(module.toLowerCase())
     ? undefined
-    : unsupported(`virtual tables of the module ${module} cannot be replicated`, `Use one of ${[...allowedModules].join(', ')}.`);
+    : unsupported(
+        `virtual tables of the module ${module} cannot be replicated`,
+        `Use one of ${[...allowedModules].join(', ')}.`,
+      );
 }
 
 function functionRefusal(name: string): QuorateError | undefined {

@@ -1,5 +1,5 @@
-import { splitStatements } from './statement-splitter.ts';
 import { QuorateError } from '../errors/interface.ts';
+import { splitStatements } from './statement-splitter.ts';
 import { nextToken, type Token } from './tokenizer.ts';
 import type { StatementKind } from './types.ts';
 

@@ -1,6 +1,6 @@
 import { QuorateError } from '../errors/interface.ts';
 import { PreparedStatement } from './prepared-statement.ts';
-import { StatementAuthorizer, type StatementEffects } from './statement-authorizer.ts';
+import type { StatementAuthorizer, StatementEffects } from './statement-authorizer.ts';
 import { StatementCache } from './statement-cache.ts';
 import { classify, singleStatement } from './statement-kind.ts';
 import type { SchemaSnapshot, TableCatalogue } from './table-catalogue.ts';

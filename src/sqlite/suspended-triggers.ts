@@ -7,7 +7,9 @@ import { quoteIdentifier } from './tokenizer.ts';
  * triggers did as row changes, so they must not run again. To be called inside a transaction.
  */
 export function suspendTriggers(db: DatabaseSync): void {
-  const triggers = db.prepare("SELECT name, tbl_name, sql FROM main.sqlite_schema WHERE type = 'trigger' ORDER BY rowid");
+  const triggers = db.prepare(
+    "SELECT name, tbl_name, sql FROM main.sqlite_schema WHERE type = 'trigger' ORDER BY rowid",
+  );
   const keep = db.prepare(`INSERT INTO main.${suspendedTable} (name, tbl_name, sql) VALUES (?, ?, ?)`);
   for (const { name, tbl_name: table, sql } of triggers.all()) {
     keep.run(name as string, table as string, sql as string);

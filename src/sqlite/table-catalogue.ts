@@ -59,7 +59,7 @@ export class TableCatalogue {
   }
 
   #read(known: ReadonlyMap<string, TableShape>): SchemaSnapshot {
-    const rows = this.#schemaRows();
+    const rows = this.schemaRows();
     const tables = this.#tables(known);
     const triggers = rows.filter((row) => row.type === 'trigger' && isLogical(row));
     const traits = triggers.map((row) => ({ table: row.tbl_name, ...this.#traitsOf(row.sql ?? '') }));
@@ -75,7 +75,7 @@ export class TableCatalogue {
   }
 
   /** All schema rows, suspended triggers included. */
-  #schemaRows(): SchemaRow[] {
+  schemaRows(): SchemaRow[] {
     const rows = this.#db.prepare('SELECT type, name, tbl_name, sql FROM main.sqlite_schema').all();
     const schema = rows as unknown as SchemaRow[];
     if (!schema.some((row) => row.name === suspendedTable)) {

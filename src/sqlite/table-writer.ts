@@ -1,11 +1,11 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { RawText, type StoredValue } from './byte-reader.ts';
 import { changeFlags, rowItems } from './operation-format.ts';
-import type { RowChangeReader } from './row-change-reader.ts';
+import type { RowChange } from './row-change-reader.ts';
 import { StatementCache } from './statement-cache.ts';
 import type { ColumnShape, TableShape } from './table-shape.ts';
-import type { SqlValue } from './types.ts';
 import { quoteIdentifier } from './tokenizer.ts';
+import type { SqlValue } from './types.ts';
 
 /** Shapes of changes per table that keep their prepared statement. */
 const maxStatements = 100;
@@ -48,7 +48,7 @@ export class TableWriter {
    * Applies one change. False: no row has the key and the old values that the change starts from.
    * @throws what node:sqlite throws, for a new row that clashes with another one
    */
-  apply(change: RowChangeReader): boolean {
+  apply(change: RowChange): boolean {
     this.#parameters.length = 0;
     this.#rawAt.clear();
     const verified = (change.flags & changeFlags.unverified) === 0;
@@ -90,7 +90,7 @@ export class TableWriter {
     }
   }
 
-  #statement(change: RowChangeReader): StatementSync {
+  #statement(change: RowChange): StatementSync {
     const columns = change.kind === rowItems.update ? change.changedKey : '';
     const shape = `${change.kind}.${change.flags}.${columns}`;
     const key = this.#rawAt.size === 0 ? shape : `${shape}.${[...this.#rawAt].join(',')}`;
@@ -103,7 +103,7 @@ export class TableWriter {
     return statement;
   }
 
-  #sql(change: RowChangeReader, names: ParameterNames): string {
+  #sql(change: RowChange, names: ParameterNames): string {
     const orReplace = (change.flags & changeFlags.replace) === 0 ? '' : 'OR REPLACE ';
     switch (change.kind) {
       case rowItems.insert:
@@ -121,14 +121,14 @@ export class TableWriter {
     return `INSERT ${orReplace}INTO ${this.#name} (${list}) VALUES (${columns.map(() => names.next()).join(', ')})`;
   }
 
-  #updateSql(change: RowChangeReader, orReplace: string, names: ParameterNames): string {
+  #updateSql(change: RowChange, orReplace: string, names: ParameterNames): string {
     const changed = change.changed.map((i) => this.#table.valueColumns[i] as ColumnShape);
     const rekeyed = (change.flags & changeFlags.rekeyed) === 0 ? [] : this.#table.keyColumns;
     const assignments = [...rekeyed, ...changed].map((column) => `${quoteIdentifier(column.name)} = ${names.next()}`);
     return `UPDATE ${orReplace}${this.#name} SET ${assignments.join(', ')} WHERE ${this.#condition(change, changed, names)}`;
   }
 
-  #condition(change: RowChangeReader, columns: readonly ColumnShape[], names: ParameterNames): string {
+  #condition(change: RowChange, columns: readonly ColumnShape[], names: ParameterNames): string {
     const keys = this.#table.keyColumns.map((column) => {
       const parameter = names.next();
       const found = `${quoteIdentifier(column.name)} = ${parameter}`;

@@ -65,10 +65,14 @@ function unsupportedValue(value: unknown): QuorateError {
 }
 
 function wrongCount(expected: number, given: number): QuorateError {
-  return new QuorateError('INVALID_ARGUMENT', `the statement has ${expected} parameters, but ${given} values were given`, {
-    hint: 'Give one value for each parameter; write null where there is none.',
-    details: { expected, given },
-  });
+  return new QuorateError(
+    'INVALID_ARGUMENT',
+    `the statement has ${expected} parameters, but ${given} values were given`,
+    {
+      hint: 'Give one value for each parameter; write null where there is none.',
+      details: { expected, given },
+    },
+  );
 }
 
 const nothing: readonly SqlValue[] = [];

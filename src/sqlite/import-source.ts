@@ -1,0 +1,97 @@
+import { DatabaseSync } from 'node:sqlite';
+import { QuorateError } from '../errors/interface.ts';
+import { isInternalName } from './internal-names.ts';
+import { requireUtf8 } from './internal-schema.ts';
+import type { SchemaRow } from './schema-hash.ts';
+import { readRows, type StoredRow } from './stored-rows.ts';
+import { TableCatalogue } from './table-catalogue.ts';
+import type { TableShape } from './table-shape.ts';
+import type { SqlValue } from './types.ts';
+import { translated } from './writing-connection.ts';
+
+/** A SQLite file that is to be imported, read as of one moment. */
+export class ImportSource implements Disposable {
+  readonly #db: DatabaseSync;
+  readonly #catalogue: TableCatalogue;
+
+  private constructor(db: DatabaseSync) {
+    this.#db = db;
+    this.#catalogue = new TableCatalogue(db);
+  }
+
+  /**
+   * Opens and checks a file.
+   * @throws QuorateError DATABASE_CORRUPT if SQLite finds damage; UNSUPPORTED_STATEMENT for UTF-16, tables that cannot
+   *   be replicated, or a file that belongs to a node; IO_ERROR
+   */
+  static open(path: string): ImportSource {
+    return translated(() => {
+      const db = new DatabaseSync(path, { readOnly: true });
+      try {
+        db.exec('BEGIN');
+        requireUtf8(db);
+        const source = new ImportSource(db);
+        source.#check();
+        return source;
+      } catch (error) {
+        db.close();
+        throw error;
+      }
+    });
+  }
+
+  /** Schema rows of a type, in the order of their creation. */
+  schema(type: 'index' | 'view' | 'trigger'): SchemaRow[] {
+    return this.#catalogue.schemaRows().filter((row) => row.type === type && row.sql !== null);
+  }
+
+  /** Tables that are no part of a virtual table. */
+  get ordinaryTables(): TableShape[] {
+    return this.#tables('ordinary');
+  }
+
+  get virtualTables(): TableShape[] {
+    return this.#tables('virtual');
+  }
+
+  get shadowTables(): TableShape[] {
+    return this.#tables('shadow');
+  }
+
+  rows(table: TableShape): Generator<StoredRow> {
+    return readRows(this.#db, table);
+  }
+
+  sequences(): [SqlValue, SqlValue][] {
+    const present = this.#catalogue.schemaRows().some((row) => row.name === 'sqlite_sequence');
+    const select = 'SELECT name, seq FROM sqlite_sequence';
+    const rows = present ? this.#db.prepare(select, { readBigInts: true }).all() : [];
+    return rows.map((row) => [row.name as SqlValue, row.seq as SqlValue]);
+  }
+
+  pragma(name: 'user_version' | 'application_id'): number {
+    return this.#db.prepare(`PRAGMA ${name}`).get()?.[name] as number;
+  }
+
+  [Symbol.dispose](): void {
+    this.#db.close();
+  }
+
+  #tables(kind: TableShape['kind']): TableShape[] {
+    return [...this.#catalogue.current.tables.values()].filter((table) => table.kind === kind);
+  }
+
+  #check(): void {
+    if (this.#catalogue.schemaRows().some((row) => isInternalName(row.name))) {
+      throw new QuorateError('UNSUPPORTED_STATEMENT', 'the file belongs to a node of Quorate', {
+        hint: 'Export the database from that node and import the exported file.',
+      });
+    }
+    const answer = this.#db.prepare('PRAGMA integrity_check(1)').get()?.integrity_check;
+    if (answer !== 'ok') {
+      throw new QuorateError('DATABASE_CORRUPT', `the file is damaged: ${String(answer)}`, {
+        hint: 'Recover it with the sqlite3 shell (.recover) and import the recovered file.',
+      });
+    }
+  }
+}

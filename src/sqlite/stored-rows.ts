@@ -1,0 +1,39 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { RawText, type StoredValue } from './byte-reader.ts';
+import type { ColumnShape, TableShape } from './table-shape.ts';
+import { quoteIdentifier } from './tokenizer.ts';
+import type { SqlValue } from './types.ts';
+
+/** One row as it is stored: every type and every byte. Text comes as `RawText`. */
+export interface StoredRow {
+  readonly key: readonly StoredValue[];
+  readonly values: readonly StoredValue[];
+}
+
+/** The type of a value, and the value with text as blob: node:sqlite alters text that is not UTF-8 or has a NUL. */
+function exactColumn(column: ColumnShape): string {
+  const name = quoteIdentifier(column.name);
+  return `typeof(${name}) = 'text', iif(typeof(${name}) = 'text', CAST(${name} AS BLOB), ${name})`;
+}
+
+function decode(row: readonly SqlValue[], first: number, count: number): StoredValue[] {
+  const values = new Array<StoredValue>(count);
+  for (let i = 0; i < count; i++) {
+    const value = row[first + 2 * i + 1] as SqlValue;
+    values[i] = row[first + 2 * i] === 1n ? new RawText(value as Uint8Array) : value;
+  }
+  return values;
+}
+
+/** All rows of an ordinary or shadow table in the order of their keys. */
+export function* readRows(db: DatabaseSync, table: TableShape): Generator<StoredRow> {
+  const columns = [...table.keyColumns, ...table.valueColumns].map(exactColumn).join(', ');
+  const order = table.keyColumns.map((column) => quoteIdentifier(column.name)).join(', ');
+  const sql = `SELECT ${columns} FROM main.${quoteIdentifier(table.name)} ORDER BY ${order}`;
+  const statement = db.prepare(sql, { readBigInts: true, returnArrays: true });
+  const keyCount = table.keyColumns.length;
+  for (const row of statement.iterate() as Iterable<unknown>) {
+    const cells = row as readonly SqlValue[];
+    yield { key: decode(cells, 0, keyCount), values: decode(cells, 2 * keyCount, table.valueColumns.length) };
+  }
+}
