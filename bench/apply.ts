@@ -13,9 +13,9 @@ async function run({ rounds, directory, report }: BenchmarkOptions): Promise<voi
   const writeRates: number[] = [];
   const applyRates: number[] = [];
   for (let round = 1; round <= rounds; round += 1) {
-    await using primary = await Primary.start(`${directory}/${round}`);
+    await using primary = await Primary.start(`${directory}/primary-${round}`);
     const writeRate = await backlogRate(primary);
-    const applyRate = await replayRate(primary, `${directory}/${round}/replica`);
+    const applyRate = await replayRate(primary, `${directory}/replica-${round}`);
     writeRates.push(writeRate);
     applyRates.push(applyRate);
     report.print(
@@ -46,7 +46,7 @@ async function backlogRate(primary: Primary): Promise<number> {
 /** From the moment the replica begins to connect until it shows all transactions. */
 async function replayRate(primary: Primary, directory: string): Promise<number> {
   await using replica = await Replica.start(directory, primary.port);
-  return backlog / (await replica.waitFor(primary.lastTxId));
+  return backlog / (await replica.waitFor(primary.database.position()));
 }
 
 export const benchmark: Benchmark = {

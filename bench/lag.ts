@@ -1,3 +1,4 @@
+import { decodePosition } from '../src/database/interface.ts';
 import type { Benchmark, BenchmarkOptions } from './measuring/benchmark.ts';
 import { median, percentile } from './measuring/median.ts';
 import { formatNumber } from './measuring/rounds.ts';
@@ -14,7 +15,7 @@ const load = 0.5;
 const nanosecondsPerMs = 1e6;
 
 async function run({ rounds, seconds, directory, report }: BenchmarkOptions): Promise<void> {
-  await using primary = await Primary.start(directory);
+  await using primary = await Primary.start(`${directory}/primary`);
   await using replica = await Replica.start(`${directory}/replica`, primary.port);
   await primary.recreateTable();
   await insertRate(primary, writers, 1);
@@ -23,7 +24,7 @@ async function run({ rounds, seconds, directory, report }: BenchmarkOptions): Pr
   for (let round = 1; round <= rounds; round += 1) {
     await primary.recreateTable();
     const maximum = await insertRate(primary, writers, seconds);
-    await replica.waitFor(primary.lastTxId);
+    await replica.waitFor(primary.database.position());
     const lags = await measureLags({ primary, replica, rate: maximum * load, seconds });
     p50.push(percentile(lags, 0.5));
     p99.push(percentile(lags, 0.99));
@@ -47,9 +48,11 @@ interface LagLoad {
 /** Milliseconds from the answer to the writer until the replica shows the transaction, for each transaction. */
 async function measureLags({ primary, replica, rate, seconds }: LagLoad): Promise<number[]> {
   const answers: AppliedMoment[] = [];
-  replica.observe();
-  await insertSteadily(primary, rate, seconds, (txId) => answers.push([txId, sharedClockNs()]));
-  await replica.waitFor(primary.lastTxId);
+  replica.observe(primary.database.position());
+  await insertSteadily(primary, rate, seconds, (position) => {
+    answers.push([decodePosition(position).txId, sharedClockNs()]);
+  });
+  await replica.waitFor(primary.database.position());
   const moments = await replica.endObservation();
   answers.sort(([a], [b]) => a - b);
   const lags: number[] = [];
@@ -68,7 +71,7 @@ async function insertSteadily(
   primary: Primary,
   rate: number,
   seconds: number,
-  onAnswer: (txId: number) => void,
+  onAnswer: (position: string) => void,
 ): Promise<void> {
   const start = performance.now();
   const pending: Promise<void>[] = [];

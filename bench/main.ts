@@ -11,6 +11,7 @@ const benchmarks: Readonly<Record<string, () => Promise<{ readonly benchmark: Be
   write: () => import('./write.ts'),
   apply: () => import('./apply.ts'),
   lag: () => import('./lag.ts'),
+  read: () => import('./read.ts'),
 };
 
 const usage = `Usage: npm run bench -- NAME [--rounds N] [--seconds N]

@@ -19,7 +19,7 @@ const names = {
 const manyWriters = 64;
 
 async function run({ rounds, seconds, directory, report }: BenchmarkOptions): Promise<void> {
-  await using primary = await Primary.start(directory);
+  await using primary = await Primary.start(`${directory}/primary`);
   await using replica = await Replica.start(`${directory}/replica`, primary.port);
   using bare = new BareSqlite(directory);
   await using postgres = await PostgresCluster.start(`${directory}/postgres`);
@@ -56,7 +56,7 @@ function quorateContestant(name: string, { primary, replica, writers }: QuorateL
     async measure(seconds) {
       await primary.recreateTable();
       const rate = await insertRate(primary, writers, seconds);
-      await replica.waitFor(primary.lastTxId);
+      await replica.waitFor(primary.database.position());
       return rate;
     },
   };

@@ -1,11 +1,15 @@
+import process from 'node:process';
+
 /** When a position became visible on a replica: a transaction id and nanoseconds of the clock that all processes share. */
 export type AppliedMoment = readonly [txId: number, atNs: number];
 
 /** What the benchmark asks its replica process. */
 export type ReplicaRequest =
-  | { readonly kind: 'wait'; readonly txId: number; readonly timeoutMs: number }
-  /** Begins to note when positions become visible, or ends it and asks for what was noted. */
-  | { readonly kind: 'observe'; readonly on: boolean };
+  | { readonly kind: 'wait'; readonly position: string }
+  /** Begins to note when transactions after `position` become visible. */
+  | { readonly kind: 'observe'; readonly position: string }
+  /** Ends that and asks for what was noted. */
+  | { readonly kind: 'moments' };
 
 export type ReplicaReply =
   /** Records begin to flow; `connectedAtNs` is when the replica began to connect. */

@@ -1,66 +1,84 @@
 /** Entry of a replica process: `replica-process.ts DIRECTORY PORT`; `Replica` starts it. */
 import process from 'node:process';
-import { Database, defaultDatabaseLimits } from '../../src/database/interface.ts';
-import { defaultReplicationLimits, GrpcReplicationTransport, Replicator } from '../../src/replication/interface.ts';
-import { createNodeRuntime, nullLogger } from '../../src/runtime/interface.ts';
+import { decodePosition, encodePosition } from '../../src/database/interface.ts';
+import { Quorate } from '../../src/library/interface.ts';
+import { nullLogger } from '../../src/runtime/interface.ts';
+import { adminPassword, databaseName } from './primary.ts';
 import { type AppliedMoment, type ReplicaReply, type ReplicaRequest, sharedClockNs } from './replica-messages.ts';
 
 const [directory = '', port = ''] = process.argv.slice(2);
-const reply = (message: ReplicaReply) => process.send?.(message);
+
+/** Longer than any benchmark runs. */
+const waitMs = 3_600_000;
+
+function reply(message: ReplicaReply): void {
+  process.send?.(message);
+}
 
 let connectedAtNs = 0;
-/** What was noted since the benchmark asked to observe. */
-let moments: AppliedMoment[] | undefined;
 
 /** Tells the benchmark when records begin to flow, and why they stop. */
 const logger = {
   ...nullLogger,
-  info: (fields: Readonly<Record<string, unknown>>) => {
+  info(fields: Readonly<Record<string, unknown>>): void {
     if (fields['state'] === 'connecting') {
       connectedAtNs = sharedClockNs();
     } else if (fields['state'] === 'streaming') {
       reply({ kind: 'streaming', connectedAtNs });
     }
   },
-  warn: (fields: Readonly<Record<string, unknown>>) => reply({ kind: 'failed', reason: String(fields['reason']) }),
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void {
+    reply({ kind: 'failed', reason: `${message} ${JSON.stringify(fields)}` });
+  },
 };
 
-const runtime = createNodeRuntime(logger);
-const upstream = { host: '127.0.0.1', port: Number(port), database: 'items', username: 'admin', password: 'bench' };
-const database = await Database.create(
-  { runtime, name: 'items', directory, origin: 2n, limits: defaultDatabaseLimits },
-  { role: 'replica', term: 0, replication: { enabled: true, upstream } },
-);
-const replicator = new Replicator({
-  sink: database.sink,
-  upstream,
-  transport: new GrpcReplicationTransport(runtime.clock),
-  runtime,
-  limits: defaultReplicationLimits,
-  identity: { replicaId: 'bench', replicaName: 'bench' },
+const node = await Quorate.open({ directory, logger });
+const database = await node.replica(databaseName, {
+  host: '127.0.0.1',
+  port: Number(port),
+  username: 'admin',
+  password: adminPassword,
 });
-database.sink.subscribe(noteMoment);
+let moments: AppliedMoment[] = [];
+let observation: AbortController | undefined;
+
 process.on('message', (message) => {
   handle(message as ReplicaRequest).catch((error: unknown) => reply({ kind: 'failed', reason: String(error) }));
 });
-process.on('disconnect', () => process.exit());
-replicator.start();
+process.on('disconnect', () => {
+  void node[Symbol.asyncDispose]().finally(() => process.exit());
+});
 
-function noteMoment(): void {
-  const { applied } = database.positions();
-  if (moments !== undefined && moments.at(-1)?.[0] !== applied) {
-    moments.push([applied, sharedClockNs()]);
+async function handle(request: ReplicaRequest): Promise<void> {
+  switch (request.kind) {
+    case 'wait':
+      await database.waitFor(request.position, { timeoutMs: waitMs });
+      reply({ kind: 'reached', atNs: sharedClockNs() });
+      return;
+    case 'observe':
+      moments = [];
+      observation = new AbortController();
+      await observe(request.position, observation.signal);
+      return;
+    case 'moments':
+      observation?.abort();
+      reply({ kind: 'moments', moments });
+      return;
   }
 }
 
-async function handle(request: ReplicaRequest): Promise<void> {
-  if (request.kind === 'wait') {
-    await database.waitFor(request.txId, request.timeoutMs);
-    reply({ kind: 'reached', atNs: sharedClockNs() });
-  } else if (request.on) {
-    moments = [];
-  } else {
-    reply({ kind: 'moments', moments: moments ?? [] });
-    moments = undefined;
+/** Notes every step that reads on this node make forward, as an application sees them. */
+async function observe(position: string, signal: AbortSignal): Promise<void> {
+  let { term, txId } = decodePosition(position);
+  while (!signal.aborted) {
+    const next = encodePosition({ term, txId: txId + 1 });
+    const reached = await database.waitFor(next, { timeoutMs: waitMs, signal }).then(
+      () => true,
+      () => false,
+    );
+    if (reached) {
+      ({ term, txId } = decodePosition(database.position()));
+      moments.push([txId, sharedClockNs()]);
+    }
   }
 }

@@ -34,56 +34,47 @@ export class Replica implements AsyncDisposable {
     return replica;
   }
 
-  get pid(): number {
-    return this.#child.pid ?? 0;
-  }
-
-  /** Resolves when the replica shows the transaction, to the seconds since it began to connect. */
-  async waitFor(txId: number): Promise<number> {
-    const { atNs } = await this.#ask({ kind: 'wait', txId, timeoutMs: 300_000 }, 'reached');
+  /** Resolves when the replica shows a position, to the seconds since it began to connect. */
+  async waitFor(position: string): Promise<number> {
+    const { atNs } = await this.#ask({ kind: 'wait', position }, 'reached');
     return (atNs - this.#connectedAtNs) / nanosecondsPerSecond;
   }
 
-  /** Begins to note when transactions become visible. */
-  observe(): void {
-    this.#send({ kind: 'observe', on: true });
+  /** Begins to note when transactions after `position` become visible. */
+  observe(position: string): void {
+    this.#child.send({ kind: 'observe', position } satisfies ReplicaRequest);
   }
 
   /** What was noted since `observe`, in order. */
   async endObservation(): Promise<readonly AppliedMoment[]> {
-    return (await this.#ask({ kind: 'observe', on: false }, 'moments')).moments;
+    return (await this.#ask({ kind: 'moments' }, 'moments')).moments;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.disconnect();
+    if (this.#child.connected) {
+      this.#child.disconnect();
+    }
     await exitOf(this.#child);
-  }
-
-  #send(request: ReplicaRequest): void {
-    this.#child.send(request);
   }
 
   #ask<K extends ReplicaReply['kind']>(request: ReplicaRequest, kind: K): Promise<Reply<K>> {
     const answer = this.#answer(kind);
-    this.#send(request);
+    this.#child.send(request);
     return answer;
   }
 
   #answer<K extends ReplicaReply['kind']>(kind: K): Promise<Reply<K>> {
-    return new Promise((resolve, reject) => {
-      const listener = (message: unknown) => {
-        const reply = message as ReplicaReply;
-        if (reply.kind === kind || reply.kind === 'failed') {
-          this.#child.off('message', listener);
-          if (reply.kind === 'failed') {
-            reject(new Error(`the replica failed: ${reply.reason}`));
-          } else {
-            resolve(reply as Reply<K>);
-          }
-        }
-      };
-      this.#child.on('message', listener);
-      this.#child.once('exit', () => reject(new Error('the replica process ended')));
-    });
+    const { promise, resolve, reject } = Promise.withResolvers<Reply<K>>();
+    const onMessage = (message: unknown) => {
+      const reply = message as ReplicaReply;
+      if (reply.kind === kind) {
+        resolve(reply as Reply<K>);
+      } else if (reply.kind === 'failed') {
+        reject(new Error(`the replica failed: ${reply.reason}`));
+      }
+    };
+    const onExit = () => reject(new Error('the replica process ended'));
+    this.#child.on('message', onMessage).once('exit', onExit);
+    return promise.finally(() => this.#child.off('message', onMessage).off('exit', onExit));
   }
 }
