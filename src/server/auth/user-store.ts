@@ -1,6 +1,7 @@
 import type { Database, ReaderPool } from '../../database/interface.ts';
 import { QuorateError } from '../../errors/interface.ts';
 import type { Runtime } from '../../runtime/interface.ts';
+import type { StatementResult } from '../../sqlite/interface.ts';
 import { hashPassword, verifyPassword } from './password-hash.ts';
 
 /** The database that holds the users; replicated like any other. */
@@ -46,14 +47,14 @@ export class SystemUserStore implements UserStore {
   }
 
   async find(name: string): Promise<StoredUser | undefined> {
-    const database = this.#database();
-    if (!(await this.#hasUsers(database))) {
+    const { filePath } = this.#database();
+    const read: Read = async (statement) => (await this.#readers.query(filePath, [statement], readLimits)).results;
+    if (!(await hasUsers(read))) {
       throw new QuorateError('UNAVAILABLE', 'this server does not know its users yet', {
         hint: 'Its systemdb is a replica that has not received anything from its upstream; see the status of the server that it follows, and its own log.',
       });
     }
-    const [row] = await this.#read(database, 'SELECT name, password_hash, is_admin FROM users WHERE name = ?', name);
-    return row && { name: String(row[0]), passwordHash: String(row[1]), isAdmin: row[2] === 1 };
+    return await findUser(read, name);
   }
 
   /**
@@ -61,7 +62,10 @@ export class SystemUserStore implements UserStore {
    * stored one. Returns the password if it had to be generated.
    */
   async ensureAdmin(password: string | undefined): Promise<string | undefined> {
-    const stored = (await this.#hasUsers(this.#database())) ? await this.find(adminUser) : undefined;
+    const { writer } = this.#database();
+    // The writer is there already; a start should not have to wait for a reader process.
+    const read: Read = async (statement) => (await writer.transact([statement])).results;
+    const stored = (await hasUsers(read)) ? await findUser(read, adminUser) : undefined;
     if (stored === undefined) {
       const generated = password ?? Buffer.from(this.#runtime.random.bytes(18)).toString('base64url');
       await this.#storeAdmin(generated);
@@ -78,14 +82,20 @@ export class SystemUserStore implements UserStore {
     const hash = await hashPassword(password, (size) => this.#runtime.random.bytes(size));
     await this.#database().writer.transact([{ sql: createTable }, { sql: upsertUser, parameters: [adminUser, hash] }]);
   }
+}
 
-  async #hasUsers(database: Database): Promise<boolean> {
-    const rows = await this.#read(database, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", 'users');
-    return rows.length > 0;
-  }
+/** Runs one query. */
+type Read = (statement: { sql: string; parameters: readonly string[] }) => Promise<readonly StatementResult[]>;
 
-  async #read(database: Database, sql: string, parameter: string) {
-    const { results } = await this.#readers.query(database.filePath, [{ sql, parameters: [parameter] }], readLimits);
-    return results[0]?.rows ?? [];
-  }
+async function hasUsers(read: Read): Promise<boolean> {
+  const sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?";
+  const [result] = await read({ sql, parameters: ['users'] });
+  return result !== undefined && result.rows.length > 0;
+}
+
+async function findUser(read: Read, name: string): Promise<StoredUser | undefined> {
+  const sql = 'SELECT name, password_hash, is_admin FROM users WHERE name = ?';
+  const [result] = await read({ sql, parameters: [name] });
+  const row = result?.rows[0];
+  return row && { name: String(row[0]), passwordHash: String(row[1]), isAdmin: row[2] === 1 };
 }
