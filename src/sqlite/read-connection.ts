@@ -126,6 +126,18 @@ export class ReadConnection implements Disposable {
     }
   }
 
+  /** Rows as objects one by one; the snapshot stays open until the iteration ends. */
+  *iterateObjects(sql: string, parameters?: SqlParameters, bigint = false): Generator<RowObject> {
+    try {
+      const prepared = this.#prepared(sql);
+      setMode(prepared, bigint ? 'object-bigint' : 'object');
+      const bound = bindParameters(prepared.parameters, parameters);
+      yield* prepared.statement.iterate(...(bound as SqlValue[])) as Iterable<RowObject>;
+    } catch (error) {
+      throw mapSqliteError(error);
+    }
+  }
+
   /** Everything that `read` reads is of one moment. */
   snapshot<T>(read: () => T): T {
     translated(() => this.#db.exec('BEGIN'));
