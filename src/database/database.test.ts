@@ -211,9 +211,9 @@ test('a record from another history is refused before it is logged', async () =>
 
 test('a transaction above the size limit is refused before it is logged', async () => {
   using folder = new TestFolder();
-  await using database = await withTable(folder, 'shop', { maxTransactionBytes: 1000 });
+  await using database = await withTable(folder, 'shop', { maxTransactionBytes: 100_000 });
   await assert.rejects(
-    database.writer.transact([{ sql: 'INSERT INTO t (v) VALUES (?)', parameters: ['x'.repeat(2000)] }]),
+    database.writer.transact([{ sql: 'INSERT INTO t (v) VALUES (?)', parameters: ['x'.repeat(200_000)] }]),
     hasCode('TRANSACTION_TOO_LARGE'),
   );
   assert.equal(database.positions().tip, 1);

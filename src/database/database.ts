@@ -120,6 +120,7 @@ export class Database implements AsyncDisposable {
   #onEvent(event: WriterEvent): void {
     switch (event[0]) {
       case 'appended':
+        this.#positions.add('streamedBytes', -event[1].length);
         this.#source.appended(event[1], { txId: event[2], term: event[3], hash: event[4] });
         this.#source.moved();
         return;

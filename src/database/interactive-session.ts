@@ -53,7 +53,7 @@ export class InteractiveSession {
     const { connection } = this.#options;
     this.#idleTimer.cancel();
     try {
-      return compactResult(connection.runAtomically(statement, { bigint }));
+      return compactResult(connection.run(statement, { bigint }));
     } catch (error) {
       if (!connection.inTransaction) {
         this.#finish(

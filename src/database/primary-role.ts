@@ -12,6 +12,11 @@ type Queued =
   | { readonly kind: 'transact'; readonly pending: PendingTransaction }
   | { readonly kind: 'begin'; readonly call: Call };
 
+interface RunningImport {
+  readonly chunks: ReturnType<typeof importDatabase>;
+  readonly call: Call;
+}
+
 /** How often a database that failed tries to open itself again, in milliseconds. */
 const reopenIntervalMs = 1000;
 
@@ -25,6 +30,7 @@ export class PrimaryRole implements WriterRole {
   #queue: Queued[] = [];
   #head = 0;
   #session: InteractiveSession | undefined;
+  #import: RunningImport | undefined;
   #lastTransaction = 0;
   /** Why an interactive transaction that its client still believes in has ended. */
   #endedBecause = new Map<number, QuorateError>();
@@ -160,6 +166,10 @@ export class PrimaryRole implements WriterRole {
   }
 
   work(): boolean {
+    if (this.#import !== undefined) {
+      this.#importChunk(this.#import);
+      return true;
+    }
     if (this.#session !== undefined || this.#head === this.#queue.length) {
       return false;
     }
@@ -233,26 +243,42 @@ export class PrimaryRole implements WriterRole {
     this.#services.wake();
   }
 
-  /** Copies a SQLite file through the pipeline, one record after the other, so that replicas receive it like any write. */
+  /** Copies a SQLite file through the pipeline, so that replicas receive it like any write. Other writes wait meanwhile. */
   importFrom(sourcePath: string, call: Call): void {
-    const connection = this.#ensureOpen();
-    const pipeline = this.#pipeline;
-    let failure: QuorateError | undefined;
-    const reply = {
-      succeed: () => {},
-      fail: (error: QuorateError) => {
-        failure = error;
-      },
-    };
-    connection.begin();
-    void importDatabase;
-    void sourcePath;
-    void pipeline;
-    void reply;
-    if (failure !== undefined) {
-      throw failure;
+    if (this.#session !== undefined || this.#import !== undefined) {
+      throw new QuorateError('OVERLOADED', 'a transaction or an import holds the writer', {
+        hint: 'Import again when it has ended.',
+      });
     }
-    call.succeed(undefined);
+    this.#import = { chunks: importDatabase(this.#ensureOpen(), sourcePath), call };
+    this.#services.wake();
+  }
+
+  /** Logs and commits one chunk of the running import. */
+  #importChunk(running: RunningImport): void {
+    const { chunks, call } = running;
+    try {
+      const next = chunks.next();
+      if (next.done === true) {
+        this.#import = undefined;
+        return call.succeed(undefined);
+      }
+      this.#pipeline?.commitAlone(next.value.captured, {
+        succeed: () => {},
+        fail: (error) => {
+          throw error;
+        },
+      });
+    } catch (error) {
+      this.#abortImport(asQuorateError(error));
+    }
+  }
+
+  #abortImport(reason: QuorateError): void {
+    const running = this.#import;
+    this.#import = undefined;
+    running?.chunks.return();
+    running?.call.fail(reason);
   }
 
   close(): void {
@@ -260,6 +286,7 @@ export class PrimaryRole implements WriterRole {
       hint: 'Send the write again when the database is open; nothing of it was done.',
     });
     this.#session?.abort(closing);
+    this.#abortImport(closing);
     this.#failQueued(closing);
     this.#connection?.close();
     this.#connection = undefined;

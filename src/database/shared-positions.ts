@@ -1,6 +1,6 @@
 import type { DatabasePositions } from './types.ts';
 
-const slot = { tip: 0, durable: 1, commit: 2, applied: 3, term: 4, logBytes: 5 } as const;
+const slot = { tip: 0, durable: 1, commit: 2, applied: 3, term: 4, logBytes: 5, streamedBytes: 6 } as const;
 type Slot = keyof typeof slot;
 const slotCount = Object.keys(slot).length;
 
@@ -26,6 +26,11 @@ export class SharedPositions {
     if (name === 'applied') {
       Atomics.notify(this.#slots, slot.applied);
     }
+  }
+
+  /** Adds to a number that several threads change; returns the sum. */
+  add(name: 'streamedBytes', amount: number): number {
+    return Number(Atomics.add(this.#slots, slot[name], BigInt(amount))) + amount;
   }
 
   read(): DatabasePositions {

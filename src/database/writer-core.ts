@@ -103,6 +103,8 @@ export class WriterCore {
     }
     this.#takeRole(start.role);
     this.#listen(this.#host);
+    // The node must know the identity of its database before anybody asks for anything: nobody can follow it otherwise.
+    this.#flush();
   }
 
   get #logDirectory(): string {
@@ -288,13 +290,22 @@ export class WriterCore {
     this.#events.push(event);
   }
 
-  /** The records are copied, because the writer uses its buffer again. */
+  /**
+   * Hands appended records to the node's thread, copied, because the writer uses its buffer again. When that thread has
+   * not taken enough of the earlier ones they are left out: whoever needs them reads them from the log.
+   */
   #emitAppended(records: Uint8Array): void {
-    if (this.#streaming && this.#log !== undefined) {
-      const { txId, term, hash } = this.#log.tip;
-      this.#emit(['appended', Uint8Array.from(records), txId, term, hash]);
-      this.#flushEvents();
+    const { positions, start } = this.#services;
+    if (!this.#streaming || this.#log === undefined) {
+      return;
     }
+    if (positions.add('streamedBytes', records.length) > start.limits.tailCacheBytes) {
+      positions.add('streamedBytes', -records.length);
+      return;
+    }
+    const { txId, term, hash } = this.#log.tip;
+    this.#emit(['appended', Uint8Array.from(records), txId, term, hash]);
+    this.#flushEvents();
   }
 
   #emitFailure(failure: QuorateError | undefined): void {
