@@ -99,7 +99,7 @@ export class ByteReader {
     const length = this.varint();
     const at = this.#take(length);
     const text = this.bytes.toString('utf8', at, at + length);
-    if (text.length !== length && text.includes('\uFFFD')) {
+    if (text.includes('\uFFFD')) {
       return new RawText(this.bytes.subarray(at, at + length));
     }
     return text;
