@@ -1,0 +1,25 @@
+import type { ReplicationSink } from '../../src/database/interface.ts';
+import type { ReplicationTransport } from '../../src/replication/interface.ts';
+import type { FileSystem } from '../../src/runtime/interface.ts';
+
+/** A defect put in on purpose, through a seam, to see whether the checks notice it. */
+export interface Mutation {
+  readonly name: string;
+  /** Changes the files of every writer. */
+  writerFiles(files: FileSystem): FileSystem;
+  /** Changes what replicas are fed through. */
+  sink(sink: ReplicationSink): ReplicationSink;
+  /** Changes what replicas reach their upstream through. */
+  transport(transport: ReplicationTransport): ReplicationTransport;
+  /** Changes the code itself until it is disposed of. */
+  install(): Disposable;
+}
+
+/** Nothing is changed. */
+export const faithful: Mutation = {
+  name: 'none',
+  writerFiles: (files) => files,
+  sink: (sink) => sink,
+  transport: (transport) => transport,
+  install: () => ({ [Symbol.dispose]: () => {} }),
+};

@@ -1,0 +1,53 @@
+import { QuorateError } from '../../src/errors/interface.ts';
+import type { Clock, FileSystem, Logger, Random, Runtime, Timers } from '../../src/runtime/interface.ts';
+import type { Owner, SimulatedTime } from './simulated-time.ts';
+
+const epochMs = 1_790_000_000_000;
+
+/** One run of a process or of one of its threads, from its start to its end; it never comes back. */
+export class Life implements Owner {
+  alive = true;
+  pausedUntilMs = 0;
+}
+
+function simulatedTimers(time: SimulatedTime, life: Life): Timers {
+  return {
+    after: (delayMs, action) => time.after(delayMs, life, action),
+    sleep: (delayMs, signal) =>
+      new Promise((resolve, reject) => {
+        const stop = () => {
+          event.cancel();
+          reject(new QuorateError('CANCELLED', 'the wait was cancelled', { cause: signal?.reason }));
+        };
+        const event = time.after(delayMs, life, () => {
+          signal?.removeEventListener('abort', stop);
+          resolve();
+        });
+        if (signal?.aborted) {
+          stop();
+        } else {
+          signal?.addEventListener('abort', stop, { once: true });
+        }
+      }),
+  };
+}
+
+export interface LifeOptions {
+  readonly time: SimulatedTime;
+  readonly life: Life;
+  readonly random: Random;
+  readonly files: FileSystem;
+  readonly logger: Logger;
+  /** How far the wall clock of this machine is off now, in milliseconds. */
+  readonly clockErrorMs: () => number;
+}
+
+/** What a node is built on, with everything in it simulated. */
+export function simulatedRuntime(options: LifeOptions): Runtime {
+  const { time, life, random, files, logger, clockErrorMs } = options;
+  const clock: Clock = {
+    nowMs: () => Math.floor(epochMs + time.nowMs + clockErrorMs()),
+    monotonicMs: () => time.nowMs,
+  };
+  return { clock, timers: simulatedTimers(time, life), random, files, logger };
+}

@@ -1,0 +1,132 @@
+import { asQuorateError } from '../../src/errors/interface.ts';
+import type { Statement } from '../../src/sqlite/interface.ts';
+import type { Chance } from './chance.ts';
+import type { History } from './history.ts';
+import type { SimulatedNode } from './simulated-node.ts';
+import type { SimulatedTime } from './simulated-time.ts';
+import { world } from './simulated-time.ts';
+import { StatementSource, schema } from './statements.ts';
+import type { Trace } from './trace.ts';
+
+export interface WorkloadOptions {
+  readonly primary: SimulatedNode;
+  readonly replicas: readonly SimulatedNode[];
+  readonly time: SimulatedTime;
+  readonly chance: Chance;
+  readonly trace: Trace;
+  readonly history: History;
+  readonly maxBlobBytes: number;
+  /** Writes that are sent in all. */
+  readonly writes: number;
+}
+
+/** Clients that write to the primary, and now and then, in error, to a replica. */
+export class Workload {
+  readonly #options: WorkloadOptions;
+  readonly #statements: StatementSource;
+  #sent = 0;
+
+  constructor(options: WorkloadOptions) {
+    this.#options = options;
+    this.#statements = new StatementSource(options.chance);
+  }
+
+  get isOver(): boolean {
+    return this.#sent >= this.#options.writes;
+  }
+
+  start(): void {
+    const { time, chance } = this.#options;
+    time.after(this.#pauseMs(chance), world, () => {
+      this.#burst();
+      if (!this.isOver) {
+        this.start();
+      }
+    });
+  }
+
+  #pauseMs(chance: Chance): number {
+    return chance.happens(0.05) ? chance.between(100, 3_000) : chance.between(0, 40);
+  }
+
+  #burst(): void {
+    const { chance, primary } = this.#options;
+    const count = chance.happens(0.2) ? chance.integer(2, 20) : 1;
+    for (let index = 0; index < count && primary.database !== undefined && !this.isOver; index += 1) {
+      if (chance.happens(0.06)) {
+        this.#track('i', (name) => this.#interactive(name));
+      } else if (chance.happens(0.03)) {
+        this.#writeToReplica();
+      } else {
+        this.#track('t', (name) => this.#send(primary, this.#next(name)));
+      }
+    }
+  }
+
+  /** The schema comes first, until all of it is known to be there. */
+  #next(name: string): Statement[] {
+    const statements = this.#statements.transaction(name, this.#options.maxBlobBytes);
+    const creation = schema.map((sql) => ({
+      sql: sql.replace(/^CREATE (TABLE|TRIGGER) /, 'CREATE $1 IF NOT EXISTS '),
+    }));
+    return this.#sent <= 20 ? [...creation, ...statements] : statements;
+  }
+
+  #track(kind: string, run: (name: string) => Promise<number>): void {
+    const { history, trace } = this.#options;
+    this.#sent += 1;
+    const name = `write-${kind}-${String(this.#sent).padStart(6, '0')}`;
+    history.begin(name);
+    run(name).then(
+      (txId) => {
+        trace.add('client', `${name} is transaction ${txId}`);
+        history.acknowledged(name, txId);
+      },
+      (error: unknown) => {
+        const { code, message } = asQuorateError(error);
+        trace.add('client', `${name} fails with ${code}`);
+        history.failed(name, code, message);
+      },
+    );
+  }
+
+  async #send(node: SimulatedNode, statements: readonly Statement[]): Promise<number> {
+    const { database } = node;
+    if (database === undefined) {
+      throw asQuorateError(new Error('the node is down'), 'UNAVAILABLE');
+    }
+    const { position } = await database.writer.transact(statements);
+    return position.txId;
+  }
+
+  /** BEGIN, statements, and COMMIT or ROLLBACK, with pauses that may be longer than the time limit. */
+  async #interactive(name: string): Promise<number> {
+    const { primary, chance } = this.#options;
+    const { database } = primary;
+    if (database === undefined) {
+      throw asQuorateError(new Error('the node is down'), 'UNAVAILABLE');
+    }
+    const transaction = await database.writer.begin();
+    for (const statement of this.#next(name)) {
+      await transaction.run(statement);
+      await this.#wait(chance.happens(0.02) ? 700 : chance.between(0, 3));
+    }
+    if (chance.happens(0.3)) {
+      await transaction.rollback();
+      throw asQuorateError(new Error('the client rolled back'), 'CANCELLED');
+    }
+    return (await transaction.commit()).txId;
+  }
+
+  #wait(delayMs: number): Promise<void> {
+    return new Promise((resolve) => this.#options.time.after(delayMs, world, resolve));
+  }
+
+  #writeToReplica(): void {
+    const { chance, replicas } = this.#options;
+    const node = chance.pick(replicas);
+    if (node.database !== undefined) {
+      this.#track('r', (name) => this.#send(node, this.#next(name)));
+    }
+  }
+}
