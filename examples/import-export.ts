@@ -20,7 +20,13 @@ await using quorate = await Quorate.open({ directory: path.join(folder.path, 'no
 // Everything in the file becomes transactions of the log, so replicas receive it like any other write.
 const db = await quorate.importDatabase('world', yourFile);
 await db.execute("INSERT INTO city VALUES ('Kyiv', 2952301)");
-console.log('Large:', db.query('SELECT name FROM large_city ORDER BY name').map(({ name }) => name).join(', '));
+console.log(
+  'Large:',
+  db
+    .query('SELECT name FROM large_city ORDER BY name')
+    .map(({ name }) => name)
+    .join(', '),
+);
 
 const copy = path.join(folder.path, 'copy.sqlite');
 await db.exportTo(copy);

@@ -26,7 +26,10 @@ const replica = await quorate.replica('shop', {
 
 // The first content is on its way; a token says what to wait for.
 await replica.waitFor(position);
-console.log('On the replica:', replica.query('SELECT name, price FROM product ORDER BY id').map((row) => ({ ...row })));
+console.log(
+  'On the replica:',
+  replica.query('SELECT name, price FROM product ORDER BY id').map((row) => ({ ...row })),
+);
 
 try {
   await replica.execute('DELETE FROM product');

@@ -1,5 +1,5 @@
 /** The package's door: what `import … from 'quorate'` gives. */
-export { type ErrorCode, errorCodes, type ErrorDetails, isQuorateError, QuorateError } from '../errors/interface.ts';
+export { type ErrorCode, type ErrorDetails, errorCodes, isQuorateError, QuorateError } from '../errors/interface.ts';
 export type { Logger } from '../runtime/interface.ts';
 export type { GivenLimits, Limits, ListenOptions, QuorateOptions } from './options.ts';
 export { Quorate } from './quorate.ts';

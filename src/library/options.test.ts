@@ -4,7 +4,10 @@ import { test } from 'node:test';
 import { hostOptions } from './options.ts';
 
 test('limits that are not given have the default of the server option of the same name', () => {
-  const { limits, directory } = hostOptions({ directory: 'data', limits: { queryTimeoutMs: 7, maxDatabases: undefined } });
+  const { limits, directory } = hostOptions({
+    directory: 'data',
+    limits: { queryTimeoutMs: 7, maxDatabases: undefined },
+  });
   assert.equal(limits.queryTimeoutMs, 7);
   assert.equal(limits.maxDatabases, 1000);
   assert.equal(limits.heartbeatIntervalMs, 500);

@@ -24,14 +24,20 @@ test('a channel is drained when every request of every message has its answer', 
   const { port, far, target } = ends;
   const firstAnswer = Promise.withResolvers<void>();
   port.onMessage(() => firstAnswer.resolve());
-  port.post([['transact', 1], ['transact', 2]]);
+  port.post([
+    ['transact', 1],
+    ['transact', 2],
+  ]);
   port.post([['begin', 3]]);
   assert.equal(target.referenced, true);
   let drained = false;
   const done = port.drained().then(() => {
     drained = true;
   });
-  far.postMessage([[1, null], [3, null]]);
+  far.postMessage([
+    [1, null],
+    [3, null],
+  ]);
   await firstAnswer.promise;
   await Promise.resolve();
   assert.equal(drained, false);

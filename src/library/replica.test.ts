@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { QuorateDatabase } from './interface.ts';
+import { blockUntil, temporaryNode } from './testing/temporary-node.ts';
+
+const adminPassword = 'a password of this test';
+let server: Awaited<ReturnType<typeof temporaryNode>>;
+let edge: Awaited<ReturnType<typeof temporaryNode>>;
+let primary: QuorateDatabase;
+let replica: QuorateDatabase;
+
+const upstream = (database: string) => ({
+  host: '127.0.0.1',
+  port: server.node.address?.port,
+  database,
+  username: 'admin',
+  password: adminPassword,
+});
+
+before(async () => {
+  server = await temporaryNode({ listen: { port: 0 }, adminPassword, name: 'origin' });
+  edge = await temporaryNode({ name: 'edge', limits: { backoffMaxMs: 200 } });
+  primary = await server.node.openOrCreate('shop');
+  await primary.execute('CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT)');
+  replica = await edge.node.replica('shop', upstream('shop'));
+});
+after(async () => {
+  await edge[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+});
+
+test('a token of a write on the primary is what to wait for on a replica', async () => {
+  for (let round = 1; round <= 20; round += 1) {
+    const { position } = await primary.execute('INSERT INTO item (name) VALUES (?)', [`round ${round}`]);
+    await replica.waitFor(position);
+    assert.equal(replica.queryOne('SELECT count(*) AS c FROM item')?.['c'], round);
+  }
+  assert.equal((await replica.digest()).digest, (await primary.digest()).digest);
+});
+
+test('an application that blocks its event loop delays neither writing nor replication', async () => {
+  const before = replica.position();
+  const write = primary.execute("INSERT INTO item (name) VALUES ('unattended')");
+  await Promise.resolve();
+  // From here on nothing of this thread runs but the loop; the write is logged, sent, received and applied elsewhere.
+  blockUntil(() => replica.position() !== before);
+  assert.equal(replica.query("SELECT 1 FROM item WHERE name = 'unattended'").length, 1);
+  await write;
+});
+
+test('a write on a replica is refused and the error names the primary', async () => {
+  const { port } = upstream('shop');
+  for (const write of [
+    () => replica.execute('DELETE FROM item'),
+    () => replica.batch(['DELETE FROM item']),
+    () => replica.transaction((tx) => tx.execute('DELETE FROM item')),
+  ]) {
+    await assert.rejects(write(), { code: 'READ_ONLY_REPLICA', message: new RegExp(`127.0.0.1:${port}/shop`) });
+  }
+});
+
+test('both ends tell of each other', async () => {
+  await replica.waitFor(primary.position());
+  const { open } = await replica.status();
+  assert.equal(open?.role, 'replica');
+  assert.equal(open?.replication?.state, 'streaming');
+  assert.equal(open?.replication?.lagTransactions, 0);
+  assert.deepEqual(
+    (await primary.status()).open?.replicas.map(({ name }) => name),
+    ['edge'],
+  );
+});
+
+test('asking for the same replica again gives another handle of it, with another upstream it follows that one', async () => {
+  const again = await edge.node.replica('shop', upstream('shop'));
+  assert.equal(again.position(), replica.position());
+  const other = await server.node.openOrCreate('catalog');
+  await other.execute('CREATE TABLE book (title)');
+  const copy = await edge.node.replica('copy', { ...upstream('catalog'), password: 'wrong' });
+  await assert.rejects(copy.waitFor(other.position(), { timeoutMs: 100 }), { code: 'WAIT_TIMEOUT' });
+  await edge.node.replica('copy', upstream('catalog'));
+  await copy.waitFor(other.position());
+  assert.deepEqual(copy.query('SELECT * FROM book'), []);
+});
+
+test('a primary is never turned into a replica by opening it as one', async () => {
+  const own = await edge.node.openOrCreate('own');
+  await own.execute('CREATE TABLE t (x)');
+  await assert.rejects(edge.node.replica('own', upstream('shop')), { code: 'WRONG_ROLE' });
+  await own.execute('INSERT INTO t VALUES (1)');
+});
+
+test('a replica that is promoted takes writes from then on', async () => {
+  const following = await edge.node.replica('next', upstream('shop'));
+  await following.waitFor(primary.position());
+  await edge.node.updateDatabase('next', { role: 'primary' });
+  const { position } = await following.execute("INSERT INTO item (name) VALUES ('mine now')");
+  assert.notEqual(position.split('-')[1], primary.position().split('-')[1]);
+  assert.equal(following.query("SELECT 1 FROM item WHERE name = 'mine now'").length, 1);
+  assert.equal(primary.query("SELECT 1 FROM item WHERE name = 'mine now'").length, 0);
+});
