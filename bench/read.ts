@@ -4,7 +4,7 @@ import { Quorate, type QuorateDatabase } from '../src/library/interface.ts';
 import type { Benchmark, BenchmarkOptions } from './measuring/benchmark.ts';
 import { medianRatio } from './measuring/median.ts';
 import { type Contestant, runRounds, valuesOf } from './measuring/rounds.ts';
-import { itemValues } from './nodes/item-table.ts';
+import { scatter } from './nodes/item-table.ts';
 import { adminPassword, databaseName, Primary } from './nodes/primary.ts';
 
 const rowCount = 100_000;
@@ -62,7 +62,7 @@ function contestant(name: string, read: (id: number) => unknown): Contestant {
   let next = 0;
   const readOnce = () => {
     next += 1;
-    const id = 1 + (Number(itemValues(next)[0].slice(1)) % rowCount);
+    const id = 1 + (scatter(next) % rowCount);
     if (read(id) !== id) {
       throw new Error(`${name} did not find row ${id}`);
     }

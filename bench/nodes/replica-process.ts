@@ -12,7 +12,9 @@ const [directory = '', port = ''] = process.argv.slice(2);
 const waitMs = 3_600_000;
 
 function reply(message: ReplicaReply): void {
-  process.send?.(message);
+  if (process.connected) {
+    process.send?.(message);
+  }
 }
 
 let connectedAtNs = 0;
