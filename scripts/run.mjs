@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import os from 'node:os';
 import path from 'node:path';
+import { isatty } from 'node:tty';
 import { lifelineVariable } from '../bin/lifeline.mjs';
 import { installPackages, root, suitableNode, ToolchainError } from './toolchain.mjs';
 
@@ -36,10 +37,14 @@ function runTask(node, { file, argumentList = [] }, extra) {
     stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
     env: { ...process.env, PATH: searchPath, [lifelineVariable]: '3' },
   });
-  // A terminal signals the whole group itself; the task decides when it is done.
-  process.on('SIGINT', () => {});
-  for (const signal of ['SIGTERM', 'SIGHUP']) {
-    process.on(signal, () => child.kill(signal));
+  // A terminal sends its Ctrl-C to both processes; sent on as well, it would look like an impatient second one.
+  const onTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
+  for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT']) {
+    process.on(signal, () => {
+      if (signal !== 'SIGINT' || !onTerminal) {
+        child.kill(signal);
+      }
+    });
   }
   child.on('exit', (code, signal) => {
     process.exitCode = code ?? 128 + os.constants.signals[signal];

@@ -3,16 +3,26 @@ import { QuorateError } from '../errors/interface.ts';
 import { isSecret, type NamedOption, namedOptions, type OptionDeclarations, optionGroup } from './option.ts';
 import { formatOptionValue } from './option-value.ts';
 
+export interface FlagOptions {
+  /** Whether the help names the environment variables; false where they are not read. Default true. */
+  readonly showEnv?: boolean;
+}
+
 /**
  * Adds the flags of the declared options to a command, with the hidden ones: older names and `--no-x`. Commander gets no
  * defaults and checks no values: that is the work of `parseOptions`, which knows the other sources too.
  */
-export function addFlags(command: Command, declarations: OptionDeclarations): Command {
+export function addFlags(
+  command: Command,
+  declarations: OptionDeclarations,
+  { showEnv = true }: FlagOptions = {},
+): Command {
   const options = namedOptions(declarations);
   for (const option of options) {
-    command.addOption(makeFlag(option, option.flag).helpGroup(`${optionGroup(option)}:`));
+    const help = describeOption(option, showEnv);
+    command.addOption(new Option(flagText(option, option.flag), help).helpGroup(`${optionGroup(option)}:`));
     for (const alias of option.declaration.aliases ?? []) {
-      command.addOption(makeFlag(option, alias).hideHelp());
+      command.addOption(new Option(flagText(option, alias), help).hideHelp());
     }
   }
   for (const name of booleanFlags(options)) {
@@ -41,9 +51,8 @@ function booleanFlags(options: readonly NamedOption[]): string[] {
     .flatMap(({ flag, declaration }) => [flag, ...(declaration.aliases ?? [])]);
 }
 
-function makeFlag(option: NamedOption, name: string): Option {
-  const value = option.declaration.type === 'boolean' ? '' : ` <${placeholderOf(option)}>`;
-  return new Option(`--${name}${value}`, describeOption(option));
+function flagText(option: NamedOption, name: string): string {
+  return option.declaration.type === 'boolean' ? `--${name}` : `--${name} <${placeholderOf(option)}>`;
 }
 
 /** What stands for a value: `--port <integer>`. */
@@ -54,11 +63,14 @@ export function placeholderOf({ declaration }: NamedOption): string {
   return declaration.type === 'choice' ? declaration.choices.join('|') : declaration.type;
 }
 
-function describeOption(option: NamedOption): string {
+function describeOption(option: NamedOption, showEnv: boolean): string {
   const { default: fallback } = option.declaration as { default?: string | number | boolean };
-  const shownDefault =
-    fallback === undefined || isSecret(option.declaration) ? [] : [`default: ${formatOptionValue(option, fallback)}`];
-  return `${option.declaration.help} (${[...shownDefault, `env: ${option.env}`].join(', ')})`;
+  const hasDefault = fallback !== undefined && !isSecret(option.declaration);
+  const notes = [
+    ...(hasDefault ? [`default: ${formatOptionValue(option, fallback)}`] : []),
+    ...(showEnv ? [`env: ${option.env}`] : []),
+  ];
+  return notes.length === 0 ? option.declaration.help : `${option.declaration.help} (${notes.join(', ')})`;
 }
 
 /**

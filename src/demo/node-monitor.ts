@@ -1,10 +1,15 @@
-import { asQuorateError } from '../errors/interface.ts';
+import { asQuorateError, type ErrorCode } from '../errors/interface.ts';
 import type { DatabaseStatus, StatusResponse } from '../proto/interface.ts';
 import type { Clock } from '../runtime/interface.ts';
 import type { NodeRow } from './node-table.ts';
 import { RateMeter } from './rate-meter.ts';
 
 const rateWindowMs = 3_000;
+
+const stateOfError: Partial<Record<ErrorCode, string>> = {
+  UNAVAILABLE: 'not reachable',
+  DATABASE_NOT_FOUND: 'no database',
+};
 
 /** What a monitor needs of a client. */
 export interface StatusSource {
@@ -51,7 +56,7 @@ export class NodeMonitor {
     const { replicator } = status;
     return {
       node: this.#options.node,
-      role: status.role,
+      role: status.role === '' ? '-' : status.role,
       state: replicator?.state ?? status.state,
       position: status.appliedTxId,
       lagTransactions: replicator?.lagTransactions,
@@ -64,7 +69,7 @@ export class NodeMonitor {
   #unreachableRow(error: unknown): NodeRow {
     this.#loggedIn = false;
     const { code } = asQuorateError(error);
-    return this.#emptyRow(code === 'UNAVAILABLE' ? 'not reachable' : code.toLowerCase());
+    return this.#emptyRow(stateOfError[code] ?? code.toLowerCase());
   }
 
   #emptyRow(state: string): NodeRow {

@@ -32,19 +32,13 @@ function unexpected(): never {
   throw new Error('ended although nobody asked it to');
 }
 
-async function waitForLine(member: ServerProcess, line: RegExp): Promise<void> {
-  while (!member.lastLines.some((text) => line.test(text))) {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
 test('a group stops its members when it is disposed, and keeps their log with their names', async () => {
   const logFile = path.join(directory, 'polite.log');
   let member: ServerProcess | undefined;
   {
     await using group = new ProcessGroup(unexpected);
     member = group.start({ name: 'r1', argumentList: [], env: { SECRET: 'x' }, logFile, program: polite });
-    await waitForLine(member, /ready x/);
+    assert.ok(await member.waitForLine((line) => line === 'ready x'));
   }
   assert.deepEqual(member.end, { code: 0, signal: null });
   assert.equal(readFileSync(logFile, 'utf8'), 'r1 | ready x\nr1 | bye\n');
@@ -56,6 +50,7 @@ test('a member that ends by itself is reported with its last lines, and not star
   await using group = new ProcessGroup((member, end) => reported.resolve([member, end]));
   group.start({ name: 'r1', argumentList: [], logFile: path.join(directory, 'failing.log'), program });
   const [member, end] = await reported.promise;
+  assert.equal(await member.waitForLine((line) => line === 'ready'), false);
   assert.deepEqual(end, { code: 17, signal: null });
   assert.deepEqual(member.lastLines, ['the port is taken']);
   assert.equal(group.members.length, 1);
@@ -73,7 +68,7 @@ test('a member that does not stop in time is killed', async () => {
     logFile: path.join(directory, 's.log'),
     program: stubborn,
   });
-  await waitForLine(member, /ready/);
+  assert.ok(await member.waitForLine((line) => line === 'ready'));
   assert.deepEqual(await member.stop(50), { code: null, signal: 'SIGKILL' });
 });
 

@@ -42,6 +42,7 @@ export class ServerProcess {
   readonly ended: Promise<ProcessEnd>;
   readonly #child: ChildProcess;
   readonly #lastLines: string[] = [];
+  readonly #lineListeners = new Set<(line: string) => void>();
   #end: ProcessEnd | undefined;
 
   private constructor(child: ChildProcess, options: ServerProcessOptions) {
@@ -56,7 +57,7 @@ export class ServerProcess {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       // Ctrl-C in a terminal goes to this process alone, which then stops its servers in order.
       detached: true,
-      env: { ...process.env, ...options.env, [lifelineVariable]: '3' },
+      env: { ...inheritedEnvironment(), ...options.env, [lifelineVariable]: '3' },
     });
     return new ServerProcess(child, options);
   }
@@ -73,6 +74,26 @@ export class ServerProcess {
   /** The last lines of its log. */
   get lastLines(): readonly string[] {
     return this.#lastLines;
+  }
+
+  /** Whether such a line came, or had come among the last ones; false when the process ended without it. */
+  waitForLine(matches: (line: string) => boolean): Promise<boolean> {
+    if (this.#lastLines.some(matches)) {
+      return Promise.resolve(true);
+    }
+    return new Promise((resolve) => {
+      const finish = (found: boolean) => {
+        this.#lineListeners.delete(listener);
+        resolve(found);
+      };
+      const listener = (line: string) => {
+        if (matches(line)) {
+          finish(true);
+        }
+      };
+      this.#lineListeners.add(listener);
+      void this.ended.then(() => finish(false));
+    });
   }
 
   kill(signal: NodeJS.Signals): void {
@@ -114,6 +135,14 @@ export class ServerProcess {
       this.#lastLines.push(line);
       this.#lastLines.splice(0, this.#lastLines.length - rememberedLines);
       log.write(`${this.name} | ${line}\n`);
+      for (const listener of this.#lineListeners) {
+        listener(line);
+      }
     }
   }
+}
+
+/** Without the variables of Quorate: one that is meant for other servers would win over the config file of this one. */
+function inheritedEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('QUORATE_')));
 }

@@ -1,0 +1,186 @@
+import { asQuorateError } from '../errors/interface.ts';
+import type { Runtime } from '../runtime/interface.ts';
+import {
+  createOnPrimary,
+  createOnReplica,
+  databaseNameOf,
+  hasDatabase,
+  loadStore,
+  storeSeed,
+  storeSize,
+} from './demo-data.ts';
+import { addressGuide, restartCommand, tryGuide } from './demo-guide.ts';
+import { type DemoNode, logIn, startNode } from './demo-node.ts';
+import { type DemoPlan, demoUser, makePlan } from './demo-plan.ts';
+import type { LiveDisplay } from './live-display.ts';
+import { NodeMonitor } from './node-monitor.ts';
+import { renderNodeTable } from './node-table.ts';
+import { runOrderStream } from './order-stream.ts';
+import { ProcessGroup } from './process-group.ts';
+import type { ProcessEnd, ServerProcess } from './server-process.ts';
+
+/** How often the table is drawn: in place on a terminal, as new lines elsewhere. */
+const liveRefreshMs = 500;
+const plainRefreshMs = 5_000;
+
+export interface DemoOptions {
+  readonly directory: string;
+  /** A SQLite file to use instead of the store. */
+  readonly importFile: string | undefined;
+  readonly port: number;
+  readonly httpPort: number;
+  readonly ordersPerSecond: number;
+  readonly runtime: Runtime;
+  readonly display: LiveDisplay;
+}
+
+/** The whole demo: three servers, a database with its replicas, orders, and the table that shows them. */
+export class Demo implements AsyncDisposable {
+  readonly #options: DemoOptions;
+  readonly #group: ProcessGroup;
+  readonly #database: string;
+  readonly #password: string;
+  #plan: DemoPlan | undefined;
+  #nodes: readonly DemoNode[] = [];
+  #progress = '';
+
+  constructor(options: DemoOptions) {
+    this.#options = options;
+    this.#database = databaseNameOf(options.importFile);
+    this.#password = Buffer.from(options.runtime.random.bytes(12)).toString('base64url');
+    this.#group = new ProcessGroup((member, end) => this.#reportEnd(member, end));
+  }
+
+  /** Runs until the signal aborts. @throws QuorateError when something cannot be started or loaded */
+  async run(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#start(signal);
+      const stopTable = new AbortController();
+      const table = this.#showTable(AbortSignal.any([signal, stopTable.signal]));
+      try {
+        await this.#work(signal);
+      } finally {
+        stopTable.abort();
+        await table;
+      }
+    } catch (error) {
+      if (!signal.aborted) {
+        throw error;
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#group.members.length > 0) {
+      this.#options.display.print('Stopping …');
+    }
+    for (const node of this.#nodes) {
+      node.client[Symbol.dispose]();
+    }
+    await this.#group[Symbol.asyncDispose]();
+  }
+
+  async #start(signal: AbortSignal): Promise<void> {
+    const { runtime, display, directory, port, httpPort } = this.#options;
+    const plan = await makePlan(runtime.files, { directory, password: this.#password, port, httpPort });
+    this.#plan = plan;
+    display.print('Starting a primary and two replicas …');
+    for (const node of [plan.primary, ...plan.replicas]) {
+      signal.throwIfAborted();
+      this.#nodes = [...this.#nodes, await startNode(this.#group, node)];
+    }
+    for (const node of this.#nodes) {
+      await logIn(node, this.#password, runtime.timers, signal);
+    }
+    display.print(addressGuide(plan, this.#database, this.#pids()));
+  }
+
+  /** Makes the database, fills it and keeps orders coming; ends with the signal. */
+  async #work(signal: AbortSignal): Promise<void> {
+    const [primary, ...replicas] = this.#nodes as [DemoNode, ...DemoNode[]];
+    const plan = this.#plan as DemoPlan;
+    const { importFile, display } = this.#options;
+    const isNew = !(await hasDatabase(primary, this.#database));
+    if (isNew) {
+      this.#progress = importFile === undefined ? 'creating the store' : `importing ${importFile}`;
+      await createOnPrimary(primary, this.#database, importFile);
+    }
+    for (const replica of replicas) {
+      if (!(await hasDatabase(replica, this.#database))) {
+        await createOnReplica(replica, this.#database, plan, this.#password);
+      }
+    }
+    if (isNew && importFile === undefined) {
+      await loadStore(primary, signal, (done) => {
+        this.#progress = `loading the store: ${done} transactions`;
+      });
+    }
+    this.#progress = '';
+    display.print(tryGuide(plan, this.#database, importFile === undefined, this.#pids()));
+    await (importFile === undefined ? this.#keepOrdersComing(primary, signal) : untilAborted(signal));
+  }
+
+  #keepOrdersComing(primary: DemoNode, signal: AbortSignal): Promise<void> {
+    const { runtime, ordersPerSecond, display } = this.#options;
+    this.#progress = `${ordersPerSecond} orders per second`;
+    return runOrderStream(
+      {
+        seed: storeSeed,
+        size: storeSize,
+        ordersPerSecond,
+        runtime,
+        execute: (statements) => primary.client.execute(this.#database, statements, { signal }),
+        onTrouble: (error) => display.print(`an order failed: ${asQuorateError(error).message}`),
+      },
+      signal,
+    );
+  }
+
+  async #showTable(signal: AbortSignal): Promise<void> {
+    const { display, runtime } = this.#options;
+    const monitors = this.#nodes.map((node) => this.#monitorOf(node));
+    while (!signal.aborted) {
+      const rows = await Promise.all(monitors.map((monitor) => monitor.poll()));
+      if (signal.aborted) {
+        return;
+      }
+      const footer = this.#progress === '' ? [] : [this.#progress.slice(0, display.width)];
+      display.show([...renderNodeTable(rows, display.width), ...footer]);
+      await runtime.timers.sleep(display.isLive ? liveRefreshMs : plainRefreshMs, signal).catch(() => {});
+    }
+  }
+
+  #monitorOf(node: DemoNode): NodeMonitor {
+    return new NodeMonitor({
+      node: node.plan.name,
+      database: this.#database,
+      source: node.client,
+      user: demoUser,
+      password: this.#password,
+      clock: this.#options.runtime.clock,
+    });
+  }
+
+  #pids(): ReadonlyMap<string, number> {
+    return new Map(this.#nodes.map((node) => [node.plan.name, node.process.pid ?? 0]));
+  }
+
+  #reportEnd(member: ServerProcess, end: ProcessEnd): void {
+    const node = this.#nodes.find((candidate) => candidate.process === member);
+    if (node === undefined) {
+      return;
+    }
+    const how = end.signal === null ? `ended with exit code ${end.code}` : `was ended by ${end.signal}`;
+    const log = end.signal === null ? `\n${member.lastLines.slice(-5).join('\n')}` : '';
+    this.#options.display.print(`${member.name} ${how}; start it again with: ${restartCommand(node.plan)}${log}`);
+  }
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve();
+    }
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
