@@ -11,6 +11,7 @@ export type {
   DatabasePositions,
   DatabaseSettings,
   InteractiveTransaction,
+  LogEnds,
   Position,
   QueryOptions,
   ReplicationSink,

@@ -1,9 +1,11 @@
 import { asQuorateError, QuorateError } from '../errors/interface.ts';
-import { genesisHash, type LogPosition, type TransactionLog } from '../log/interface.ts';
+import type { TransactionLog } from '../log/interface.ts';
 import type { Timer } from '../runtime/interface.ts';
 import { ReplicaConnection } from '../sqlite/interface.ts';
+import { logEnds } from './log-ends.ts';
 import { checkAgainstLog } from './recovery.ts';
 import { ReplicaPipeline } from './replica-pipeline.ts';
+import type { LogEnds } from './types.ts';
 import type { Call, WriterRole, WriterServices } from './writer-core.ts';
 import type { ClientRequest, RoleSettings } from './writer-messages.ts';
 
@@ -86,19 +88,13 @@ export class ReplicaRole implements WriterRole {
     this.#following().truncateAfter(txId);
   }
 
-  /** Ends of the log and of what is known to be committed. */
-  ends(): { durable: LogPosition; committed: LogPosition } {
-    const log = this.#log;
-    if (log === undefined) {
+  /** What its upstream is told when it connects. */
+  ends(): LogEnds {
+    if (this.#log === undefined) {
       const nothing = { txId: 0, term: 0, hash: new Uint8Array(32) };
-      return { durable: nothing, committed: nothing };
+      return { durable: nothing, committed: nothing, between: [] };
     }
-    const commit = this.#services.positions.get('commit');
-    const committed = commit === 0 ? { txId: 0, term: 0, hash: genesisHash(log.databaseId) } : log.positionOf(commit);
-    if (committed === undefined) {
-      throw new QuorateError('DATABASE_CORRUPT', `the log has no record ${commit}, which is committed`);
-    }
-    return { durable: log.durable, committed };
+    return logEnds(this.#log, this.#services.positions.get('commit'));
   }
 
   work(): boolean {

@@ -1,8 +1,7 @@
 import { assertInvariant } from '../errors/interface.ts';
-import type { LogPosition } from '../log/interface.ts';
 import { Listeners } from './listeners.ts';
 import type { SharedPositions } from './shared-positions.ts';
-import type { DatabaseFailure, DatabasePositions, ReplicationSink } from './types.ts';
+import type { DatabaseFailure, DatabasePositions, LogEnds, ReplicationSink } from './types.ts';
 import type { WriterClient } from './writer-client.ts';
 
 export interface DatabaseSinkOptions {
@@ -31,7 +30,7 @@ export class DatabaseSink implements ReplicationSink {
     return this.#options.positions.read();
   }
 
-  ends(): Promise<{ durable: LogPosition; committed: LogPosition }> {
+  ends(): Promise<LogEnds> {
     return this.#options.client().request((id) => ['ends', id]);
   }
 

@@ -103,12 +103,21 @@ export interface ReplicationSource {
   subscribe(listener: () => void): () => void;
 }
 
+/** Where the log of a replica ends, and from where on its upstream may have another history. */
+export interface LogEnds {
+  /** Last record in the log. */
+  readonly durable: LogPosition;
+  /** Last record that is known to be committed. */
+  readonly committed: LogPosition;
+  /** Positions between the two, newest first: all of the newest ones, and fewer the older they are. */
+  readonly between: readonly LogPosition[];
+}
+
 /** What a replica offers to those who feed it. */
 export interface ReplicationSink {
   readonly databaseId: Uint8Array | undefined;
   positions(): DatabasePositions;
-  /** Ends of the log and of what is known to be committed. */
-  ends(): Promise<{ durable: LogPosition; committed: LogPosition }>;
+  ends(): Promise<LogEnds>;
   /** Starts an empty log of the given identity. @throws QuorateError WRONG_DATABASE when there is one of another identity */
   initialize(databaseId: Uint8Array): Promise<void>;
   /** Cuts never-committed records above `txId`. @throws QuorateError DIVERGED when a committed one would go */

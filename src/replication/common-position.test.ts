@@ -24,8 +24,12 @@ function upstream(history: string, role: Role = 'primary', exportable = history.
   };
 }
 
-function ends(history: string, committed: number) {
-  return { durable: at(history, history.length), committed: at(history, committed) };
+/** Without the positions in between when `offered` is false. */
+function ends(history: string, committed: number, offered = true) {
+  const between = Array.from({ length: Math.max(0, history.length - committed - 1) }, (_, index) =>
+    at(history, history.length - 1 - index),
+  );
+  return { durable: at(history, history.length), committed: at(history, committed), between: offered ? between : [] };
 }
 
 test('a replica whose log is a prefix goes on at its end', async () => {
@@ -35,8 +39,16 @@ test('a replica whose log is a prefix goes on at its end', async () => {
 
 test('a tail that was never committed is cut down to what was', async () => {
   assert.equal((await commonPosition(upstream('abcdef'), ends('abcX', 3))).txId, 3);
-  assert.equal((await commonPosition(upstream('abc'), ends('abcXY', 2))).txId, 2);
+  assert.equal((await commonPosition(upstream('abc'), ends('abcXY', 2))).txId, 3);
   assert.equal((await commonPosition(upstream('abc'), ends('XY', 0))).txId, 0);
+});
+
+test('nothing that both have is cut, however little the replica knows to be committed', async () => {
+  for (let common = 0; common <= 6; common += 1) {
+    const replica = `${'abcdef'.slice(0, common)}XYZ`;
+    assert.equal((await commonPosition(upstream('abcdef'), ends(replica, 0))).txId, common);
+    assert.equal((await commonPosition(upstream('abcdef'), ends(replica, 0, false))).txId, 0);
+  }
 });
 
 test('another committed history is divergence', async () => {

@@ -1,22 +1,17 @@
-import type { ReplicationSource } from '../database/interface.ts';
+import type { LogEnds, ReplicationSource } from '../database/interface.ts';
 import { QuorateError } from '../errors/interface.ts';
 import { genesisHash, type LogPosition } from '../log/interface.ts';
-
-/** What a replica says about its log when it connects. */
-export interface ReplicaEnds {
-  readonly durable: LogPosition;
-  readonly committed: LogPosition;
-}
 
 /**
  * Finds the position from which a replica can follow, or throws.
  *
  * Two logs with the same hash at the same transaction have the same history up to there (the hash chain). So when the end
  * of the replica's log is found here, it just goes on. Otherwise its tail may hold records that were sent before they were
- * committed and that this primary has lost or never committed: they may go, and what the replica knows to be committed
- * must then be found here. If that is not found either, the histories have parted, which is never papered over.
+ * committed and that this primary has lost or never committed: they may go, and only they, since the replica may hold
+ * all others on behalf of somebody who was told so. What the replica knows to be committed must in any case be found here.
+ * If it is not, the histories have parted, which is never papered over.
  */
-export async function commonPosition(source: ReplicationSource, ends: ReplicaEnds): Promise<LogPosition> {
+export async function commonPosition(source: ReplicationSource, ends: LogEnds): Promise<LogPosition> {
   if (await isHere(source, ends.durable)) {
     return ends.durable;
   }
@@ -29,10 +24,25 @@ export async function commonPosition(source: ReplicationSource, ends: ReplicaEnd
       },
     );
   }
-  if (await isHere(source, ends.committed)) {
-    return ends.committed;
+  if (!(await isHere(source, ends.committed))) {
+    throw divergence(source, ends.committed);
   }
-  throw divergence(source, ends.committed);
+  return newestCommon(source, [...ends.between, ends.committed]);
+}
+
+/** Halves the positions, of which the last is common: whatever is older than a common one is common, too. */
+async function newestCommon(source: ReplicationSource, newestFirst: readonly LogPosition[]): Promise<LogPosition> {
+  let low = 0;
+  let high = newestFirst.length - 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (await isHere(source, newestFirst[middle] as LogPosition)) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return newestFirst[low] as LogPosition;
 }
 
 async function isHere(source: ReplicationSource, position: LogPosition): Promise<boolean> {

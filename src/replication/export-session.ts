@@ -145,7 +145,11 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
     if (start.durable === undefined || start.committed === undefined) {
       throw new QuorateError('PROTOCOL_ERROR', 'a start message names the durable and the committed position');
     }
-    const from = await commonPosition(source, { durable: start.durable, committed: start.committed });
+    const from = await commonPosition(source, {
+      durable: start.durable,
+      committed: start.committed,
+      between: start.between,
+    });
     return from.txId === 0 ? genesisPosition(databaseId) : from;
   }
 

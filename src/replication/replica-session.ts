@@ -60,7 +60,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
     this.#channel = channel;
     this.#watch();
     try {
-      const { durable, committed } = await sink.ends();
+      const { durable, committed, between } = await sink.ends();
       const start = {
         protocolMin: protocolVersions.min,
         protocolMax: protocolVersions.max,
@@ -68,6 +68,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
         databaseId: Buffer.from(sink.databaseId ?? []),
         durable: positionMessage(durable),
         committed: positionMessage(committed),
+        between: between.map(positionMessage),
         replicaId: identity.replicaId,
         replicaName: identity.replicaName,
         promisedTerm: sink.positions().term,

@@ -49,6 +49,8 @@ export interface ExportStart {
   committed:
     | Position
     | undefined;
+  /** Some positions between the two, newest first: the log is cut after the newest one that the upstream has. */
+  between: Position[];
   /** Identity of the replica: acknowledgements are counted by it. */
   replicaId: string;
   /** What people call the replica. */
@@ -258,6 +260,7 @@ function createBaseExportStart(): ExportStart {
     databaseId: Buffer.alloc(0),
     durable: undefined,
     committed: undefined,
+    between: [],
     replicaId: "",
     replicaName: "",
     promisedTerm: 0,
@@ -283,6 +286,9 @@ export const ExportStart: MessageFns<ExportStart> = {
     }
     if (message.committed !== undefined) {
       Position.encode(message.committed, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.between) {
+      Position.encode(v!, writer.uint32(82).fork()).join();
     }
     if (message.replicaId !== "") {
       writer.uint32(58).string(message.replicaId);
@@ -355,6 +361,14 @@ export const ExportStart: MessageFns<ExportStart> = {
             }
 
             message.committed = Position.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.between.push(Position.decode(reader, reader.uint32()));
             continue;
           }
           case 7: {
