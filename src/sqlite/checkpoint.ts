@@ -15,7 +15,7 @@ export interface CheckpointResult {
 /** https://www.sqlite.org/pragma.html#pragma_wal_checkpoint */
 export function runCheckpoint(db: DatabaseSync, mode: CheckpointMode): CheckpointResult {
   const row = db.prepare(`PRAGMA wal_checkpoint(${mode})`).get();
-  const walPages = row?.log as number;
-  const checkpointedPages = row?.checkpointed as number;
-  return { complete: row?.busy === 0 && walPages === checkpointedPages, walPages, checkpointedPages };
+  const walPages = Number(row?.log);
+  const checkpointedPages = Number(row?.checkpointed);
+  return { complete: Number(row?.busy) === 0 && walPages === checkpointedPages, walPages, checkpointedPages };
 }

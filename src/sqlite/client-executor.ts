@@ -150,7 +150,7 @@ export class ClientExecutor {
     this.#capture.statementReplaces = false;
     statement.statement.run(...(bound as []));
     const after = this.#catalogue.refresh();
-    refuseNewNames(before, after, statement.effects.createsVirtualTable);
+    refuseNewNames(before, after, statement.effects.createdTable);
     this.#capture.adopt(before, released);
     if (after.schemaHash !== before.schemaHash) {
       this.#logSchemaChange(statement);
@@ -210,10 +210,10 @@ export class ClientExecutor {
 }
 
 /** Refuses names that SQLite's authorizer does not show: those of RENAME TO, and ones that belong to a virtual table. */
-function refuseNewNames(before: SchemaSnapshot, after: SchemaSnapshot, createsVirtualTable: boolean): void {
+function refuseNewNames(before: SchemaSnapshot, after: SchemaSnapshot, created: string | undefined): void {
   for (const [name, table] of after.tables) {
-    const known = before.tables.get(name);
-    if (table.kind === 'shadow' && known?.kind !== 'shadow' && (known !== undefined || !createsVirtualTable)) {
+    const becomesShadow = before.tables.get(name)?.kind === 'ordinary' || name === created;
+    if (table.kind === 'shadow' && becomesShadow) {
       throw new QuorateError('UNSUPPORTED_STATEMENT', `SQLite takes the table ${name} for a part of a virtual table`, {
         hint: 'Give the table a name that does not start with the name of a full-text or R-Tree table.',
       });

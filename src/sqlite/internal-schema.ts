@@ -18,7 +18,7 @@ const createSql = `
 export function createInternalTables(db: DatabaseSync): void {
   db.exec(createSql);
   const row = db.prepare(`SELECT format FROM main.${stateTable}`).get();
-  if (row?.format !== format) {
+  if (Number(row?.format) !== format) {
     throw new QuorateError('DATABASE_CORRUPT', `the file has internal tables of format ${String(row?.format)}`, {
       hint: `This version of Quorate reads format ${format}; use the version that wrote the file.`,
     });
@@ -47,7 +47,7 @@ export class StateTable {
 
   read(): AppliedPosition {
     const row = this.#read.get();
-    return { txId: row?.tx_id as number, term: row?.term as number, hash: row?.hash as Uint8Array };
+    return { txId: Number(row?.tx_id), term: Number(row?.term), hash: row?.hash as Uint8Array };
   }
 
   /** To be called inside the transaction whose changes it stands for. */

@@ -4,6 +4,7 @@ import { ChangeCapture } from './change-capture.ts';
 import { type CheckpointMode, type CheckpointResult, runCheckpoint } from './checkpoint.ts';
 import { ClientExecutor } from './client-executor.ts';
 import { ClientTransaction } from './client-transaction.ts';
+import { DeferredForeignKeys } from './deferred-foreign-keys.ts';
 import { StateTable } from './internal-schema.ts';
 import { defaultMaxCachedStatements, defaultMaxTransactionBytes, type PrimaryOptions } from './primary-options.ts';
 import { RowImporter } from './row-importer.ts';
@@ -33,6 +34,7 @@ export class PrimaryConnection implements Disposable {
   readonly #shadow: ShadowCapture;
   readonly #preparer: StatementPreparer;
   readonly #executor: ClientExecutor;
+  readonly #deferred: DeferredForeignKeys;
   readonly #state: StateTable;
   readonly #control: Readonly<Record<'begin' | 'commit' | 'savepoint' | 'release', StatementSync>>;
   /** The schema at `begin`. */
@@ -55,6 +57,7 @@ export class PrimaryConnection implements Disposable {
       shadow: this.#shadow,
       preparer: this.#preparer,
     });
+    this.#deferred = new DeferredForeignKeys(db);
     this.#state = new StateTable(db);
     this.#control = {
       begin: db.prepare('BEGIN IMMEDIATE'),
@@ -161,6 +164,7 @@ export class PrimaryConnection implements Disposable {
     return translated(() => {
       this.#shadow.flush();
       this.#capture.buffer.closeRows();
+      this.#checkDeferredForeignKeys(client);
       refuseLoneTempStatement(client);
       appendFinalState(this.#db, client, this.#capture.buffer);
       this.#endSpecial(client);
@@ -219,6 +223,15 @@ export class PrimaryConnection implements Disposable {
       throw new QuorateError('TRANSACTION_CLOSED', 'no client transaction is open');
     }
     return this.#client;
+  }
+
+  #checkDeferredForeignKeys(client: ClientTransaction): void {
+    const { writer } = this.#capture.buffer;
+    const operations = writer.bytes.subarray(0, writer.length);
+    this.#deferred.check(this.#catalogue.current, operations, {
+      all: client.defersForeignKeys,
+      changesSchema: client.changesSchema,
+    });
   }
 
   #endSpecial(client: ClientTransaction): void {

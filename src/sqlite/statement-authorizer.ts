@@ -13,9 +13,10 @@ export interface StatementEffects {
   readonly insertedTables: ReadonlySet<string>;
   /** Names of the tables that a schema change touches, whose capture triggers must go first. */
   readonly alteredTables: ReadonlySet<string>;
+  /** The table that `CREATE TABLE` makes. */
+  readonly createdTable: string | undefined;
   /** The table that `CREATE TABLE … AS SELECT` makes. */
   readonly tableFromSelect: string | undefined;
-  readonly createsVirtualTable: boolean;
   readonly changesSchema: boolean;
   readonly changesTempSchema: boolean;
 }
@@ -26,11 +27,12 @@ class Recording {
   readonly alteredTables = new Set<string>();
   createdTable: string | undefined;
   selects = false;
-  createsVirtualTable = false;
   changesSchema = false;
   changesTempSchema = false;
   /** Dropping a table drops its capture triggers; dropping one by name is refused. */
   droppedCaptureTrigger: string | undefined;
+  /** Connecting a virtual table prepares writes to its shadow tables, which is no fault of the statement. */
+  writtenShadowTable: string | undefined;
   refusal: QuorateError | undefined;
 
   get tableFromSelect(): string | undefined {
@@ -106,8 +108,8 @@ export class StatementAuthorizer {
     this.#recording = recording;
     try {
       const statement = this.#db.prepare(sql);
-      if (recording.droppedCaptureTrigger !== undefined && recording.alteredTables.size === 0) {
-        recording.refusal = internalRefusal(recording.droppedCaptureTrigger);
+      recording.refusal = lateRefusal(sql, recording);
+      if (recording.refusal !== undefined) {
         throw recording.refusal;
       }
       return { statement, effects: recording };
@@ -140,6 +142,9 @@ export class StatementAuthorizer {
     } else if (tempSchemaCodes.has(code)) {
       recording.changesTempSchema = true;
     } else if (rowCodes.has(code) && schema === 'main') {
+      if (this.#schema().tables.get(first as string)?.kind === 'shadow') {
+        recording.writtenShadowTable ??= first as string;
+      }
       recording.writtenTables.add(first as string);
       if (code === sqlite.SQLITE_INSERT) {
         recording.insertedTables.add(first as string);
@@ -152,8 +157,6 @@ export class StatementAuthorizer {
   #noteSchemaChange(recording: Recording, code: number, first: string | null, second: string | null): void {
     if (code === sqlite.SQLITE_CREATE_TABLE) {
       recording.createdTable = first as string;
-    } else if (code === sqlite.SQLITE_CREATE_VTABLE) {
-      recording.createsVirtualTable = true;
     } else if (code === sqlite.SQLITE_DROP_TABLE) {
       recording.alteredTables.add(first as string);
     } else if (code === sqlite.SQLITE_ALTER_TABLE) {
@@ -180,21 +183,31 @@ export class StatementAuthorizer {
       case sqlite.SQLITE_READ:
       case sqlite.SQLITE_SELECT:
       case sqlite.SQLITE_TRANSACTION:
+      case sqlite.SQLITE_ANALYZE:
+      case sqlite.SQLITE_REINDEX:
       case sqlite.SQLITE_DROP_TEMP_TRIGGER:
         return undefined;
       case sqlite.SQLITE_ALTER_TABLE:
         return internalRefusal(second as string);
       default:
-        return internalRefusal(first ?? '') ?? this.#shadowRefusal(code, first ?? '');
+        return internalRefusal(first ?? '');
     }
   }
+}
 
-  #shadowRefusal(code: number, table: string): QuorateError | undefined {
-    if (!rowCodes.has(code) || this.#schema().tables.get(table)?.kind !== 'shadow') {
-      return undefined;
-    }
-    return unsupported(`the table ${table} belongs to a virtual table`, 'Write to the virtual table itself.');
+/** What only the whole recording shows. */
+function lateRefusal(sql: string, recording: Recording): QuorateError | undefined {
+  const { droppedCaptureTrigger, writtenShadowTable, alteredTables } = recording;
+  if (droppedCaptureTrigger !== undefined && alteredTables.size === 0) {
+    return internalRefusal(droppedCaptureTrigger);
   }
+  if (writtenShadowTable !== undefined && sql.toLowerCase().includes(writtenShadowTable.toLowerCase())) {
+    return unsupported(
+      `the table ${writtenShadowTable} belongs to a virtual table`,
+      'Write to the virtual table itself.',
+    );
+  }
+  return undefined;
 }
 
 function internalRefusal(name: string): QuorateError | undefined {

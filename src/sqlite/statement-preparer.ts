@@ -1,11 +1,10 @@
 import { QuorateError } from '../errors/interface.ts';
 import { PreparedStatement } from './prepared-statement.ts';
-import type { StatementAuthorizer, StatementEffects } from './statement-authorizer.ts';
+import type { StatementAuthorizer } from './statement-authorizer.ts';
 import { StatementCache } from './statement-cache.ts';
 import { classify, singleStatement } from './statement-kind.ts';
 import type { SchemaSnapshot, TableCatalogue } from './table-catalogue.ts';
 import { firstKeyword, tokenize } from './tokenizer.ts';
-import type { StatementKind } from './types.ts';
 
 /** A statement of a client with the precautions that it needs. */
 export class ClientStatement extends PreparedStatement {
@@ -82,7 +81,7 @@ export class StatementPreparer {
       });
     }
     const { statement, effects } = this.authorizer.prepare(sql);
-    const kind = kindOf(sql, effects);
+    const kind = classify(sql);
     const prepared = new ClientStatement({ sql, statement, kind, effects }, this.#catalogue.current);
     // Some pragmas act when they are prepared, and a schema statement is run once.
     if (kind === 'read' || kind === 'write') {
@@ -90,9 +89,4 @@ export class StatementPreparer {
     }
     return prepared;
   }
-}
-
-function kindOf(sql: string, effects: StatementEffects): StatementKind {
-  const kind = classify(sql);
-  return kind === 'read' && effects.writtenTables.size > 0 && firstKeyword(sql) !== 'EXPLAIN' ? 'write' : kind;
 }

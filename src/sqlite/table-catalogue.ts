@@ -87,13 +87,18 @@ export class TableCatalogue {
 
   #tables(known: ReadonlyMap<string, TableShape>): Map<string, TableShape> {
     const tables = new Map<string, TableShape>();
-    const rows = this.#db.prepare(listSql).all() as unknown as (Omit<TableListing, 'type'> & { type: string })[];
-    for (const row of rows) {
-      if (/^(sqlite_|_quorate_)/i.test(row.name)) {
-        continue;
+    for (const row of this.#db.prepare(listSql).all()) {
+      const name = row.name as string;
+      if (!/^(sqlite_|_quorate_)/i.test(name)) {
+        const listing: TableListing = {
+          name,
+          type: row.type === 'table' ? 'ordinary' : (row.type as 'shadow' | 'virtual'),
+          withoutRowid: Number(row.wr) === 1,
+          strict: Number(row.strict) === 1,
+          sql: row.sql as string,
+        };
+        tables.set(name, this.#shapeOf(listing, known.get(name)));
       }
-      const listing: TableListing = { ...row, type: row.type === 'table' ? 'ordinary' : (row.type as 'shadow') };
-      tables.set(row.name, this.#shapeOf(listing, known.get(row.name)));
     }
     return tables;
   }

@@ -2,8 +2,12 @@ import type { DatabaseSync } from 'node:sqlite';
 import { QuorateError } from '../errors/interface.ts';
 import { tokenize } from './tokenizer.ts';
 
+/** https://www.sqlite.org/datatype3.html section 3.1; BLOB is also called "no affinity". */
+export type Affinity = 'INTEGER' | 'TEXT' | 'BLOB' | 'REAL' | 'NUMERIC';
+
 export interface ColumnShape {
   readonly name: string;
+  readonly affinity: Affinity;
   /** Text is usual in it: the capture trigger passes its length in bytes along. */
   readonly textual: boolean;
   /** Its values keep their type, so 1 and 1.0 are different in it (no affinity). */
@@ -37,8 +41,8 @@ export interface TableShape {
 export interface TableListing {
   readonly name: string;
   readonly type: TableKind;
-  readonly wr: number;
-  readonly strict: number;
+  readonly withoutRowid: boolean;
+  readonly strict: boolean;
   readonly sql: string;
 }
 
@@ -49,8 +53,8 @@ interface ColumnRow {
   readonly hidden: number;
 }
 
-/** https://www.sqlite.org/datatype3.html section 3.1; STRICT tables have no affinity for ANY only. */
-function affinityOf(type: string, strict: boolean): 'INTEGER' | 'TEXT' | 'BLOB' | 'REAL' | 'NUMERIC' {
+/** STRICT tables have no affinity for ANY only. */
+function affinityOf(type: string, strict: boolean): Affinity {
   const upper = type.toUpperCase();
   if (strict && upper === 'ANY') {
     return 'BLOB';
@@ -72,6 +76,7 @@ function columnShape(row: ColumnRow, strict: boolean): ColumnShape {
   const strictBlob = strict && row.type.toUpperCase() === 'BLOB';
   return {
     name: row.name,
+    affinity,
     textual: affinity === 'TEXT' || (affinity === 'BLOB' && !strictBlob),
     untyped: affinity === 'BLOB',
   };
@@ -119,26 +124,39 @@ function tableWords(sql: string): TableWords {
   };
 }
 
+function readColumns(db: DatabaseSync, table: string): ColumnRow[] {
+  const rows = db.prepare("SELECT name, type, pk, hidden FROM pragma_table_xinfo(?, 'main')").all(table);
+  return rows.map(({ name, type, pk, hidden }) => ({
+    name: name as string,
+    type: type as string,
+    pk: Number(pk),
+    hidden: Number(hidden),
+  }));
+}
+
 /** Reads the shape of a table. @throws QuorateError UNSUPPORTED_STATEMENT if its rows cannot be identified */
 export function readTableShape(db: DatabaseSync, listing: TableListing, number: number): TableShape {
-  const strict = listing.strict === 1;
-  const columns = db
-    .prepare("SELECT name, type, pk, hidden FROM pragma_table_xinfo(?, 'main')")
-    .all(listing.name) as unknown as ColumnRow[];
+  const { strict, withoutRowid } = listing;
+  const columns = readColumns(db, listing.name);
   const base = { number, name: listing.name, kind: listing.type, sql: listing.sql, ...tableWords(listing.sql) };
   if (listing.type === 'virtual') {
     return { ...base, keyedByPrimaryKey: false, keyColumns: [], valueColumns: [] };
   }
   const stored = columns.filter((column) => column.hidden === 0);
   const keys = stored.filter((column) => column.pk > 0).sort((a, b) => a.pk - b.pk);
-  const rowid = listing.wr === 1 ? undefined : rowidColumn(db, listing.name, keys);
+  const rowid = withoutRowid ? undefined : rowidColumn(db, listing.name, keys);
   // The session extension, which captures shadow tables, knows rows by their primary key only.
-  const keyedByPrimaryKey = listing.wr === 1 || (listing.type === 'shadow' && keys.length > 0 && rowid === undefined);
+  const keyedByPrimaryKey = withoutRowid || (listing.type === 'shadow' && keys.length > 0 && rowid === undefined);
   if (keyedByPrimaryKey) {
     const values = stored.filter((column) => column.pk === 0);
     return { ...base, keyedByPrimaryKey, keyColumns: shapes(keys, strict), valueColumns: shapes(values, strict) };
   }
-  const key = { name: rowid?.name ?? freeRowidName(listing, columns), textual: false, untyped: false };
+  const key = {
+    name: rowid?.name ?? freeRowidName(listing, columns),
+    affinity: 'INTEGER',
+    textual: false,
+    untyped: false,
+  } as const;
   const values = stored.filter((column) => column !== rowid);
   return { ...base, keyedByPrimaryKey, keyColumns: [key], valueColumns: shapes(values, strict) };
 }

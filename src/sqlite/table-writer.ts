@@ -71,7 +71,7 @@ export class TableWriter {
           this.#bindAll(change.before);
         }
     }
-    return this.#statement(change).run(...this.#parameters).changes === 1;
+    return this.#statement(change).run(...this.#parameters).changes === 1n;
   }
 
   close(): void {

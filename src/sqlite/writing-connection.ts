@@ -16,6 +16,8 @@ export function openForWriting(path: string, { primary, busyTimeoutMs }: Writing
     // Shadow tables of virtual tables are written by replication, which defensive mode forbids.
     defensive: false,
     enableForeignKeyConstraints: primary,
+    // Otherwise every statement fails once the last rowid is beyond 2^53, since its result holds it.
+    readBigInts: true,
     timeout: busyTimeoutMs ?? defaultBusyTimeoutMs,
   });
   try {
