@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { Quorate } from './interface.ts';
@@ -114,4 +114,23 @@ test('what the node has to say reaches the logger of the application', async () 
     messages.some((message) => message.includes('backing-off')),
     messages.join('\n'),
   );
+});
+
+test('a node that was closed leaves no thread and no process behind', {
+  skip: process.platform !== 'linux',
+}, async () => {
+  const threads = () => readdirSync('/proc/self/task').length;
+  const children = () => readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8');
+  const useOne = async () => {
+    await using own = await temporaryNode({ listen: { port: 0 } });
+    const db = await own.node.openOrCreate('db');
+    await db.execute('CREATE TABLE t (x)');
+    await db.queryAsync('SELECT * FROM t');
+  };
+  // The first one starts what Node.js itself keeps.
+  await useOne();
+  const before = threads();
+  await useOne();
+  assert.equal(threads(), before);
+  assert.equal(children().trim(), '');
 });

@@ -19,7 +19,7 @@ export class LocalReader implements Snapshot {
   }
 
   query<R extends object = Row>(sql: string, parameters?: SqlParameters, options?: ReadOptions): R[] {
-    this.#requireOpen();
+    this.requireOpen();
     if (options?.timeoutMs !== undefined) {
       return this.#queryWithin<R>(options.timeoutMs, { sql, parameters, bigint: options.bigint === true });
     }
@@ -27,7 +27,7 @@ export class LocalReader implements Snapshot {
   }
 
   queryOne<R extends object = Row>(sql: string, parameters?: SqlParameters, options?: ReadOptions): R | undefined {
-    this.#requireOpen();
+    this.requireOpen();
     if (options?.timeoutMs !== undefined) {
       return this.#queryWithin<R>(options.timeoutMs, { sql, parameters, bigint: options.bigint === true }, 1)[0];
     }
@@ -36,7 +36,7 @@ export class LocalReader implements Snapshot {
 
   /** Runs `read` in one read transaction; a snapshot inside a snapshot is the same one. */
   snapshot<T>(read: (snapshot: Snapshot) => T): T {
-    this.#requireOpen();
+    this.requireOpen();
     if (this.#inSnapshot) {
       return synchronous(read(this));
     }
@@ -56,11 +56,10 @@ export class LocalReader implements Snapshot {
     }
   }
 
-  #requireOpen(): void {
+  /** @throws QuorateError DATABASE_UNLOADED */
+  requireOpen(): void {
     if (this.#closed) {
-      throw new QuorateError('DATABASE_UNLOADED', `this handle of database ${this.#name} was closed`, {
-        hint: 'Get a new one from the node.',
-      });
+      throw handleClosed(this.#name);
     }
   }
 
@@ -86,6 +85,13 @@ export class LocalReader implements Snapshot {
     }
     return rows;
   }
+}
+
+/** The error of a handle that was closed, or whose database was. */
+export function handleClosed(name: string): QuorateError {
+  return new QuorateError('DATABASE_UNLOADED', `database ${name}, or this handle of it, was closed`, {
+    hint: 'Get a new handle from the node.',
+  });
 }
 
 /** A promise would go on after the snapshot has ended. */

@@ -60,7 +60,7 @@ export class OpenTransaction implements Transaction {
 export async function runTransaction<T>(
   writer: Writer,
   open: Set<OpenTransaction>,
-  action: (tx: Transaction) => Promise<T>,
+  action: (tx: OpenTransaction) => Promise<T>,
 ): Promise<T> {
   const transaction = new OpenTransaction(await writer.begin());
   open.add(transaction);

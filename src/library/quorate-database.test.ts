@@ -101,6 +101,34 @@ test('a write of its own inside a transaction is refused instead of waiting for 
   await db.execute("INSERT INTO item (name) VALUES ('outer')");
 });
 
+test('what a transaction has started may write when the transaction is over', async () => {
+  const over = Promise.withResolvers<void>();
+  let later: Promise<unknown> | undefined;
+  await db.transaction(async (tx) => {
+    later = over.promise.then(() => db.execute("INSERT INTO item (name) VALUES ('later')"));
+    await tx.query('SELECT 1');
+  });
+  over.resolve();
+  await later;
+});
+
+test('a schema that changes is seen by statements that were prepared before', async () => {
+  await db.execute('CREATE TABLE grows (a)');
+  await db.execute('INSERT INTO grows VALUES (1)');
+  assert.deepEqual({ ...db.queryOne('SELECT * FROM grows') }, { a: 1 });
+  await db.execute('ALTER TABLE grows ADD COLUMN b DEFAULT 2');
+  assert.deepEqual({ ...db.queryOne('SELECT * FROM grows') }, { a: 1, b: 2 });
+  assert.deepEqual(
+    db.query('SELECT * FROM grows').map((row) => ({ ...row })),
+    [{ a: 1, b: 2 }],
+  );
+  const { results } = await db.batch(['SELECT * FROM grows', 'ALTER TABLE grows DROP COLUMN a', 'SELECT * FROM grows']);
+  assert.deepEqual(
+    results.map(({ rows }) => ({ ...rows[0] })),
+    [{ a: 1, b: 2 }, {}, { b: 2 }],
+  );
+});
+
 test('a transaction that was forgotten about gives the writer back, and learns that it was too slow', async () => {
   const stalled = Promise.withResolvers<void>();
   const slow = db.transaction(async (tx) => {
@@ -213,6 +241,7 @@ test('databases are made once, listed, and gone with their handles when they are
   assert.deepEqual(names, ['defaultdb open', 'fresh open', 'main open', 'other open', 'systemdb open']);
   await node.deleteDatabase('other');
   await assert.rejects(other.execute('CREATE TABLE t (x)'));
+  assert.throws(() => other.query('SELECT 1'), { code: 'DATABASE_UNLOADED' });
   await assert.rejects(node.database('other'), { code: 'DATABASE_NOT_FOUND' });
   await assert.rejects(node.createDatabase('No Name'), { code: 'INVALID_ARGUMENT' });
 });

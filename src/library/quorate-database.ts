@@ -1,11 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import path from 'node:path';
 import { attachWriter, decodePosition, encodePosition, SharedPositions, type Writer } from '../database/interface.ts';
 import { QuorateError } from '../errors/interface.ts';
 import type { Clock } from '../runtime/interface.ts';
 import { type SqlParameters, type Statement, type StatementResult, splitStatements } from '../sqlite/interface.ts';
 import type { HostClient } from './host-client.ts';
 import type { Attachment } from './host-messages.ts';
-import { LocalReader } from './local-reader.ts';
+import { handleClosed, LocalReader } from './local-reader.ts';
 import { type OpenTransaction, runTransaction } from './open-transaction.ts';
 import { waitForPosition } from './position-wait.ts';
 import { rowObjects } from './row-objects.ts';
@@ -48,8 +49,8 @@ export class QuorateDatabase implements AsyncDisposable {
   readonly #writer: Writer;
   readonly #reader: LocalReader;
   readonly #positions: SharedPositions;
-  /** Set while the function given to `transaction` runs. */
-  readonly #insideTransaction = new AsyncLocalStorage<true>();
+  /** What runs now because of the function given to `transaction`, also after the transaction has ended. */
+  readonly #insideTransaction = new AsyncLocalStorage<OpenTransaction>();
   readonly #transactions = new Set<OpenTransaction>();
   #closing: Promise<void> | undefined;
 
@@ -62,6 +63,7 @@ export class QuorateDatabase implements AsyncDisposable {
     this.#onClose = onClose;
     this.#reader = new LocalReader(name, filePath, clock);
     this.#port = new CountingWriterPort(port, host.liveness);
+    this.#port.onClose(() => this.#lose());
     this.#writer = attachWriter({ port: this.#port, limits });
     this.#positions = new SharedPositions(positions);
   }
@@ -138,7 +140,7 @@ export class QuorateDatabase implements AsyncDisposable {
   async transaction<T>(action: (tx: Transaction) => Promise<T>): Promise<T> {
     this.#requireWritable();
     return await runTransaction(this.#writer, this.#transactions, (tx) =>
-      this.#insideTransaction.run(true, action, tx),
+      this.#insideTransaction.run(tx, action, tx),
     );
   }
 
@@ -171,9 +173,9 @@ export class QuorateDatabase implements AsyncDisposable {
    * @returns the token of that moment
    * @throws QuorateError IO_ERROR, DISK_FULL
    */
-  async exportTo(path: string): Promise<string> {
+  async exportTo(file: string): Promise<string> {
     this.#requireOpen();
-    return await this.#host.request('export', { name: this.name, path });
+    return await this.#host.request('export', { name: this.name, path: path.resolve(file) });
   }
 
   /**
@@ -195,22 +197,27 @@ export class QuorateDatabase implements AsyncDisposable {
     await Promise.all([...this.#transactions].map((transaction) => transaction.rollback()));
     await this.#port.drained();
     this.#port.close();
+    this.#lose();
+  }
+
+  /** The writer has ended: the database was closed or deleted, and what its file says now means nothing any more. */
+  #lose(): void {
     this.#reader.close();
     this.#onClose(this);
   }
 
   #requireOpen(): void {
     if (this.#closing !== undefined) {
-      throw new QuorateError('DATABASE_UNLOADED', `this handle of database ${this.name} was closed`, {
-        hint: 'Get a new one from the node.',
-      });
+      throw handleClosed(this.name);
     }
+    this.#reader.requireOpen();
   }
 
   /** A write that waits for the transaction around it would wait until that one has timed out. */
   #requireWritable(): void {
     this.#requireOpen();
-    if (this.#insideTransaction.getStore() === true) {
+    const around = this.#insideTransaction.getStore();
+    if (around !== undefined && this.#transactions.has(around)) {
       throw new QuorateError('INVALID_ARGUMENT', 'a write of its own was asked for inside a transaction', {
         hint: 'Use the methods of the transaction that was given to the function.',
       });

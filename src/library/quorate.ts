@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { type Clock, createNodeRuntime, nullLogger } from '../runtime/interface.ts';
 import { HostClient } from './host-client.ts';
-import type { HostReady } from './host-messages.ts';
+import type { Attachment, HostReady } from './host-messages.ts';
+import { handleClosed } from './local-reader.ts';
 import { hostOptions, type QuorateOptions } from './options.ts';
 import { QuorateDatabase } from './quorate-database.ts';
 import type { DatabaseChange, DatabaseStatus, UpstreamOptions } from './types.ts';
@@ -56,6 +57,18 @@ export class Quorate implements AsyncDisposable {
   /** A handle of a database that exists. @throws QuorateError DATABASE_NOT_FOUND, DATABASE_UNLOADED, or why it failed */
   async database(name: string): Promise<QuorateDatabase> {
     const attachment = await this.#host.request('attach', { name });
+    try {
+      return this.#handle(attachment);
+    } catch (error) {
+      attachment.port.close();
+      throw error;
+    }
+  }
+
+  #handle(attachment: Attachment): QuorateDatabase {
+    if (this.#closing !== undefined) {
+      throw handleClosed(attachment.name);
+    }
     const database = new QuorateDatabase({
       attachment,
       host: this.#host,
