@@ -139,9 +139,7 @@ export class QuorateDatabase implements AsyncDisposable {
    */
   async transaction<T>(action: (tx: Transaction) => Promise<T>): Promise<T> {
     this.#requireWritable();
-    return await runTransaction(this.#writer, this.#transactions, (tx) =>
-      this.#insideTransaction.run(tx, action, tx),
-    );
+    return await runTransaction(this.#writer, this.#transactions, (tx) => this.#insideTransaction.run(tx, action, tx));
   }
 
   /** Token of what reads on this node see now. Give it to `waitFor` on a replica to read what was written here. */
