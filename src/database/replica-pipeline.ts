@@ -1,9 +1,10 @@
 import { asQuorateError, type ErrorCode, QuorateError } from '../errors/interface.ts';
-import { decodeRecord, type LogRecord, type TransactionLog, verifyBatch } from '../log/interface.ts';
+import { type TransactionLog, verifyBatch } from '../log/interface.ts';
 import type { ReplicaConnection } from '../sqlite/interface.ts';
 import type { DatabaseLimits } from './limits.ts';
-import { applyRecords, slices } from './recovery.ts';
+import { applyRecords } from './recovery.ts';
 import type { SharedPositions } from './shared-positions.ts';
+import { UnappliedRecords } from './unapplied-records.ts';
 
 export interface ReplicaPipelineOptions {
   readonly connection: ReplicaConnection;
@@ -32,17 +33,19 @@ const passing: ReadonlySet<ErrorCode> = new Set(['DISK_FULL', 'DATABASE_LOCKED',
 export class ReplicaPipeline {
   readonly #options: ReplicaPipelineOptions;
   #arrivals: Arrival[] = [];
-  /** Decoded records after `applied`, without a gap; undefined when they are only in the log. */
-  #unapplied: LogRecord[] | undefined;
-  #unappliedBytes = 0;
+  #unapplied: UnappliedRecords;
   /** Commit position of the upstream, which may be ahead of this log. */
   #upstreamCommit = 0;
   #failure: QuorateError | undefined;
 
   constructor(options: ReplicaPipelineOptions) {
     this.#options = options;
-    const { log, positions } = options;
-    this.#unapplied = positions.get('applied') === log.tip.txId ? [] : undefined;
+    this.#unapplied = this.#unappliedRecords();
+  }
+
+  #unappliedRecords(): UnappliedRecords {
+    const { log, positions, limits } = this.#options;
+    return new UnappliedRecords(log, positions.get('applied'), limits.maxUnappliedBytes);
   }
 
   /** Why nothing can be applied any more, if so. */
@@ -118,38 +121,21 @@ export class ReplicaPipeline {
     log.sync();
     positions.set('durable', log.tip.txId);
     positions.set('term', log.tip.term);
-    this.#remember(records);
+    this.#unapplied.add(records, batch.firstTxId);
     onAppended(records);
   }
 
-  #remember(records: Uint8Array): void {
-    if (this.#unapplied === undefined) {
-      return;
-    }
-    if (this.#unappliedBytes + records.length > this.#options.limits.maxUnappliedBytes && this.#unapplied.length > 0) {
-      this.#unapplied = undefined;
-      return;
-    }
-    for (let offset = 0; offset < records.length; ) {
-      const record = decodeRecord(records, offset);
-      this.#unapplied.push(record);
-      offset += record.sizeBytes;
-    }
-    this.#unappliedBytes += records.length;
-  }
-
   #applySlice(): void {
-    const { connection, log, positions, limits } = this.#options;
+    const { connection, positions, limits } = this.#options;
     const applied = positions.get('applied');
     const commit = positions.get('commit');
     if (applied >= commit) {
       return;
     }
-    const source = this.#unapplied ?? log.records(applied + 1);
     try {
-      const slice = slices(source, commit, limits).next().value ?? [];
+      const slice = this.#unapplied.peek(commit, limits);
       applyRecords(connection, slice);
-      this.#forget(slice);
+      this.#unapplied.remove(slice);
       positions.set('applied', slice.at(-1)?.txId ?? applied);
     } catch (error) {
       const failure = asQuorateError(error);
@@ -157,17 +143,6 @@ export class ReplicaPipeline {
         this.#failure = failure;
       }
       throw failure;
-    }
-  }
-
-  #forget(slice: readonly LogRecord[]): void {
-    const { log } = this.#options;
-    if (this.#unapplied !== undefined) {
-      this.#unapplied.splice(0, slice.length);
-      this.#unappliedBytes -= slice.reduce((sum, record) => sum + record.sizeBytes, 0);
-    } else if (slice.at(-1)?.txId === log.tip.txId) {
-      this.#unapplied = [];
-      this.#unappliedBytes = 0;
     }
   }
 
@@ -195,7 +170,6 @@ export class ReplicaPipeline {
     log.truncateAfter(txId);
     positions.set('tip', log.tip.txId);
     positions.set('durable', log.tip.txId);
-    this.#unapplied = positions.get('applied') === log.tip.txId ? [] : undefined;
-    this.#unappliedBytes = 0;
+    this.#unapplied = this.#unappliedRecords();
   }
 }
