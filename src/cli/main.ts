@@ -37,12 +37,12 @@ function buildProgram(context: CommandContext): Command {
 }
 
 /** Commander ends with an exception also when it has shown the help or the version. */
-function usageError(error: CommanderError, program: Command): QuorateError | undefined {
+function usageError(error: CommanderError): QuorateError | undefined {
   if (error.exitCode === 0) {
     return undefined;
   }
   if (error.code === 'commander.help') {
-    return new QuorateError('INVALID_ARGUMENT', 'a command is missing', { hint: program.helpInformation() });
+    return new QuorateError('INVALID_ARGUMENT', 'a command is missing', { hint: 'See the commands with --help.' });
   }
   return new QuorateError('INVALID_ARGUMENT', error.message.replace(/^error: /, ''), {
     hint: 'See the options of each command with --help.',
@@ -56,7 +56,7 @@ export async function main(argv: readonly string[], streams: Streams = processSt
     await program.parseAsync(argv, { from: 'user' });
     return 0;
   } catch (thrown) {
-    const error = thrown instanceof CommanderError ? usageError(thrown, program) : asQuorateError(thrown);
+    const error = thrown instanceof CommanderError ? usageError(thrown) : asQuorateError(thrown);
     if (error === undefined) {
       return 0;
     }

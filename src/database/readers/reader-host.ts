@@ -9,6 +9,9 @@ const maxConnections = 32;
 /** Bytes that a value takes beside its text or blob. */
 const valueBytes = 16;
 
+/** Bytes that a row takes in memory at least, whatever its values are; it bounds the rows of a result. */
+const rowBytes = 64;
+
 type Query = Extract<ReaderRequest, { kind: 'query' }>;
 
 /** Connections by file, the one used last at the end. */
@@ -35,6 +38,7 @@ function connectionTo(filePath: string): ReadConnection {
 function sizeOf(result: StatementResult): number {
   let size = 0;
   for (const row of result.rows) {
+    size += rowBytes;
     for (const value of row) {
       size += valueBytes + (typeof value === 'string' || value instanceof Uint8Array ? value.length : 0);
     }
@@ -44,12 +48,13 @@ function sizeOf(result: StatementResult): number {
 
 /** All statements in one read transaction, so that they and the position tell of the same moment. */
 function answer(query: Query): ReadAnswer {
-  const connection = connectionTo(query.filePath);
+  const { bigint, filePath } = query;
+  const connection = connectionTo(filePath);
   return connection.snapshot(() => {
     const results: StatementResult[] = [];
     let maxBytes = query.maxBytes;
     for (const statement of query.statements) {
-      const result = connection.query(statement, { bigint: query.bigint, maxBytes });
+      const result = connection.query(statement, { bigint, maxBytes, maxRows: Math.ceil(maxBytes / rowBytes) });
       maxBytes -= query.statements.length > 1 ? sizeOf(result) : 0;
       results.push(result);
     }

@@ -3,10 +3,10 @@ import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createNodeRuntime } from '../../runtime/interface.ts';
+import { PrimaryConnection } from '../../sqlite/interface.ts';
 import { ReaderPool, type ReaderPoolOptions } from './reader-pool.ts';
 
 const endless = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT';
@@ -16,9 +16,15 @@ const defaults = { timeoutMs: 10_000, maxBytes: 1_000_000 };
 
 function createFile(directory: string, name: string, content: string): string {
   const file = path.join(directory, name);
-  using database = new DatabaseSync(file);
-  database.exec('PRAGMA journal_mode = WAL; CREATE TABLE t (v TEXT)');
-  database.prepare('INSERT INTO t VALUES (?)').run(content);
+  const connection = PrimaryConnection.open(file);
+  connection.begin();
+  connection.beginClient();
+  connection.run({ sql: 'CREATE TABLE t (v TEXT)' });
+  connection.run({ sql: 'INSERT INTO t VALUES (?)', parameters: [content] });
+  connection.endClient();
+  connection.writePosition({ txId: 7, term: 1, hash: new Uint8Array(32) });
+  connection.commit();
+  connection.close();
   return file;
 }
 
@@ -66,6 +72,23 @@ test('a query that never ends is stopped at its time limit and the next one is a
   assert.equal(pool.status().timeouts, 1);
 });
 
+test('several statements and the position are of one snapshot', async (t) => {
+  const { pool, file } = setUp(t);
+  const count = { sql: 'SELECT count(*) FROM t WHERE v = ?', parameters: ['hello'] };
+  const { results, appliedTxId } = await pool.query(file, [count, count], { ...defaults, bigint: true });
+  assert.deepEqual(
+    results.map(({ rows }) => rows),
+    [[[1n]], [[1n]]],
+  );
+  assert.equal(appliedTxId, 7);
+});
+
+test('what would write is refused, so that the caller can send it to the writer', async (t) => {
+  const { pool, file } = setUp(t);
+  const write = { sql: "WITH x AS (SELECT 1) INSERT INTO t SELECT 'x' FROM x" };
+  await assert.rejects(pool.query(file, [write], defaults), { code: 'READ_ONLY_QUERY' });
+});
+
 test('an endless result is stopped at the limit on its bytes', async (t) => {
   const { pool, file } = setUp(t);
   await assert.rejects(pool.query(file, [withRows], defaults), { code: 'RESULT_TOO_LARGE' });
@@ -82,11 +105,11 @@ test('queries that waited behind a runaway are all answered', async (t) => {
 
 test('hundreds of good queries are answered while runaways are killed one after the other', async (t) => {
   const { pool, file, value } = setUp(t);
-  const bad = Array.from({ length: 4 }, () => pool.query(file, [withoutRows], { ...defaults, timeoutMs: 150 }));
+  const runaway = () => pool.query(file, [withoutRows], { ...defaults, timeoutMs: 150 });
+  const bad = Promise.allSettled(Array.from({ length: 4 }, runaway));
   const good = Array.from({ length: 300 }, () => value());
   assert.ok((await Promise.all(good)).every((rows) => rows?.[0]?.[0] === 'hello'));
-  const outcomes = await Promise.allSettled(bad);
-  assert.ok(outcomes.every(({ status }) => status === 'rejected'));
+  assert.ok((await bad).every(({ status }) => status === 'rejected'));
   assert.ok(pool.status().processes <= 2);
 });
 
@@ -160,7 +183,10 @@ test('a reader inside an endless query ends when its node is killed', async (t) 
     cwd: directory,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  await new Promise((resolve) => node.stdout.once('data', resolve));
+  await new Promise((resolve, reject) => {
+    node.stdout.once('data', resolve);
+    node.once('exit', () => reject(new Error('the node ended before its query ran')));
+  });
   const children = () =>
     execFileSync('ps', ['-eo', 'pid,ppid'], { encoding: 'utf8' })
       .split('\n')
