@@ -1,6 +1,7 @@
 // Runs the command line on a Node that has what Quorate needs: in this process, or in a child that takes its place.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import * as nodeModule from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { isatty } from 'node:tty';
@@ -20,6 +21,7 @@ export async function launch() {
     return;
   }
   silenceSqliteWarning();
+  cacheCompiledCode();
   const { main } = await import(pathToFileURL(commandLineFile()).href);
   process.exitCode = await main(process.argv.slice(2));
 }
@@ -28,6 +30,19 @@ export async function launch() {
 function commandLineFile() {
   const source = path.join(root, 'src', 'cli', 'main.ts');
   return existsSync(source) ? source : path.join(root, 'dist', 'cli', 'main.js');
+}
+
+/**
+ * Keeps compiled code beside the dependencies, for this process and the ones it starts. From a clone that also saves
+ * each of them the stripping of types: 40 MB of memory and two thirds of the start.
+ */
+function cacheCompiledCode() {
+  if (process.env.NODE_COMPILE_CACHE === undefined && process.env.NODE_DISABLE_COMPILE_CACHE === undefined) {
+    const directory = path.join(root, 'node_modules', '.cache', 'quorate');
+    // When the folder cannot be written, Node goes on without a cache.
+    nodeModule.enableCompileCache(directory);
+    process.env.NODE_COMPILE_CACHE = directory;
+  }
 }
 
 function relaunch() {
