@@ -10,7 +10,7 @@ import {
   readFlags,
 } from '../config/interface.ts';
 import { createNodeRuntime, type Runtime } from '../runtime/interface.ts';
-import { clientOptions, connectionOptions } from './client-options.ts';
+import { type clientOptions, connectionOptions } from './client-options.ts';
 import { type Streams, toJson } from './output.ts';
 import { TokenStore } from './token-store.ts';
 

@@ -6,6 +6,7 @@ import { clientOptions } from './client-options.ts';
 import { type CommandContext, describe } from './command-context.ts';
 import { addFileCommands } from './database-file-commands.ts';
 import { createRequest, databaseOptions, updateRequest } from './database-options.ts';
+import { printDatabase } from './print-database.ts';
 import { databasesText } from './status-text.ts';
 
 export function addDatabaseCommands(program: Command, context: CommandContext): void {
@@ -19,11 +20,6 @@ export function addDatabaseCommands(program: Command, context: CommandContext): 
   );
   addDelete(group, context);
   addFileCommands(group, context);
-}
-
-/** Prints what a database is now. */
-export function printDatabase(context: CommandContext, json: boolean, status: DatabaseStatus): void {
-  context.print(json, databaseStatusJson(status), () => databasesText([status]));
 }
 
 function addCreate(group: Command, context: CommandContext): void {

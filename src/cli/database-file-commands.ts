@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { QuorateError } from '../errors/interface.ts';
 import { clientOptions } from './client-options.ts';
 import { type CommandContext, describe } from './command-context.ts';
-import { printDatabase } from './database-commands.ts';
+import { printDatabase } from './print-database.ts';
 
 /** Bytes of a file in one message. */
 const chunkBytes = 256 * 1024;
@@ -19,17 +19,19 @@ function addImport(group: Command, context: CommandContext): void {
   const command = group
     .command('import <database> <file>')
     .description('Create a database with the content of a SQLite file, which stays as it is.');
-  describe(command, clientOptions, ['database import shop ./shop.sqlite']).action(async (name: string, file: string) => {
-    const { json, ...connection } = context.parse(command, clientOptions).values;
-    if (!existsSync(file)) {
-      throw new QuorateError('INVALID_ARGUMENT', `there is no file ${file}`);
-    }
-    warnOfWal(context, file);
-    using client = context.connect(connection);
-    const create = { database: name, role: '', replication: undefined };
-    const content = createReadStream(file, { highWaterMark: chunkBytes });
-    printDatabase(context, json, await client.importDatabase(create, content));
-  });
+  describe(command, clientOptions, ['database import shop ./shop.sqlite']).action(
+    async (name: string, file: string) => {
+      const { json, ...connection } = context.parse(command, clientOptions).values;
+      if (!existsSync(file)) {
+        throw new QuorateError('INVALID_ARGUMENT', `there is no file ${file}`);
+      }
+      warnOfWal(context, file);
+      using client = context.connect(connection);
+      const create = { database: name, role: '', replication: undefined };
+      const content = createReadStream(file, { highWaterMark: chunkBytes });
+      printDatabase(context, json, await client.importDatabase(create, content));
+    },
+  );
 }
 
 /** What a program has written and not yet moved into the file itself is not in the file. */
@@ -50,7 +52,9 @@ function addExport(group: Command, context: CommandContext): void {
     async (name: string, file: string, flags: { overwrite?: true }) => {
       const { json, ...connection } = context.parse(command, clientOptions).values;
       if (existsSync(file) && flags.overwrite === undefined) {
-        throw new QuorateError('INVALID_ARGUMENT', `${file} exists already`, { hint: 'Use --overwrite to replace it.' });
+        throw new QuorateError('INVALID_ARGUMENT', `${file} exists already`, {
+          hint: 'Use --overwrite to replace it.',
+        });
       }
       using client = context.connect(connection);
       const sizeBytes = await receive(client.exportDatabase(name), file);

@@ -1,10 +1,10 @@
 import process from 'node:process';
 import { Command, CommanderError } from 'commander';
+import { addFlags } from '../config/interface.ts';
 import { asQuorateError, exitCodeOf, QuorateError } from '../errors/interface.ts';
 import { version } from '../server/interface.ts';
 import { connectionOptions } from './client-options.ts';
 import { CommandContext } from './command-context.ts';
-import { addFlags } from '../config/interface.ts';
 import { addDatabaseCommands } from './database-commands.ts';
 import { addLoginCommand } from './login-command.ts';
 import { type Streams, writeError } from './output.ts';

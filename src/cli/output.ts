@@ -1,4 +1,4 @@
-import { QuorateError } from '../errors/interface.ts';
+import type { QuorateError } from '../errors/interface.ts';
 
 /** Where a command writes: a terminal, a pipe, or a test. */
 export interface Streams {

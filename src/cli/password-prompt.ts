@@ -5,7 +5,7 @@ import { QuorateError } from '../errors/interface.ts';
 const maxLineLength = 4_096;
 
 const controlC = '\u0003';
-const controlD = '\u0004';
+const ends = new Set(['\r', '\n', '\u0004']);
 const deletes = new Set(['\u007f', '\b']);
 
 /** The first line of standard input, or what a person types without seeing it. @throws QuorateError CANCELLED */
@@ -29,27 +29,45 @@ function promptHidden(question: string): Promise<string> {
   const { stdin, stderr } = process;
   stderr.write(question);
   stdin.setRawMode(true).setEncoding('utf8').resume();
+  const typed = new HiddenLine();
   return new Promise((resolve, reject) => {
-    let typed = '';
-    const finish = () => {
+    const onData = (chunk: string) => {
+      typed.add(chunk);
+      if (typed.state === 'typing') {
+        return;
+      }
       stdin.off('data', onData).setRawMode(false).pause();
       stderr.write('\n');
-    };
-    const onData = (chunk: string) => {
-      for (const character of chunk) {
-        if (character === '\r' || character === '\n' || character === controlD) {
-          finish();
-          resolve(typed);
-          return;
-        }
-        if (character === controlC) {
-          finish();
-          reject(new QuorateError('CANCELLED', 'the login was cancelled'));
-          return;
-        }
-        typed = deletes.has(character) ? typed.slice(0, -1) : typed + character;
+      if (typed.state === 'done') {
+        resolve(typed.text);
+      } else {
+        reject(new QuorateError('CANCELLED', 'the login was cancelled'));
       }
     };
     stdin.on('data', onData);
   });
+}
+
+/** What a person has typed so far. */
+class HiddenLine {
+  text = '';
+  state: 'typing' | 'done' | 'cancelled' = 'typing';
+
+  add(chunk: string): void {
+    for (const character of chunk) {
+      if (this.state === 'typing') {
+        this.#type(character);
+      }
+    }
+  }
+
+  #type(character: string): void {
+    if (character === controlC) {
+      this.state = 'cancelled';
+    } else if (ends.has(character)) {
+      this.state = 'done';
+    } else {
+      this.text = deletes.has(character) ? this.text.slice(0, -1) : this.text + character;
+    }
+  }
 }

@@ -26,7 +26,9 @@ function collect(value: string, previous: readonly string[]): string[] {
 export function addQueryCommand(program: Command, context: CommandContext): void {
   const command = program
     .command('query <database> <sql>')
-    .description('Run SQL as one transaction. Reads work on every node, writes on the primary. "-" reads SQL from stdin.')
+    .description(
+      'Run SQL as one transaction. Reads work on every node, writes on the primary. "-" reads SQL from stdin.',
+    )
     .option('--param <value>', 'value of the next ?, or :name=value; may be repeated', collect, []);
   describe(command, options, [
     'query defaultdb "SELECT name, total FROM orders LIMIT 5"',
@@ -52,5 +54,8 @@ function resultText({ columns, rows, changes }: QueryResult): string {
   if (columns.length === 0) {
     return changes === 0n ? 'ok\n' : `${changes} ${changes === 1n ? 'row' : 'rows'} changed\n`;
   }
-  return renderTable(columns, rows.map((row) => row.map(sqlCell)));
+  return renderTable(
+    columns,
+    rows.map((row) => row.map(sqlCell)),
+  );
 }

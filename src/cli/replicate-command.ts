@@ -1,16 +1,24 @@
 import type { Command } from 'commander';
 import { NodeClient, ReplicationPump, type ReplicationPumpState } from '../client/interface.ts';
 import { defineOptions, replicationLimitOptions } from '../config/interface.ts';
-import { type CommandContext, describe } from './command-context.ts';
 import { outputOptions } from './client-options.ts';
+import { type CommandContext, describe } from './command-context.ts';
 import { type DatabaseAddress, parseDatabaseAddress } from './database-address.ts';
 import { stopSignal } from './stop-signal.ts';
 
 const credentialOptions = defineOptions('Credentials', {
   fromUsername: { type: 'string', default: 'admin', help: 'User on the server of --from.' },
-  fromPassword: { type: 'string', secret: true, help: 'Its password; without it, the token that "quorate login" has kept.' },
+  fromPassword: {
+    type: 'string',
+    secret: true,
+    help: 'Its password; without it, the token that "quorate login" has kept.',
+  },
   toUsername: { type: 'string', default: 'admin', help: 'User on the server of --to.' },
-  toPassword: { type: 'string', secret: true, help: 'Its password; without it, the token that "quorate login" has kept.' },
+  toPassword: {
+    type: 'string',
+    secret: true,
+    help: 'Its password; without it, the token that "quorate login" has kept.',
+  },
 });
 
 const { backoffInitialMs, backoffMaxMs } = replicationLimitOptions;
@@ -32,7 +40,10 @@ export function addReplicateCommand(program: Command, context: CommandContext): 
     const from = parseDatabaseAddress('--from', flags.from);
     const to = parseDatabaseAddress('--to', flags.to);
     const pump = new ReplicationPump({
-      from: { database: from.database, connect: () => connect(context, from, values.fromUsername, values.fromPassword) },
+      from: {
+        database: from.database,
+        connect: () => connect(context, from, values.fromUsername, values.fromPassword),
+      },
       to: { database: to.database, connect: () => connect(context, to, values.toUsername, values.toPassword) },
       runtime: context.runtime,
       backoffInitialMs: values.backoffInitialMs,

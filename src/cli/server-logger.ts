@@ -12,7 +12,9 @@ const levelNames = new Map([
 /** A line for people: time, level, message and the fields. */
 function readable(line: string): string {
   const { level, time, msg, ...fields } = JSON.parse(line) as { level: number; time: number; msg: string };
-  const details = Object.entries(fields).map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  const details = Object.entries(fields).map(
+    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
   return `${new Date(time).toISOString()} ${levelNames.get(level) ?? level} ${[msg, ...details].join('  ')}\n`;
 }
 

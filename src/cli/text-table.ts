@@ -10,7 +10,10 @@ export function renderTable(heading: readonly string[], rows: readonly (readonly
     rows.reduce((width, row) => Math.max(width, widthOf(row[column]?.text ?? '')), widthOf(title)),
   );
   const line = (cells: readonly Cell[]) =>
-    cells.map((cell, column) => pad(cell, widths[column] ?? 0)).join('  ').trimEnd();
+    cells
+      .map((cell, column) => pad(cell, widths[column] ?? 0))
+      .join('  ')
+      .trimEnd();
   const titles = heading.map((text, column): Cell => ({ text, align: rows[0]?.[column]?.align ?? 'left' }));
   const rule = widths.map((width) => '-'.repeat(width)).join('  ');
   return [line(titles), rule, ...rows.map(line)].map((text) => `${text}\n`).join('');

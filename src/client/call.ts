@@ -2,9 +2,7 @@ import type { ServiceError } from '@grpc/grpc-js';
 import { errorFromGrpc } from '../replication/interface.ts';
 
 /** The shape of a unary method of a generated client, with its request and metadata bound. */
-type UnaryStart<Response> = (
-  callback: (error: ServiceError | null, response: Response) => void,
-) => { cancel(): void };
+type UnaryStart<Response> = (callback: (error: ServiceError | null, response: Response) => void) => { cancel(): void };
 
 /** A unary call as a promise; an abort of the signal cancels it. @throws QuorateError */
 export function unary<Response>(start: UnaryStart<Response>, signal?: AbortSignal): Promise<Response> {

@@ -1,11 +1,6 @@
 import type { ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import { asQuorateError, type ErrorCode, QuorateError } from '../errors/interface.ts';
-import type {
-  ExportTxRequest,
-  ExportTxResponse,
-  ReplicateTxRequest,
-  ReplicateTxResponse,
-} from '../proto/interface.ts';
+import type { ExportTxRequest, ExportTxResponse, ReplicateTxRequest, ReplicateTxResponse } from '../proto/interface.ts';
 import { errorFromGrpc } from '../replication/interface.ts';
 import { createBackoff, type Runtime } from '../runtime/interface.ts';
 import type { NodeClient } from './node-client.ts';

@@ -5,8 +5,8 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { isQuorateError } from '../../errors/interface.ts';
 import { createNodeRuntime, type Runtime } from '../../runtime/interface.ts';
-import { hashPassword, verifyPassword } from './password-hash.ts';
 import { PasswordAuthenticator } from './password-authenticator.ts';
+import { hashPassword, verifyPassword } from './password-hash.ts';
 import { TokenSigner } from './token-signer.ts';
 import type { UserStore } from './user-store.ts';
 

@@ -1,5 +1,12 @@
 import type { AdminServer } from '../../proto/interface.ts';
-import { createDatabase, deleteDatabase, digest, loadDatabase, unloadDatabase, updateDatabase } from './database-rpcs.ts';
+import {
+  createDatabase,
+  deleteDatabase,
+  digest,
+  loadDatabase,
+  unloadDatabase,
+  updateDatabase,
+} from './database-rpcs.ts';
 import { exportDatabase } from './export-database-rpc.ts';
 import { importDatabase } from './import-database-rpc.ts';
 import { login } from './login-rpc.ts';

@@ -67,7 +67,9 @@ function bind(server: Server, { host, port }: NodeAddress): Promise<number> {
       reject(
         new QuorateError(inUse ? 'ADDRESS_IN_USE' : 'IO_ERROR', inUse ? `${target} is in use` : cause.message, {
           cause,
-          hint: inUse ? 'Stop the program that listens there, or choose another --port.' : 'Check --address and --port.',
+          hint: inUse
+            ? 'Stop the program that listens there, or choose another --port.'
+            : 'Check --address and --port.',
         }),
       );
     });

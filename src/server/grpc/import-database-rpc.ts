@@ -1,6 +1,11 @@
 import type { ServerReadableStream } from '@grpc/grpc-js';
 import { QuorateError } from '../../errors/interface.ts';
-import type { AdminServer, CreateDatabaseRequest, DatabaseStatus, ImportDatabaseRequest } from '../../proto/interface.ts';
+import type {
+  AdminServer,
+  CreateDatabaseRequest,
+  DatabaseStatus,
+  ImportDatabaseRequest,
+} from '../../proto/interface.ts';
 import type { FileHandle } from '../../runtime/interface.ts';
 import { followRequestOf } from './database-rpcs.ts';
 import { authorize, failure, type RpcContext } from './rpc.ts';

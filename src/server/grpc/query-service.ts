@@ -1,5 +1,5 @@
-import type { ExecuteRequest, ExecuteResponse, QueryServer } from '../../proto/interface.ts';
 import { fromWireStatement, toWireResult } from '../../client/interface.ts';
+import type { ExecuteRequest, ExecuteResponse, QueryServer } from '../../proto/interface.ts';
 import { executeSql } from '../node/sql.ts';
 import { type RpcContext, unaryRpc } from './rpc.ts';
 

@@ -23,7 +23,10 @@ export function replicateTx(context: RpcContext): ReplicationServer['replicateTx
         authorize(context, call.metadata);
         session = startSession(context, channel, message.value.database);
       } else {
-        throw new QuorateError('PROTOCOL_ERROR', 'ReplicateTx begins with one "start", and messages of the upstream follow');
+        throw new QuorateError(
+          'PROTOCOL_ERROR',
+          'ReplicateTx begins with one "start", and messages of the upstream follow',
+        );
       }
     };
     listen(call, channel, {

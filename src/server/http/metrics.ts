@@ -7,7 +7,7 @@ interface Family {
   readonly samples: string[];
 }
 
-function escape(text: string): string {
+function escapeLabel(text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }
 
@@ -33,7 +33,7 @@ export class MetricsText {
       family = { help, type, samples: [] };
       this.#families.set(name, family);
     }
-    const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escape(text)}"`);
+    const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escapeLabel(text)}"`);
     family.samples.push(`${name}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${value}`);
   }
 

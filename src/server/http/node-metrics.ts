@@ -71,7 +71,12 @@ function databaseMetrics(metrics: MetricsText, status: DatabaseStatus): void {
 function attachedMetrics(metrics: MetricsText, { database, tipTxId }: DatabaseStatus, replica: AttachedReplica): void {
   const labels = { database, replica: replica.replicaName, replica_id: replica.replicaId };
   metrics.gauge('quorate_replica_sent_tx_id', 'Last transaction sent to a replica.', replica.sentTxId, labels);
-  metrics.gauge('quorate_replica_durable_tx_id', 'Last transaction a replica has fsynced.', replica.durableTxId, labels);
+  metrics.gauge(
+    'quorate_replica_durable_tx_id',
+    'Last transaction a replica has fsynced.',
+    replica.durableTxId,
+    labels,
+  );
   metrics.gauge('quorate_replica_applied_tx_id', 'Last transaction a replica shows.', replica.appliedTxId, labels);
   const lag = Math.max(0, tipTxId - replica.appliedTxId);
   metrics.gauge('quorate_replica_lag_transactions', 'Transactions that a replica does not show yet.', lag, labels);

@@ -84,7 +84,9 @@ export class ManagedDatabase {
         hint: `Load it with: quorate database load ${this.name}`,
       });
     }
-    throw new QuorateError('UNAVAILABLE', `database ${this.name} is ${this.#state}`, { hint: 'Try again in a moment.' });
+    throw new QuorateError('UNAVAILABLE', `database ${this.name} is ${this.#state}`, {
+      hint: 'Try again in a moment.',
+    });
   }
 
   /** Makes the database on disk and opens it. */

@@ -47,7 +47,12 @@ export class Node implements AsyncDisposable {
     this.databases = new DatabaseCatalog(this.#services());
     this.#users = new SystemUserStore(() => this.#systemDatabase(), this.readers, runtime);
     const tokens = TokenSigner.open(directory.tokenKeyPath, runtime);
-    this.authenticator = new PasswordAuthenticator({ users: this.#users, tokens, runtime, tokenTtlMs: options.tokenTtlMs });
+    this.authenticator = new PasswordAuthenticator({
+      users: this.#users,
+      tokens,
+      runtime,
+      tokenTtlMs: options.tokenTtlMs,
+    });
   }
 
   /** Takes the folder; nothing is open before `start`. @throws QuorateError DATABASE_LOCKED, IO_ERROR */

@@ -1,6 +1,6 @@
 import type { Database, Position } from '../../database/interface.ts';
 import { isQuorateError, QuorateError } from '../../errors/interface.ts';
-import { splitStatements, type Statement, type StatementResult } from '../../sqlite/interface.ts';
+import { type Statement, type StatementResult, splitStatements } from '../../sqlite/interface.ts';
 import { resolveUpstream } from './follow-settings.ts';
 import { type Node, refuseSystemDatabase } from './node.ts';
 
