@@ -1,0 +1,205 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { NodeClient } from '../src/client/interface.ts';
+import { isQuorateError } from '../src/errors/interface.ts';
+import type { DatabaseStatus } from '../src/proto/interface.ts';
+
+export const adminPassword = 'correct horse battery staple';
+
+const program = fileURLToPath(new URL('../bin/quorate', import.meta.url));
+
+/** How long a server may take to be ready, and how long a condition may take to come true, on a busy machine. */
+const patienceMs = 30_000;
+
+interface ReadyEvent {
+  readonly nodeId: string;
+  readonly grpc: { readonly host: string; readonly port: number };
+  readonly http: { readonly host: string; readonly port: number };
+  readonly adminPassword?: string;
+}
+
+const running = new Set<ChildProcess>();
+
+process.once('exit', () => {
+  for (const child of running) {
+    child.kill('SIGKILL');
+  }
+});
+
+export interface StartOptions {
+  readonly directory: string;
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A real server in a process of its own. */
+export class ServerProcess {
+  readonly directory: string;
+  readonly ready: ReadyEvent;
+  readonly #child: ChildProcess;
+  readonly #log: string[];
+  #client: Promise<NodeClient> | undefined;
+
+  private constructor(directory: string, child: ChildProcess, ready: ReadyEvent, log: string[]) {
+    this.directory = directory;
+    this.#child = child;
+    this.ready = ready;
+    this.#log = log;
+  }
+
+  /** Resolves when the server says that it is ready; rejects with what it printed when it ends before. */
+  static async start({ directory, args = [], env = {} }: StartOptions): Promise<ServerProcess> {
+    const flags = ['--json', '--dir', directory, '--log-level', 'warn', ...defaults(args), ...args];
+    const child = spawn(process.execPath, [program, 'server', ...flags], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    });
+    running.add(child);
+    child.once('exit', () => running.delete(child));
+    const log: string[] = [];
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => log.push(text));
+    const ready = await new Promise<ReadyEvent>((resolve, reject) => {
+      createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+        const event = JSON.parse(line) as ReadyEvent & { event: string };
+        if (event.event === 'ready') {
+          resolve(event);
+        }
+      });
+      child.once('close', (code) => reject(new Error(`the server ended with ${code}: ${log.join('')}`)));
+    });
+    return new ServerProcess(directory, child, ready, log);
+  }
+
+  get port(): number {
+    return this.ready.grpc.port;
+  }
+
+  get httpUrl(): string {
+    return `http://${this.ready.http.host}:${this.ready.http.port}`;
+  }
+
+  get processId(): number {
+    return this.#child.pid as number;
+  }
+
+  /** What the server has written to standard error. */
+  get log(): string {
+    return this.#log.join('');
+  }
+
+  /** A client that is logged in as admin; a replica may have to wait until it knows its users. */
+  client(password = adminPassword): Promise<NodeClient> {
+    this.#client ??= this.#logIn(password);
+    return this.#client;
+  }
+
+  async #logIn(password: string): Promise<NodeClient> {
+    const client = new NodeClient({ host: this.ready.grpc.host, port: this.port });
+    for (const end = Date.now() + patienceMs; ; await sleep(20)) {
+      try {
+        await client.login('admin', password);
+        return client;
+      } catch (error) {
+        if (!isQuorateError(error) || error.code !== 'UNAVAILABLE' || Date.now() > end) {
+          throw error;
+        }
+      }
+    }
+  }
+
+  /** Values of the rows of the first result. */
+  async query(database: string, sql: string, waitForTxId?: number): Promise<unknown[][]> {
+    const { results } = await (await this.client()).execute(database, [{ sql }], { waitForTxId });
+    return (results[0]?.rows ?? []).map((row) => [...row]);
+  }
+
+  /** Runs statements as one transaction and returns its number. */
+  async execute(database: string, ...statements: string[]): Promise<number> {
+    const { txId } = await (await this.client()).execute(
+      database,
+      statements.map((sql) => ({ sql })),
+    );
+    return txId;
+  }
+
+  async database(name: string): Promise<DatabaseStatus> {
+    const { databases } = await (await this.client()).status(name);
+    return databases[0] as DatabaseStatus;
+  }
+
+  /** Waits until a database is as the condition wants it. */
+  async until(name: string, condition: (status: DatabaseStatus) => boolean): Promise<DatabaseStatus> {
+    let status = await this.database(name);
+    for (const end = Date.now() + patienceMs; !condition(status); status = await this.database(name)) {
+      if (Date.now() > end) {
+        throw new Error(`${name} did not become what was awaited: ${JSON.stringify(status)}`);
+      }
+      await sleep(20);
+    }
+    return status;
+  }
+
+  /** Stops the server with a signal and returns its exit code, or the signal that ended it. */
+  async stop(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL' = 'SIGTERM'): Promise<number | string> {
+    const client = this.#client;
+    this.#client = undefined;
+    client?.then((connected) => connected[Symbol.dispose]()).catch(() => {});
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      const closed = new Promise((resolve) => this.#child.once('close', resolve));
+      this.#child.kill(signal);
+      await closed;
+    }
+    return this.#child.exitCode ?? (this.#child.signalCode as string);
+  }
+}
+
+/** Free ports and the usual password, where a test does not say otherwise. */
+function defaults(args: readonly string[]): string[] {
+  const missing = (flag: string, value: string) =>
+    args.some((argument) => argument.startsWith(flag)) ? [] : [flag, value];
+  return [
+    ...missing('--port', '0'),
+    ...missing('--http-port', '0'),
+    ...(args.some((argument) => /^--(no-)?admin-password|^--replication-enabled/.test(argument))
+      ? []
+      : ['--admin-password', adminPassword]),
+  ];
+}
+
+/** Flags that make a database follow one of another server. */
+export function follow(server: ServerProcess, ...more: string[]): string[] {
+  return [
+    '--replication-enabled',
+    '--replication-primary-host=127.0.0.1',
+    `--replication-primary-port=${server.port}`,
+    '--replication-primary-username=admin',
+    `--replication-primary-password=${adminPassword}`,
+    ...more,
+  ];
+}
+
+/** Servers and folders of one test, which are gone when it ends. */
+export class ServerFixture {
+  readonly root: string;
+  readonly #servers: ServerProcess[] = [];
+
+  constructor(t: Pick<TestContext, 'after'>) {
+    this.root = mkdtempSync(path.join(os.tmpdir(), 'quorate-servers-'));
+    t.after(async () => {
+      await Promise.all(this.#servers.map((server) => server.stop('SIGKILL')));
+      rmSync(this.root, { recursive: true, force: true });
+    });
+  }
+
+  async start(name: string, ...args: string[]): Promise<ServerProcess> {
+    const server = await ServerProcess.start({ directory: path.join(this.root, name), args });
+    this.#servers.push(server);
+    return server;
+  }
+}
