@@ -18,6 +18,7 @@ const tasks = {
   install: {},
   start: { file: 'src/demo/start.ts' },
   test: { file: 'scripts/test.ts' },
+  simulate: { file: 'test/simulation/main.ts' },
   bench: { file: 'bench/main.ts' },
   lint: { file: 'scripts/checks.ts', argumentList: ['lint', 'layers'] },
   format: { file: 'scripts/checks.ts', argumentList: ['--fix', 'format'] },

@@ -5,6 +5,7 @@ import { type SimulatedTime, world } from './simulated-time.ts';
 import type { Trace } from './trace.ts';
 
 export interface FaultScheduleOptions {
+  /** The primary first. */
   readonly nodes: readonly SimulatedNode[];
   readonly network: SimulatedNetwork;
   readonly time: SimulatedTime;
@@ -48,7 +49,8 @@ export class FaultSchedule {
     const faults: readonly (readonly [weight: number, name: string, run: () => void])[] = [
       [3, 'kill', () => node.crash('kill', this.#downMs())],
       [3, 'power', () => node.crash('power', this.#downMs())],
-      [6, 'stop the writer', () => node.planStop(chance.integer(0, 12), chance.pick(['before', 'within', 'after']))],
+      [6, 'stop the writer', () => this.#stopWriter(node)],
+      [6, 'lose an fsync', () => this.#loseFsync()],
       [1, 'stop in order', () => node.stop(this.#downMs())],
       [2, 'pause', () => node.pause(chance.between(10, chance.happens(0.2) ? 20_000 : 500))],
       [1, 'clock', () => node.setClockError(chance.between(-60_000, 60_000))],
@@ -60,6 +62,19 @@ export class FaultSchedule {
     const chosen = pickWeighted(chance, faults);
     trace.add('fault', `${chosen[1]} ${node.name}`);
     chosen[2]();
+  }
+
+  #stopWriter(node: SimulatedNode): void {
+    const { chance } = this.#options;
+    const moment = chance.pick(['before', 'within', 'after'] as const);
+    node.planStop({ callsBefore: chance.integer(0, 12), moment, crash: chance.pick(['kill', 'power']) });
+  }
+
+  /** The primary loses what replicas have received of it already. */
+  #loseFsync(): void {
+    const { chance, nodes } = this.#options;
+    const callsBefore = chance.integer(0, 2);
+    nodes[0]?.planStop({ callsBefore, call: 'sync', moment: 'before', crash: 'power' });
   }
 
   #downMs(): number {

@@ -25,7 +25,7 @@ async function runOne(seed: number): Promise<SimulationResult> {
   const result = await Simulation.run({ seed, writes, onTraceLine });
   const { counts, traceDigest, defects } = result;
   const ms = String(counts.simulatedMs).padStart(6);
-  const figures = `${counts.transactions} transactions, ${counts.acknowledged} acknowledged, ${counts.unknown} in doubt`;
+  const figures = `${counts.transactions} transactions, ${counts.acknowledged} acknowledged, ${counts.unknown} in doubt, ${counts.cuts} cuts`;
   console.log(
     `seed ${seed}: ${defects.length === 0 ? 'well' : 'FAILED'}, ${ms} ms, ${figures}, trace ${traceDigest.slice(0, 16)}`,
   );

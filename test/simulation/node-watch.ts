@@ -14,11 +14,17 @@ export class NodeWatch {
   #confirmed = 0;
   /** Highest transaction that this node ever knew to be committed. */
   #committed = 0;
+  #cuts = 0;
   /** Where a cut that is under way will end. */
   #cutTo: number | undefined;
 
   constructor(onDefect: (what: string) => void) {
     this.#onDefect = onDefect;
+  }
+
+  /** How often records that were never committed were cut from the log. */
+  get cuts(): number {
+    return this.#cuts;
   }
 
   /** A new life has opened the database. */
@@ -48,7 +54,8 @@ export class NodeWatch {
     this.#expect(durable >= last.durable || isCut, `durable went back from ${last.durable} to ${durable}`);
     this.#cutTo = isCut ? undefined : this.#cutTo;
     this.#last = positions;
-    this.#durable = Math.max(this.#durable, durable);
+    // While a cut is under way nobody can say whether a crash finds the log before or after it.
+    this.#durable = this.#cutTo ?? Math.max(this.#durable, durable);
     this.#committed = Math.max(this.#committed, commit);
   }
 
@@ -75,6 +82,7 @@ export class NodeWatch {
   #cut(txId: number): void {
     this.#expect(txId >= this.#committed, `the log is cut after ${txId}, but ${this.#committed} was committed`);
     this.#cutTo = txId;
+    this.#cuts += 1;
     this.#durable = Math.min(this.#durable, txId);
     this.#confirmed = Math.min(this.#confirmed, txId);
   }

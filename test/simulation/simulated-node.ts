@@ -18,7 +18,7 @@ import {
 import { type FileSystem, type Logger, type Runtime, SimulatedFileSystem } from '../../src/runtime/interface.ts';
 import { Chance } from './chance.ts';
 import { InlineWriter } from './inline-writer.ts';
-import { type FileCall, lifeFiles, type StopMoment } from './life-files.ts';
+import { type FileCall, lifeFiles, type StopMoment, type StopPlan } from './life-files.ts';
 import type { Mutation } from './mutation.ts';
 import { Life, simulatedRuntime } from './node-life.ts';
 import type { NodeWatch } from './node-watch.ts';
@@ -49,9 +49,14 @@ export interface NodeOptions {
 
 export type Crash = 'kill' | 'power';
 
-interface PlannedStop {
-  callsLeft: number;
+export interface PlannedStop {
+  /** How many calls still pass. */
+  callsBefore: number;
+  /** Which calls count; all if undefined. */
+  readonly call?: FileCall;
   readonly moment: StopMoment;
+  /** How the node ends soon after. */
+  readonly crash: Crash;
 }
 
 /** What exists while the process of a node runs. */
@@ -83,6 +88,7 @@ export class SimulatedNode implements Host {
   #process: Process | undefined;
   #stop: Stop | undefined;
   #planned: PlannedStop | undefined;
+  #crashAfterStop: Crash = 'kill';
   #clockErrorMs = 0;
 
   constructor(name: string, options: NodeOptions, nodeWorld: NodeWorld) {
@@ -164,7 +170,7 @@ export class SimulatedNode implements Host {
   #writerOf(life: Life): { thread: Life; writer: InlineWriter } {
     const { time, mutation } = this.#world;
     const thread = new Life();
-    const files = mutation.writerFiles(this.#filesOf(thread, () => this.#stopMoment()));
+    const files = mutation.writerFiles(this.#filesOf(thread, (call) => this.#stopMoment(call)));
     const writer = new InlineWriter({
       time,
       chance: this.#chance,
@@ -176,7 +182,7 @@ export class SimulatedNode implements Host {
     return { thread, writer };
   }
 
-  #filesOf(life: Life, plan: () => StopMoment | undefined): FileSystem {
+  #filesOf(life: Life, plan: StopPlan): FileSystem {
     return lifeFiles({ files: this.#disk, life, plan, onStop: (call, moment) => this.#stopThread(call, moment) });
   }
 
@@ -277,20 +283,22 @@ export class SimulatedNode implements Host {
     this.pause(0);
   }
 
-  /** Lets the writer stop for ever at one of its next changes to a file. What follows it in the same moment is a crash. */
-  planStop(callsLeft: number, moment: StopMoment): void {
-    this.#planned = { callsLeft, moment };
+  /** Lets the writer stop for ever at one of its next changes to a file, with a crash to follow. */
+  planStop(stop: PlannedStop): void {
+    this.#planned = { ...stop };
   }
 
-  #stopMoment(): StopMoment | undefined {
+  #stopMoment(call: FileCall): StopMoment | undefined {
     const planned = this.#planned;
-    if (planned === undefined || planned.callsLeft > 0) {
-      if (planned !== undefined) {
-        planned.callsLeft -= 1;
-      }
+    if (planned === undefined || (planned.call !== undefined && planned.call !== call)) {
+      return undefined;
+    }
+    planned.callsBefore -= 1;
+    if (planned.callsBefore >= 0) {
       return undefined;
     }
     this.#planned = undefined;
+    this.#crashAfterStop = planned.crash;
     return planned.moment;
   }
 
@@ -307,7 +315,7 @@ export class SimulatedNode implements Host {
     process.thread.alive = false;
     this.#stop = { image: SqliteImage.take(this.sqlitePath) };
     this.#world.time.after(this.#chance.between(0, 30), process.life, () => {
-      this.crash(this.#chance.pick(['kill', 'power']), this.#chance.between(10, 3_000));
+      this.crash(this.#crashAfterStop, this.#chance.between(10, 3_000));
     });
   }
 

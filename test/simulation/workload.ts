@@ -46,7 +46,7 @@ export class Workload {
   }
 
   #pauseMs(chance: Chance): number {
-    return chance.happens(0.05) ? chance.between(100, 3_000) : chance.between(0, 40);
+    return chance.happens(0.12) ? chance.between(300, 8_000) : chance.between(0, 40);
   }
 
   #burst(): void {

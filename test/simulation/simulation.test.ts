@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { describeFailure } from './failure-report.ts';
+import { mutations } from './mutations.ts';
+import { Simulation } from './simulation.ts';
+
+/** Seeds that every run of the tests goes through; `npm run simulate` goes on from there. */
+const seeds = 50;
+
+/** Seeds within which a defect put in on purpose must be noticed. */
+const seedsPerMutation = 12;
+
+const writes = 150;
+
+test('clusters under many seeds lose nothing, show nothing early, and end equal', async () => {
+  const total = { acknowledged: 0, observations: 0, unknown: 0 };
+  for (let seed = 1; seed <= seeds; seed += 1) {
+    const result = await Simulation.run({ seed, writes });
+    assert.deepEqual(result.defects, [], describeFailure(result));
+    total.acknowledged += result.counts.acknowledged;
+    total.observations += result.counts.observations;
+    total.unknown += result.counts.unknown;
+  }
+  assert.ok(total.acknowledged > seeds * 50, `only ${total.acknowledged} writes were acknowledged`);
+  assert.ok(total.observations > seeds * 30, `only ${total.observations} reads were made`);
+  assert.ok(total.unknown > seeds, `only ${total.unknown} writes were in doubt`);
+});
+
+test('the same seed gives the same run, another one another run', async () => {
+  const digests: string[] = [];
+  for (const seed of [7, 7, 8]) {
+    digests.push((await Simulation.run({ seed, writes })).traceDigest);
+  }
+  assert.equal(digests[0], digests[1]);
+  assert.notEqual(digests[0], digests[2]);
+});
+
+suite('the simulation notices', () => {
+  for (const mutation of mutations) {
+    test(mutation.name, async () => {
+      for (let seed = 1; seed <= seedsPerMutation; seed += 1) {
+        const { defects } = await Simulation.run({ seed, writes, mutation });
+        if (defects.length > 0) {
+          return;
+        }
+      }
+      assert.fail(`${seedsPerMutation} seeds did not notice it`);
+    });
+  }
+});
