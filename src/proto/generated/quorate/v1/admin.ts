@@ -88,9 +88,9 @@ export interface UpdateDatabaseRequest {
 
 export interface DatabaseStatus {
   database: string;
-  /** "primary" or "replica". */
+  /** "primary" or "replica"; empty while the database is not open. */
   role: string;
-  /** "open", "unloaded", "importing" or "failed". */
+  /** "opening", "open", "importing", "unloaded" or "failed"; in the last case `last_error` says why. */
   state: string;
   databaseId: Buffer;
   term: number;
