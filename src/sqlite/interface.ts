@@ -25,3 +25,4 @@ export type {
   StatementKind,
   StatementResult,
 } from './types.ts';
+export { unsupportedValue } from './value-binding.ts';

@@ -5,7 +5,7 @@ import { readPragmaRefusal } from './pragma-rules.ts';
 import { defaultBusyTimeoutMs, defaultMaxCachedStatements } from './primary-options.ts';
 import { mapSqliteError } from './sqlite-errors.ts';
 import { StatementCache } from './statement-cache.ts';
-import { singleStatement } from './statement-kind.ts';
+import { classify, singleStatement } from './statement-kind.ts';
 import type { AppliedPosition, SqlParameters, SqlValue, Statement, StatementResult } from './types.ts';
 import { bindParameters, listParameters, type ParameterList } from './value-binding.ts';
 import { translated } from './writing-connection.ts';
@@ -36,13 +36,6 @@ interface ReadStatement {
   /** How the statement returns rows now. */
   mode: 'object' | 'array' | 'array-bigint' | 'object-bigint';
 }
-
-const rowCodes = new Set<number>([
-  sqlite.SQLITE_READ,
-  sqlite.SQLITE_SELECT,
-  sqlite.SQLITE_FUNCTION,
-  sqlite.SQLITE_RECURSIVE,
-]);
 
 /** Reads a database on its own read-only connection; every query sees one consistent moment. */
 export class ReadConnection implements Disposable {
@@ -187,6 +180,10 @@ export class ReadConnection implements Disposable {
       return known;
     }
     const sql = singleStatement(text);
+    const kind = classify(sql);
+    if (kind !== 'read' && kind !== 'pragma') {
+      throw readOnlyRefusal();
+    }
     this.#refusal = undefined;
     this.#preparing = true;
     try {
@@ -201,19 +198,16 @@ export class ReadConnection implements Disposable {
     }
   }
 
-  /** Runs while SQLite prepares a statement: everything but reading is refused. */
+  /** Some pragmas act while SQLite prepares them; what is no read otherwise is known by its first word. */
   #authorize(code: number, first: string | null, second: string | null): number {
-    if (!this.#preparing || (rowCodes.has(code) && second !== 'load_extension')) {
+    if (!this.#preparing || code !== sqlite.SQLITE_PRAGMA) {
       return sqlite.SQLITE_OK;
     }
-    const refusal =
-      code === sqlite.SQLITE_PRAGMA
-        ? readPragmaRefusal({ name: (first as string).toLowerCase(), argument: second })
-        : readOnlyRefusal();
+    const refusal = readPragmaRefusal({ name: (first as string).toLowerCase(), argument: second });
     if (refusal === undefined) {
       return sqlite.SQLITE_OK;
     }
-    this.#refusal ??= refusal.code === 'UNSUPPORTED_STATEMENT' ? readOnlyRefusal(refusal.message) : refusal;
+    this.#refusal = readOnlyRefusal(refusal.message);
     return sqlite.SQLITE_DENY;
   }
 }

@@ -189,6 +189,9 @@ export class StatementAuthorizer {
         return undefined;
       case sqlite.SQLITE_ALTER_TABLE:
         return internalRefusal(second as string);
+      case sqlite.SQLITE_CREATE_TRIGGER:
+      case sqlite.SQLITE_CREATE_INDEX:
+        return internalRefusal(first as string) ?? internalRefusal(second as string);
       default:
         return internalRefusal(first ?? '');
     }

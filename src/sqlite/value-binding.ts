@@ -52,7 +52,8 @@ export function bindValue(value: SqlValue): SqlValue {
   throw unsupportedValue(value);
 }
 
-function unsupportedValue(value: unknown): QuorateError {
+/** The error for a parameter that SQLite has no type for. */
+export function unsupportedValue(value: unknown): QuorateError {
   if (typeof value === 'bigint') {
     return new QuorateError('INVALID_ARGUMENT', 'a bigint parameter does not fit into 64 bits', {
       hint: 'Store it as text.',
