@@ -1,6 +1,7 @@
 import type { InteractiveTransaction, Writer } from '../database/interface.ts';
 import { QuorateError } from '../errors/interface.ts';
 import type { SqlParameters } from '../sqlite/interface.ts';
+import { parametersNow } from './parameters-now.ts';
 import { rowObjects } from './row-objects.ts';
 import type { IntegerOptions, Row, StatementOutcome, Transaction } from './types.ts';
 
@@ -35,7 +36,7 @@ export class OpenTransaction implements Transaction {
         hint: 'Await every call before the function given to transaction() returns.',
       });
     }
-    const result = await this.#session.run({ sql, parameters }, options);
+    const result = await this.#session.run({ sql, parameters: parametersNow(parameters) }, options);
     const { changes, lastInsertRowid } = result;
     return { changes, lastInsertRowid, rows: rowObjects<R>(result) };
   }

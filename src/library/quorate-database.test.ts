@@ -54,6 +54,43 @@ test('values come back bit for bit, integers as asked for', async () => {
   assert.equal(limited[0]?.v, 2n ** 62n);
 });
 
+test('a parameter is written as it was when the call was made', async () => {
+  await db.execute('CREATE TABLE reused (a, b)');
+  const bytes = Buffer.from('first');
+  const parameters: (string | Uint8Array)[] = ['first', bytes];
+  const named = { a: 'named', b: bytes };
+  const writes = [
+    db.execute('INSERT INTO reused VALUES (?, ?)', parameters),
+    db.execute('INSERT INTO reused VALUES (:a, :b)', named),
+  ];
+  parameters[0] = 'later';
+  named.a = 'later';
+  bytes.write('later');
+  await Promise.all(writes);
+  const rows = db.query<{ a: string; b: Uint8Array }>('SELECT a, b FROM reused ORDER BY a');
+  assert.deepEqual(
+    rows.map(({ a, b }) => [a, Buffer.from(b).toString()]),
+    [
+      ['first', 'first'],
+      ['named', 'first'],
+    ],
+  );
+});
+
+test('a parameter of a type that SQLite does not have is refused, wherever it would run', async () => {
+  for (const value of [undefined, true, new Date(0), {}, () => {}, Symbol('s'), 2n ** 64n] as unknown as number[]) {
+    const refused = { code: 'INVALID_ARGUMENT' };
+    await assert.rejects(db.execute('SELECT ?', [value]), refused, String(value));
+    await assert.rejects(db.batch([{ sql: 'SELECT :a', parameters: { a: value } }]), refused);
+    await assert.rejects(db.queryAsync('SELECT ?', [value]), refused);
+    await assert.rejects(
+      db.transaction((tx) => tx.query('SELECT ?', [value])),
+      refused,
+    );
+    assert.throws(() => db.query('SELECT ?', [value]), refused);
+  }
+});
+
 test('a transaction that throws leaves no trace, and the caller gets what was thrown', async () => {
   const before = count();
   const thrown = new Error('changed my mind');

@@ -8,6 +8,7 @@ import type { HostClient } from './host-client.ts';
 import type { Attachment } from './host-messages.ts';
 import { handleClosed, LocalReader } from './local-reader.ts';
 import { type OpenTransaction, runTransaction } from './open-transaction.ts';
+import { parametersNow, statementNow } from './parameters-now.ts';
 import { waitForPosition } from './position-wait.ts';
 import { rowObjects } from './row-objects.ts';
 import type {
@@ -100,7 +101,7 @@ export class QuorateDatabase implements AsyncDisposable {
     { bigint = false, timeoutMs }: AsyncReadOptions = {},
   ): Promise<R[]> {
     this.#requireOpen();
-    const statement = { sql, parameters };
+    const statement = { sql, parameters: parametersNow(parameters) };
     return rowObjects<R>(await this.#host.request('query', { name: this.name, statement, bigint, timeoutMs }));
   }
 
@@ -115,14 +116,17 @@ export class QuorateDatabase implements AsyncDisposable {
     options?: IntegerOptions,
   ): Promise<ExecuteResult<R>> {
     this.#requireWritable();
-    const { results, position } = await this.#writer.transact([{ sql, parameters }], options);
+    const { results, position } = await this.#writer.transact(
+      [{ sql, parameters: parametersNow(parameters) }],
+      options,
+    );
     return { ...outcome<R>(results[0] as StatementResult), position: encodePosition(position) };
   }
 
   /** Runs several statements as one transaction: all of them or none. @throws as `execute` does */
   async batch(statements: readonly (string | Statement)[], options?: IntegerOptions): Promise<BatchResult> {
     this.#requireWritable();
-    const full = statements.map((statement) => (typeof statement === 'string' ? { sql: statement } : statement));
+    const full = statements.map(statementNow);
     const { results, position } = await this.#writer.transact(full, options);
     return { results: results.map((result) => outcome(result)), position: encodePosition(position) };
   }
