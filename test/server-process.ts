@@ -35,7 +35,8 @@ process.once('exit', () => {
 export interface StartOptions {
   readonly directory: string;
   readonly args?: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
+  /** Of the administrator at the first start; null lets the server make one. */
+  readonly password?: string | null;
 }
 
 /** A real server in a process of its own. */
@@ -54,11 +55,10 @@ export class ServerProcess {
   }
 
   /** Resolves when the server says that it is ready; rejects with what it printed when it ends before. */
-  static async start({ directory, args = [], env = {} }: StartOptions): Promise<ServerProcess> {
-    const flags = ['--json', '--dir', directory, '--log-level', 'warn', ...defaults(args), ...args];
+  static async start({ directory, args = [], password = adminPassword }: StartOptions): Promise<ServerProcess> {
+    const flags = ['--json', '--dir', directory, '--log-level', 'warn', ...defaults(args, password), ...args];
     const child = spawn(process.execPath, [program, 'server', ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...env },
     });
     running.add(child);
     child.once('exit', () => running.delete(child));
@@ -159,16 +159,13 @@ export class ServerProcess {
   }
 }
 
-/** Free ports and the usual password, where a test does not say otherwise. */
-function defaults(args: readonly string[]): string[] {
-  const missing = (flag: string, value: string) =>
-    args.some((argument) => argument.startsWith(flag)) ? [] : [flag, value];
+/** Free ports and the password, where a test does not say otherwise; the users of a replica come from its upstream. */
+function defaults(args: readonly string[], password: string | null): string[] {
+  const has = (flag: string) => args.some((argument) => argument.startsWith(flag));
   return [
-    ...missing('--port', '0'),
-    ...missing('--http-port', '0'),
-    ...(args.some((argument) => /^--(no-)?admin-password|^--replication-enabled/.test(argument))
-      ? []
-      : ['--admin-password', adminPassword]),
+    ...(has('--port') ? [] : ['--port', '0']),
+    ...(has('--http-port') ? [] : ['--http-port', '0']),
+    ...(password === null || has('--replication-enabled') ? [] : ['--admin-password', password]),
   ];
 }
 
@@ -197,8 +194,12 @@ export class ServerFixture {
     });
   }
 
-  async start(name: string, ...args: string[]): Promise<ServerProcess> {
-    const server = await ServerProcess.start({ directory: path.join(this.root, name), args });
+  start(name: string, ...args: string[]): Promise<ServerProcess> {
+    return this.startWith(name, { args });
+  }
+
+  async startWith(name: string, options: Omit<StartOptions, 'directory'>): Promise<ServerProcess> {
+    const server = await ServerProcess.start({ directory: path.join(this.root, name), ...options });
     this.#servers.push(server);
     return server;
   }

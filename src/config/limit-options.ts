@@ -132,6 +132,12 @@ export const nodeLimitOptions = defineOptions('Limits of a node', {
     max: 10_000_000,
     help: 'Queries that wait for a reader process; one more is refused with OVERLOADED.',
   },
+  drainTimeoutMs: {
+    type: 'duration',
+    default: 5 * second,
+    max: 10 * minute,
+    help: 'How long running requests may go on when the server is told to stop.',
+  },
   maxReplicas: {
     type: 'integer',
     default: 1000,

@@ -7,9 +7,6 @@ import type { NodeAddress } from './node/follow-settings.ts';
 import { Node } from './node/node.ts';
 import type { NodeOptions } from './node/node-options.ts';
 
-/** Milliseconds that running calls get to end when the server stops. */
-const drainMs = 5_000;
-
 export interface ServerOptions extends NodeOptions {
   /** Address to listen on. */
   readonly host: string;
@@ -60,7 +57,7 @@ export class Server implements AsyncDisposable {
   /** Ends streams, lets calls end, closes the databases. Nothing that was acknowledged depends on it. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.node.stopStreams();
-    await this.#grpc.close(drainMs);
+    await this.#grpc.close(this.node.options.limits.drainTimeoutMs);
     await this.#http.close();
     await this.node[Symbol.asyncDispose]();
   }
