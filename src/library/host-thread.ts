@@ -4,16 +4,13 @@ import { defaultPort } from '../config/interface.ts';
 import { forwardingLogger } from '../database/interface.ts';
 import { asQuorateError, assertInvariant } from '../errors/interface.ts';
 import { createNodeRuntime } from '../runtime/interface.ts';
-import { GrpcServer, Node, type NodeOptions, noReplication } from '../server/interface.ts';
+import { dialable, GrpcServer, Node, type NodeOptions, noReplication } from '../server/interface.ts';
 import type { Attachment, HostMessage, HostReady, HostRequest, HostStart } from './host-messages.ts';
 import { NodeHost } from './node-host.ts';
 import type { HostOptions } from './options.ts';
 
 /** Milliseconds that a login of somebody who connects is valid. */
 const tokenTtlMs = 24 * 60 * 60 * 1000;
-
-/** Milliseconds that running calls get to end when the node closes. */
-const drainMs = 2_000;
 
 assertInvariant(parentPort !== null, 'this file runs in a worker thread');
 const application = parentPort;
@@ -49,8 +46,11 @@ async function open(options: HostOptions): Promise<{ host: NodeHost; ready: Host
   await using opening = new AsyncDisposableStack();
   const node = opening.use(await Node.open(nodeOptions(options), runtime));
   const server = await listen(node, options);
-  opening.defer(async () => await server?.close(drainMs));
-  await node.start(server?.address);
+  opening.defer(async () => {
+    node.stopStreams();
+    await server?.close(options.limits.drainTimeoutMs);
+  });
+  await node.start(server && dialable(server.address));
   const { nodeId, nodeName } = node.identity;
   const { generatedPassword } = node;
   const opened = opening.move();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { NodeClient } from '../client/interface.ts';
 import type { QuorateDatabase } from './interface.ts';
 import { blockUntil, temporaryNode } from './testing/temporary-node.ts';
 
@@ -88,6 +89,16 @@ test('a primary is never turned into a replica by opening it as one', async () =
   await own.execute('CREATE TABLE t (x)');
   await assert.rejects(edge.node.replica('own', upstream('shop')), { code: 'WRONG_ROLE' });
   await own.execute('INSERT INTO t VALUES (1)');
+});
+
+test('a node that listens answers the clients of a server', async () => {
+  using client = new NodeClient({ host: '127.0.0.1', port: Number(server.node.address?.port) });
+  await assert.rejects(client.execute('shop', [{ sql: 'SELECT 1' }]), { code: 'UNAUTHENTICATED' });
+  await client.login('admin', adminPassword);
+  const { txId } = await client.execute('shop', [{ sql: "INSERT INTO item (name) VALUES ('from afar')" }]);
+  assert.equal(primary.queryOne<{ c: number }>("SELECT count(*) AS c FROM item WHERE name = 'from afar'")?.c, 1);
+  await replica.waitFor(primary.position());
+  assert.equal((await replica.status()).open?.appliedTxId, txId);
 });
 
 test('a replica that is promoted takes writes from then on', async () => {

@@ -6,4 +6,4 @@ export { Node, noReplication, refuseSystemDatabase } from './node/node.ts';
 export type { FollowRequest, NodeOptions, NodeReplicationOptions } from './node/node-options.ts';
 export { databaseStatusJson, statusJson } from './node/status-json.ts';
 export { version } from './node/version.ts';
-export { Server, type ServerOptions } from './server.ts';
+export { dialable, Server, type ServerOptions } from './server.ts';

@@ -41,7 +41,7 @@ export class Server implements AsyncDisposable {
     resources.defer(() => grpc.close(0));
     const http = await HttpServer.listen(context, { host, port: options.httpPort });
     resources.defer(() => http.close());
-    await node.start({ host: dialable(host), port: grpc.address.port });
+    await node.start(dialable(grpc.address));
     resources.move();
     return new Server(node, grpc, http);
   }
@@ -63,7 +63,8 @@ export class Server implements AsyncDisposable {
   }
 }
 
-/** An address that the node itself can connect to. */
-function dialable(host: string): string {
-  return host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+/** The address by which a node that listens there can connect to itself. */
+export function dialable({ host, port }: NodeAddress): NodeAddress {
+  const loopback = host === '0.0.0.0' ? '127.0.0.1' : '::1';
+  return { host: host === '0.0.0.0' || host === '::' ? loopback : host, port };
 }
