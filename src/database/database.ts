@@ -1,7 +1,9 @@
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { MessagePort } from 'node:worker_threads';
 import { QuorateError } from '../errors/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
+import { type AckState, ruleOf } from './acks.ts';
 import { type DatabaseLimits, defaultDatabaseLimits } from './limits.ts';
 import { runMaintenance } from './maintenance.ts';
 import { DatabaseSink } from './replication-sink.ts';
@@ -9,6 +11,7 @@ import { DatabaseSource } from './replication-source.ts';
 import { readSettings, settingsExist, writeSettings } from './settings-file.ts';
 import { SharedPositions } from './shared-positions.ts';
 import type {
+  AckStatus,
   DatabaseFailure,
   DatabasePositions,
   DatabaseSettings,
@@ -50,6 +53,10 @@ export class Database implements AsyncDisposable {
   #settings: DatabaseSettings;
   #link: WriterLink | undefined;
   #failure: DatabaseFailure | undefined;
+  #ackStatus: AckStatus = 'reached';
+  #degradations = 0;
+  #acks: AckState = { durable: [], applied: [] };
+  #acksWanted = false;
 
   /** Makes a new, empty database. @throws QuorateError DATABASE_EXISTS, IO_ERROR, DISK_FULL */
   static async create(context: DatabaseContext, settings: DatabaseSettings): Promise<Database> {
@@ -88,6 +95,8 @@ export class Database implements AsyncDisposable {
       tailCacheBytes: context.limits.tailCacheBytes,
       role: () => this.#settings.role,
       onDemand: (wanted) => this.#stream(wanted),
+      ackMembers: () => this.#settings.acks?.members ?? [],
+      onAcknowledged: (durable, applied) => this.#acknowledge(durable, applied),
     });
     this.#sink = new DatabaseSink({
       client: () => this.#writer().client,
@@ -114,7 +123,7 @@ export class Database implements AsyncDisposable {
     const { role, term, replication } = this.#settings;
     const { upstream } = replication;
     const primary = upstream === undefined ? '' : `${upstream.host}:${upstream.port}/${upstream.database}`;
-    return { role, term, primary };
+    return { role, term, primary, acks: this.#settings.acks };
   }
 
   #onEvent(event: WriterEvent): void {
@@ -132,6 +141,14 @@ export class Database implements AsyncDisposable {
         this.#sink.setFailure(this.#failure);
         this.#sink.moved();
         return;
+      case 'acks-wanted':
+        this.#acksWanted = true;
+        this.#reportAcks();
+        return;
+      case 'ack-status':
+        this.#ackStatus = event[1];
+        this.#degradations += event[1] === 'degraded' ? 1 : 0;
+        return;
       case 'moved':
         this.#source.moved();
         this.#sink.moved();
@@ -144,6 +161,25 @@ export class Database implements AsyncDisposable {
   #stream(wanted: boolean): void {
     // When the writer is gone nobody can be served anyway.
     this.#link?.client.request((id) => ['stream', id, wanted]).catch(() => {});
+  }
+
+  /** Acknowledgements go to the writer only when something there has ever waited for them. */
+  #acknowledge(durable: readonly number[], applied: readonly number[]): void {
+    this.#acks = { durable, applied };
+    if (this.#acksWanted) {
+      this.#reportAcks();
+    }
+  }
+
+  #reportAcks(): void {
+    const { durable, applied } = this.#acks;
+    // A lost report changes nothing: the next one says all of it again.
+    this.#link?.client.request((id) => ['acks', id, durable, applied]).catch(() => {});
+  }
+
+  /** How it stands with the acknowledgements that this database asks for; how often it degraded since it was opened. */
+  ackReport(): { status: AckStatus; degradations: number } {
+    return { status: this.#ackStatus, degradations: this.#degradations };
   }
 
   #writer(): WriterLink {
@@ -257,8 +293,15 @@ export class Database implements AsyncDisposable {
   async updateSettings(settings: DatabaseSettings): Promise<void> {
     const promoted = this.#settings.role === 'replica' && settings.role === 'primary';
     const term = promoted ? Math.max(this.#settings.term, this.#positions.get('term')) + 1 : this.#settings.term;
+    const onlyAcks = isDeepStrictEqual({ ...settings, term, acks: null }, { ...this.#settings, acks: null });
+    if (settings.acks !== undefined) {
+      ruleOf(settings.acks.level, settings.acks.members);
+    }
     this.#settings = { ...settings, term };
     writeSettings(this.#context.runtime.files, this.#context.directory, this.#settings);
+    if (onlyAcks && settings.role === 'primary') {
+      return this.#writer().client.request((id) => ['set-acks', id, settings.acks]);
+    }
     this.#failure = undefined;
     this.#sink.setFailure(undefined);
     await this.#writer().client.request((id) => ['set-role', id, this.#roleSettings()]);

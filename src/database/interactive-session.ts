@@ -68,7 +68,7 @@ export class InteractiveSession {
     }
   }
 
-  commit(reply: Pick<PendingTransaction, 'succeed' | 'fail'>): void {
+  commit(reply: Pick<PendingTransaction, 'succeed' | 'fail' | 'acks'>): void {
     const { connection, pipeline } = this.#options;
     try {
       const captured = connection.endClient();

@@ -1,4 +1,6 @@
 /** The public face of the `database` layer: one database on one node. */
+
+export { defaultAckSettings } from './acks.ts';
 export { Database, type DatabaseContext, type DatabaseLimits, defaultDatabaseLimits } from './database.ts';
 export { forwardingLogger, type LogEntry, writeLogEntry } from './forwarding-logger.ts';
 export { decodePosition, encodePosition } from './position-token.ts';
@@ -7,6 +9,9 @@ export type { ReadAnswer } from './readers/reader-messages.ts';
 export { ReaderPool, type ReaderPoolOptions, type ReaderPoolStatus } from './readers/reader-pool.ts';
 export { SharedPositions } from './shared-positions.ts';
 export type {
+  AckLevel,
+  AckSettings,
+  AckStatus,
   DatabaseFailure,
   DatabasePositions,
   DatabaseSettings,

@@ -1,18 +1,22 @@
 import type { QuorateError } from '../errors/interface.ts';
 import type { CapturedTransaction, PrimaryConnection, Statement } from '../sqlite/interface.ts';
+import type { AckRule } from './acks.ts';
 import { type CompactResult, compactResult } from './writer-messages.ts';
 
 /** A client's transaction that waits for its group. Exactly one of `succeed` and `fail` is called, once. */
 export interface PendingTransaction {
   readonly statements: readonly Statement[];
   readonly bigint: boolean;
-  succeed(term: number, txId: number, results: readonly CompactResult[]): void;
+  /** Acknowledgements that it waits for. */
+  readonly acks: AckRule;
+  /** `acks`: replicas that held it durably when it was answered. */
+  succeed(term: number, txId: number, results: readonly CompactResult[], acks: number): void;
   fail(error: QuorateError): void;
 }
 
 /** A transaction that ran inside the open group and waits for the log. */
 export interface ExecutedTransaction {
-  readonly pending: Pick<PendingTransaction, 'succeed' | 'fail'>;
+  readonly pending: Pick<PendingTransaction, 'succeed' | 'fail' | 'acks'>;
   readonly results: readonly CompactResult[];
   /** Its own id, or that of the last one before it when it changed nothing. */
   readonly txId: number;

@@ -2,6 +2,7 @@ import { asQuorateError, QuorateError } from '../errors/interface.ts';
 import { RecordEncoder, type TransactionLog } from '../log/interface.ts';
 import type { Clock } from '../runtime/interface.ts';
 import type { CapturedTransaction, PrimaryConnection } from '../sqlite/interface.ts';
+import type { AckMonitor } from './ack-monitor.ts';
 import type { HybridClock } from './hybrid-clock.ts';
 import type { DatabaseLimits } from './limits.ts';
 import { type ExecutedTransaction, type PendingTransaction, runTransaction } from './pending-transaction.ts';
@@ -16,12 +17,22 @@ export interface PrimaryPipelineOptions {
   readonly origin: bigint;
   readonly term: number;
   readonly limits: DatabaseLimits;
+  readonly acks: AckMonitor;
   /** Called after records were written to the log and before they are fsynced; the bytes are valid during the call only. */
   readonly onAppended: (records: Uint8Array) => void;
   /** Called when SQLite did not take what the log has. Throws if the database cannot go on. */
   readonly onCommitFailed: (cause: QuorateError) => void;
   /** Called when an fsync of the log failed: nothing can be written any more. */
   readonly onLogFailed: (cause: QuorateError) => void;
+}
+
+interface HeldGroup {
+  readonly executed: readonly ExecutedTransaction[];
+  /** Its last transaction. */
+  readonly txId: number;
+  /** Replicas that must hold it. */
+  readonly durable: number;
+  readonly sinceMs: number;
 }
 
 /**
@@ -34,6 +45,10 @@ export interface PrimaryPipelineOptions {
 export class PrimaryPipeline {
   readonly #options: PrimaryPipelineOptions;
   readonly #encoder: RecordEncoder;
+  /** A group that is in the log and in an open SQLite transaction. */
+  #held: HeldGroup | undefined;
+  /** Committed transactions whose clients wait until replicas show them, oldest first. */
+  #unshown: { readonly transaction: ExecutedTransaction; readonly sinceMs: number }[] = [];
 
   constructor(options: PrimaryPipelineOptions) {
     this.#options = options;
@@ -123,16 +138,101 @@ export class PrimaryPipeline {
     return this.#options.log.tip.txId + this.#encoder.count;
   }
 
-  /** Logs, fsyncs and commits what ran in the open SQLite transaction, and answers. */
+  /** Logs and fsyncs what ran in the open SQLite transaction, and commits it when it is held by enough replicas. */
   #persist(executed: readonly ExecutedTransaction[]): void {
-    if (
-      (this.#encoder.count === 0 || (this.#append(executed) && this.#makeDurable(executed))) &&
-      this.#commit(executed)
-    ) {
-      for (const { pending, results, txId } of executed) {
-        pending.succeed(this.#options.term, txId, results);
+    const logged = this.#encoder.count > 0;
+    if (logged && !(this.#append(executed) && this.#makeDurable(executed))) {
+      return;
+    }
+    const durable = logged ? Math.max(0, ...executed.map(({ pending }) => pending.acks.durable)) : 0;
+    this.#held = { executed, txId: this.#options.log.tip.txId, durable, sinceMs: this.#options.clock.monotonicMs() };
+    this.acknowledged();
+  }
+
+  /** Whether a group is in the log and waits for acknowledgements. Nothing else can run meanwhile. */
+  get isHeld(): boolean {
+    return this.#held !== undefined;
+  }
+
+  /** To be called when acknowledgements came in or the settings changed: commits the held group if it may. */
+  acknowledged(): void {
+    const held = this.#held;
+    const { acks } = this.#options;
+    if (held !== undefined) {
+      if (!acks.isDurable(held.txId, held.durable)) {
+        return acks.waiting();
+      }
+      this.#held = undefined;
+      acks.released();
+      if (this.#commit(held.executed)) {
+        this.#answerAll(held.executed);
       }
     }
+    this.#answerShown();
+  }
+
+  /** The held group asks for no more than `durable` from now on: the settings of the database changed. */
+  relax(durable: number): void {
+    if (this.#held !== undefined) {
+      this.#held = { ...this.#held, durable: Math.min(this.#held.durable, durable) };
+    }
+    this.acknowledged();
+  }
+
+  /** Tells clients that have waited longer than `limitMs` that the outcome is not known. The group stays held. */
+  expire(limitMs: number): void {
+    const endMs = this.#options.clock.monotonicMs() - limitMs;
+    if (this.#held !== undefined && this.#held.sinceMs <= endMs) {
+      failAll(this.#held.executed, notAcknowledged(this.#held.txId, limitMs));
+      this.#held = { ...this.#held, executed: [] };
+    }
+    const late = this.#unshown.filter(({ sinceMs }) => sinceMs <= endMs);
+    this.#unshown = this.#unshown.filter(({ sinceMs }) => sinceMs > endMs);
+    for (const { transaction } of late) {
+      transaction.pending.fail(notShown(transaction.txId, limitMs));
+    }
+  }
+
+  /** Gives up what waits for acknowledgements, because the database is closed: its clients do not learn the outcome. */
+  abandon(cause: QuorateError): void {
+    const waiting = [...(this.#held?.executed ?? []), ...this.#unshown.map(({ transaction }) => transaction)];
+    this.#held = undefined;
+    this.#unshown = [];
+    for (const { pending, txId } of waiting) {
+      pending.fail(inDoubt(txId, cause));
+    }
+  }
+
+  get waitsForReplicas(): boolean {
+    return this.#held !== undefined || this.#unshown.length > 0;
+  }
+
+  #answerAll(executed: readonly ExecutedTransaction[]): void {
+    const sinceMs = this.#options.clock.monotonicMs();
+    for (const transaction of executed) {
+      if (transaction.pending.acks.applied > 0) {
+        this.#unshown.push({ transaction, sinceMs });
+      } else {
+        this.#answer(transaction);
+      }
+    }
+  }
+
+  /** Answers those who wait for replicas to show their transaction. */
+  #answerShown(): void {
+    const { acks } = this.#options;
+    while (true) {
+      const [first] = this.#unshown;
+      if (first === undefined || !acks.isApplied(first.transaction.txId, first.transaction.pending.acks.applied)) {
+        return;
+      }
+      this.#unshown.shift();
+      this.#answer(first.transaction);
+    }
+  }
+
+  #answer({ pending, results, txId }: ExecutedTransaction): void {
+    pending.succeed(this.#options.term, txId, results, this.#options.acks.holders(txId));
   }
 
   #append(executed: readonly ExecutedTransaction[]): boolean {
@@ -189,6 +289,24 @@ function failAll(executed: readonly ExecutedTransaction[], error: QuorateError):
   for (const { pending } of executed) {
     pending.fail(error);
   }
+}
+
+function notAcknowledged(txId: number, limitMs: number): QuorateError {
+  return new QuorateError('COMMIT_IN_DOUBT', `too few replicas acknowledged transaction ${txId} within ${limitMs} ms`, {
+    hint: 'It is in the log and commits when enough replicas are back. Ask for its outcome by its id, or see the status.',
+    details: { txId, limitMs },
+  });
+}
+
+function notShown(txId: number, limitMs: number): QuorateError {
+  return new QuorateError(
+    'COMMIT_IN_DOUBT',
+    `transaction ${txId} is committed, but too few replicas showed it within ${limitMs} ms`,
+    {
+      hint: 'Nothing is lost. Read from the primary, or wait for the position on a replica.',
+      details: { txId, limitMs, committed: true },
+    },
+  );
 }
 
 function inDoubt(txId: number, cause: unknown): QuorateError {

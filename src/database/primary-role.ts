@@ -1,16 +1,22 @@
+import { isDeepStrictEqual } from 'node:util';
 import { asQuorateError, QuorateError } from '../errors/interface.ts';
 import type { TransactionLog } from '../log/interface.ts';
+import type { Timer } from '../runtime/interface.ts';
 import { importDatabase, PrimaryConnection } from '../sqlite/interface.ts';
+import { AckMonitor } from './ack-monitor.ts';
+import { defaultAckSettings } from './acks.ts';
 import { InteractiveSession } from './interactive-session.ts';
 import type { PendingTransaction } from './pending-transaction.ts';
 import { PrimaryPipeline } from './primary-pipeline.ts';
 import { checkAgainstLog, replayWholeLog } from './recovery.ts';
+import type { AckLevel, AckSettings } from './types.ts';
 import type { Call, WriterRole, WriterServices } from './writer-core.ts';
-import type { ClientRequest, CompactResult, RoleSettings } from './writer-messages.ts';
+import type { ClientRequest, RoleSettings } from './writer-messages.ts';
 
-type Queued =
+type Queued = { readonly sinceMs: number } & (
   | { readonly kind: 'transact'; readonly pending: PendingTransaction }
-  | { readonly kind: 'begin'; readonly call: Call };
+  | { readonly kind: 'begin'; readonly call: Call }
+);
 
 interface RunningImport {
   readonly chunks: ReturnType<typeof importDatabase>;
@@ -19,6 +25,9 @@ interface RunningImport {
 
 /** How often a database that failed tries to open itself again, in milliseconds. */
 const reopenIntervalMs = 1000;
+
+/** How often time limits are looked at while something waits for replicas, in milliseconds. */
+const waitTickMs = 50;
 
 /** A primary: runs what clients send, in groups, one interactive transaction at a time. */
 export class PrimaryRole implements WriterRole {
@@ -37,11 +46,22 @@ export class PrimaryRole implements WriterRole {
   #failure: QuorateError | undefined;
   #fatal = false;
   #nextReopenMs = 0;
+  readonly #acks: AckMonitor;
+  /** The end of the log has not been acknowledged since this role began: it is not shown, and nothing is written. */
+  #tailWaits = false;
+  #tick: Timer | undefined;
 
   constructor(services: WriterServices, log: TransactionLog, settings: RoleSettings) {
     this.#services = services;
     this.#log = log;
     this.#term = settings.term;
+    this.#acks = new AckMonitor({
+      database: services.start.name,
+      clock: services.runtime.clock,
+      logger: services.runtime.logger,
+      settings: settings.acks,
+      onStatus: services.onAckStatus,
+    });
     this.#open();
   }
 
@@ -58,6 +78,9 @@ export class PrimaryRole implements WriterRole {
       checkAgainstLog(applied, this.#log);
       if (applied.txId < this.#log.tip.txId) {
         connection.close();
+        if (!this.#isTailCommitted(applied.txId)) {
+          return this.#awaitTail(applied.txId);
+        }
         replayWholeLog(file, this.#log, start.limits);
         connection = PrimaryConnection.open(file, options);
       }
@@ -75,6 +98,7 @@ export class PrimaryRole implements WriterRole {
       origin: start.origin,
       term: this.#term,
       limits: start.limits,
+      acks: this.#acks,
       onAppended: this.#services.onAppended,
       onCommitFailed: (cause) => this.#reopenAfter(cause),
       onLogFailed: (cause) => this.#fail(cause, true),
@@ -82,6 +106,93 @@ export class PrimaryRole implements WriterRole {
     positions.set('term', this.#term);
     positions.set('commit', this.#log.tip.txId);
     positions.set('applied', this.#log.tip.txId);
+  }
+
+  /**
+   * Records that SQLite does not have may be unacknowledged: the node stopped while they waited. They are not to be shown
+   * before enough replicas hold them (invariants I1, I2).
+   */
+  #isTailCommitted(appliedTxId: number): boolean {
+    const tip = this.#log.tip.txId;
+    return appliedTxId >= tip || this.#acks.isDurable(tip, this.#acks.rule(undefined).durable);
+  }
+
+  #awaitTail(appliedTxId: number): void {
+    const { positions } = this.#services;
+    this.#tailWaits = true;
+    positions.set('term', this.#term);
+    positions.set('commit', appliedTxId);
+    positions.set('applied', appliedTxId);
+    this.#acks.waiting();
+    this.#startTick();
+  }
+
+  /** Takes what the replicas have. */
+  acknowledge(durable: readonly number[], applied: readonly number[]): void {
+    this.#acks.update({ durable, applied }, this.#log.tip.txId);
+    this.#acknowledged();
+  }
+
+  /** Takes new settings. What waits now asks for no more than they do, whatever its client had asked for. */
+  configureAcks(settings: AckSettings | undefined): void {
+    if (!isDeepStrictEqual(settings ?? defaultAckSettings, this.#acks.settings)) {
+      this.#acks.configure(settings);
+      this.#pipeline?.relax(this.#acks.rule(undefined).durable);
+    }
+    this.#acknowledged();
+  }
+
+  /** Goes on with what the acknowledgements allow. */
+  #acknowledged(): void {
+    if (this.#tailWaits && this.#isTailCommitted(this.#services.positions.get('applied'))) {
+      this.#tailWaits = false;
+      this.#acks.released();
+      this.#open();
+    }
+    this.#pipeline?.acknowledged();
+    this.#services.wake();
+  }
+
+  get #waitsForReplicas(): boolean {
+    return this.#tailWaits || this.#pipeline?.waitsForReplicas === true;
+  }
+
+  /** While something waits for replicas, clients' time limits run and the database may degrade. */
+  #startTick(): void {
+    this.#services.onAcksWanted();
+    this.#tick ??= this.#services.runtime.timers.after(waitTickMs, () => {
+      this.#tick = undefined;
+      if (this.#waitsForReplicas) {
+        this.#acks.tick();
+        this.#acknowledged();
+        this.#pipeline?.expire(this.#acks.settings.timeoutMs);
+        this.#expireQueued(this.#acks.settings.timeoutMs);
+        this.#startTick();
+      }
+    });
+  }
+
+  /** Refuses requests that have waited too long behind what waits for replicas; nothing of them was begun. */
+  #expireQueued(limitMs: number): void {
+    const endMs = this.#services.runtime.clock.monotonicMs() - limitMs;
+    for (
+      let entry = this.#queue[this.#head];
+      entry !== undefined && entry.sinceMs <= endMs;
+      entry = this.#queue[this.#head]
+    ) {
+      this.#head += 1;
+      (entry.kind === 'begin' ? entry.call : entry.pending).fail(
+        new QuorateError(
+          'QUORUM_UNAVAILABLE',
+          `too few replicas acknowledge; the write waited ${limitMs} ms and was not begun`,
+          {
+            hint: 'See the status for the replicas. Start them, or lower the level with database update.',
+            details: { limitMs },
+          },
+        ),
+      );
+    }
+    this.#services.wake();
   }
 
   /** SQLite did not take a group that the log has: opening again replays it from there. Throws if that fails, too. */
@@ -131,17 +242,22 @@ export class PrimaryRole implements WriterRole {
 
   accept(call: Call<ClientRequest>): void {
     const { request } = call;
+    const sinceMs = this.#services.runtime.clock.monotonicMs();
     switch (request[0]) {
       case 'transact':
-        this.#enqueue({ kind: 'transact', pending: pendingOf(call, request[2], request[3]) });
+        this.#enqueue({
+          kind: 'transact',
+          pending: this.#pendingOf(call, request[2], request[3], request[4]),
+          sinceMs,
+        });
         return;
       case 'begin':
-        this.#enqueue({ kind: 'begin', call });
+        this.#enqueue({ kind: 'begin', call, sinceMs });
         return;
       case 'run':
         return call.succeed(this.#sessionOf(request[2]).run(request[3], request[4]));
       case 'commit':
-        return this.#sessionOf(request[2]).commit(pendingOf(call, [], false));
+        return this.#sessionOf(request[2]).commit(this.#pendingOf(call, [], false, undefined));
       case 'rollback':
         this.#sessionOf(request[2]).abort(undefined);
         return call.succeed(undefined);
@@ -166,6 +282,12 @@ export class PrimaryRole implements WriterRole {
   }
 
   work(): boolean {
+    if (this.#waitsForReplicas) {
+      this.#startTick();
+    }
+    if (this.#tailWaits || this.#pipeline?.isHeld === true) {
+      return false;
+    }
     if (this.#import !== undefined) {
       this.#importChunk(this.#import);
       return true;
@@ -186,7 +308,10 @@ export class PrimaryRole implements WriterRole {
       this.#failQueued(asQuorateError(error));
     }
     this.#compactQueue();
-    return this.#session === undefined && this.#head < this.#queue.length;
+    if (this.#waitsForReplicas) {
+      this.#startTick();
+    }
+    return this.#session === undefined && !this.#waitsForReplicas && this.#head < this.#queue.length;
   }
 
   #nextPending(): PendingTransaction | undefined {
@@ -264,6 +389,7 @@ export class PrimaryRole implements WriterRole {
         return call.succeed(undefined);
       }
       this.#pipeline?.commitAlone(next.value.captured, {
+        acks: this.#acks.rule(undefined),
         succeed: () => {},
         fail: (error) => {
           throw error;
@@ -285,19 +411,27 @@ export class PrimaryRole implements WriterRole {
     const closing = new QuorateError('CANCELLED', 'the database is being closed or changes its role', {
       hint: 'Send the write again when the database is open; nothing of it was done.',
     });
+    this.#tick?.cancel();
     this.#session?.abort(closing);
+    this.#pipeline?.abandon(closing);
     this.#abortImport(closing);
     this.#failQueued(closing);
     this.#connection?.close();
     this.#connection = undefined;
   }
-}
 
-function pendingOf(call: Call, statements: PendingTransaction['statements'], bigint: boolean): PendingTransaction {
-  return {
-    statements,
-    bigint,
-    succeed: (term: number, txId: number, results: readonly CompactResult[]) => call.succeed([term, txId, results]),
-    fail: (error) => call.fail(error),
-  };
+  #pendingOf(
+    call: Call,
+    statements: PendingTransaction['statements'],
+    bigint: boolean,
+    level: AckLevel | undefined,
+  ): PendingTransaction {
+    return {
+      statements,
+      bigint,
+      acks: this.#acks.rule(level),
+      succeed: (term, txId, results, acks) => call.succeed([term, txId, results, acks]),
+      fail: (error) => call.fail(error),
+    };
+  }
 }

@@ -14,6 +14,8 @@ export interface DatabaseSourceOptions {
   readonly role: () => Role;
   /** Called when the first subscriber comes and after the last one went. */
   readonly onDemand: (wanted: boolean) => void;
+  readonly ackMembers: () => readonly string[];
+  readonly onAcknowledged: (durable: readonly number[], applied: readonly number[]) => void;
 }
 
 /** The log of a database as its replicas read it: from memory while they keep up, from the files otherwise. */
@@ -75,6 +77,14 @@ export class DatabaseSource implements ReplicationSource {
 
   moved(): void {
     this.#listeners.notify();
+  }
+
+  acknowledge(durable: readonly number[], applied: readonly number[]): void {
+    this.#options.onAcknowledged(durable, applied);
+  }
+
+  ackMembers(): readonly string[] {
+    return this.#options.ackMembers();
   }
 
   /** Forgets what was read: records were cut from the log. */

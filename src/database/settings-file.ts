@@ -14,9 +14,25 @@ const upstreamSchema = v.object({
   password: v.string(),
 });
 
+const count = v.pipe(v.number(), v.integer(), v.minValue(1));
+
+const ackSchema = v.object({
+  level: v.variant('kind', [
+    v.object({ kind: v.literal('async') }),
+    v.object({ kind: v.literal('sync'), acks: count }),
+    v.object({ kind: v.literal('quorum') }),
+    v.object({ kind: v.literal('applied'), acks: count }),
+  ]),
+  members: v.array(v.string()),
+  whenShort: v.picklist(['block', 'degrade']),
+  degradeAfterMs: v.pipe(v.number(), v.minValue(0)),
+  timeoutMs: v.pipe(v.number(), v.minValue(1)),
+});
+
 const settingsSchema = v.object({
   role: v.picklist(['primary', 'replica']),
   term: v.pipe(v.number(), v.integer(), v.minValue(0)),
+  acks: v.optional(ackSchema),
   replication: v.object({ enabled: v.boolean(), upstream: v.optional(upstreamSchema) }),
 });
 

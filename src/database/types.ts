@@ -12,6 +12,37 @@ export interface Upstream {
   readonly password: string;
 }
 
+/** How many replicas must have a transaction before its client is told "committed". */
+export type AckLevel =
+  /** The primary alone holds it durably. */
+  | { readonly kind: 'async' }
+  /** So many replicas hold it durably. */
+  | { readonly kind: 'sync'; readonly acks: number }
+  /** A majority of the primary and the named replicas hold it durably. */
+  | { readonly kind: 'quorum' }
+  /** So many replicas hold it durably and show it to their readers. */
+  | { readonly kind: 'applied'; readonly acks: number };
+
+export interface AckSettings {
+  readonly level: AckLevel;
+  /** Names or ids of the replicas that count; all of them when empty. */
+  readonly members: readonly string[];
+  /** What happens while too few replicas acknowledge: writers wait, or after a time the level falls to `async`. */
+  readonly whenShort: 'block' | 'degrade';
+  /** Milliseconds of waiting after which a database that may degrade does so. */
+  readonly degradeAfterMs: number;
+  /** Milliseconds after which a waiting client is told COMMIT_IN_DOUBT. */
+  readonly timeoutMs: number;
+}
+
+/** Whether the acknowledgements that a database asks for come. */
+export type AckStatus =
+  | 'reached'
+  /** A transaction waits for them. */
+  | 'waiting'
+  /** Too few came for too long: nothing is asked for until they are back. */
+  | 'degraded';
+
 /** What a node remembers about one of its databases; kept in `settings.json` beside the data, readable by its owner only. */
 export interface DatabaseSettings {
   readonly role: Role;
@@ -22,6 +53,8 @@ export interface DatabaseSettings {
     readonly enabled: boolean;
     readonly upstream?: Upstream | undefined;
   };
+  /** Of a primary. Absent: `async`. */
+  readonly acks?: AckSettings | undefined;
 }
 
 /** A place in the history of a database; `encodePosition` makes the opaque token that clients see. */
@@ -47,10 +80,14 @@ export interface DatabasePositions {
 export interface TransactOptions {
   /** Integers of results as bigint. Default false. */
   readonly bigint?: boolean | undefined;
+  /** Level of this transaction alone. Default: the level of the database. */
+  readonly acks?: AckLevel | undefined;
 }
 
 export interface TransactResult {
   readonly results: readonly StatementResult[];
+  /** Replicas that held the transaction durably when it was answered. */
+  readonly acks: number;
   /** Position of the transaction; of the last committed one when nothing was changed. */
   readonly position: Position;
 }
@@ -101,6 +138,10 @@ export interface ReplicationSource {
   read(fromTxId: TxId, maxBytes: number): Promise<RecordBatch>;
   /** Calls back after records were appended or committed, until the returned function is called. */
   subscribe(listener: () => void): () => void;
+  /** Tells the writer what the replicas have: one position for each that counts, the largest first. */
+  acknowledge(durable: readonly TxId[], applied: readonly TxId[]): void;
+  /** Names or ids of the replicas whose acknowledgements count; all when empty. */
+  ackMembers(): readonly string[];
 }
 
 /** Where the log of a replica ends, and from where on its upstream may have another history. */

@@ -73,11 +73,13 @@ export class WriterClient implements Writer {
     for (const statement of statements) {
       size += statementBytes(statement);
     }
-    const [term, txId, results] = await this.request<TransactValue>(
-      (id) => ['transact', id, statements, options.bigint ?? false],
+    const { bigint = false, acks: level } = options;
+    const [term, txId, results, acks] = await this.request<TransactValue>(
+      (id) =>
+        level === undefined ? ['transact', id, statements, bigint] : ['transact', id, statements, bigint, level],
       size,
     );
-    return { results: results.map(expandResult), position: { term, txId } };
+    return { results: results.map(expandResult), position: { term, txId }, acks };
   }
 
   async begin(): Promise<InteractiveTransaction> {

@@ -6,7 +6,7 @@ import { HybridClock } from './hybrid-clock.ts';
 import { PrimaryRole } from './primary-role.ts';
 import { ReplicaRole } from './replica-role.ts';
 import { SharedPositions } from './shared-positions.ts';
-import type { DatabaseFailure } from './types.ts';
+import type { AckStatus, DatabaseFailure } from './types.ts';
 import type {
   ClientRequest,
   ControlRequest,
@@ -32,6 +32,9 @@ export interface WriterServices {
   readonly wake: () => void;
   readonly onAppended: (records: Uint8Array) => void;
   readonly onFailure: (failure: QuorateError | undefined) => void;
+  readonly onAckStatus: (status: AckStatus) => void;
+  /** Something waits for acknowledgements: the node is to report them. */
+  readonly onAcksWanted: () => void;
 }
 
 /** One request with the way back to the one who made it. */
@@ -66,6 +69,7 @@ export class WriterCore {
   #replies = new Map<WriterPort, WriterReply[]>();
   #events: WriterEvent[] = [];
   #stopped = false;
+  #acksWanted = false;
 
   /** `schedule` runs a function after the messages that have arrived by now. */
   constructor(runtime: Runtime, start: WriterStart, host: WriterPort, schedule: (work: () => void) => void) {
@@ -80,6 +84,8 @@ export class WriterCore {
       wake: () => this.#wake(),
       onAppended: (records) => this.#emitAppended(records),
       onFailure: (failure) => this.#emitFailure(failure),
+      onAckStatus: (status) => this.#emit(['ack-status', status]),
+      onAcksWanted: () => this.#wantAcks(),
     };
   }
 
@@ -139,6 +145,7 @@ export class WriterCore {
   #takeRole(settings: RoleSettings): void {
     this.#role?.close();
     this.#role = undefined;
+    this.#acksWanted = false;
     if (settings.role === 'primary') {
       if (this.#log === undefined) {
         this.#createLog(this.#services.runtime.random.bytes(16));
@@ -198,6 +205,14 @@ export class WriterCore {
         return call.succeed(undefined);
       case 'import':
         return this.#as(PrimaryRole).importFrom(request[2], call);
+      case 'acks':
+        if (this.#role instanceof PrimaryRole) {
+          this.#role.acknowledge(request[2], request[3]);
+        }
+        return call.succeed(undefined);
+      case 'set-acks':
+        this.#as(PrimaryRole).configureAcks(request[2]);
+        return call.succeed(undefined);
       case 'initialize':
         return call.succeed(this.#initialize(request[2]));
       case 'append':
@@ -306,6 +321,13 @@ export class WriterCore {
     const { txId, term, hash } = this.#log.tip;
     this.#emit(['appended', Uint8Array.from(records), txId, term, hash]);
     this.#flushEvents();
+  }
+
+  #wantAcks(): void {
+    if (!this.#acksWanted) {
+      this.#acksWanted = true;
+      this.#emit(['acks-wanted']);
+    }
   }
 
   #emitFailure(failure: QuorateError | undefined): void {

@@ -2,7 +2,7 @@ import type { Transferable } from 'node:worker_threads';
 import type { SerializedError } from '../errors/interface.ts';
 import type { SqlValue, Statement, StatementResult } from '../sqlite/interface.ts';
 import type { DatabaseLimits } from './limits.ts';
-import type { DatabaseFailure, Role } from './types.ts';
+import type { AckLevel, AckSettings, AckStatus, DatabaseFailure, Role } from './types.ts';
 
 /**
  * What travels between a writer thread and those who use it. Everything is made of tuples, because the structured
@@ -11,7 +11,7 @@ import type { DatabaseFailure, Role } from './types.ts';
 
 /** What any client of the writer may ask. `id` pairs the reply with the request. */
 export type ClientRequest =
-  | readonly [kind: 'transact', id: number, statements: readonly Statement[], bigint: boolean]
+  | readonly [kind: 'transact', id: number, statements: readonly Statement[], bigint: boolean, acks?: AckLevel]
   | readonly [kind: 'begin', id: number]
   | readonly [kind: 'run', id: number, transaction: number, statement: Statement, bigint: boolean]
   | readonly [kind: 'commit', id: number, transaction: number]
@@ -29,6 +29,9 @@ export type ControlRequest =
   | readonly [kind: 'append', id: number, records: Uint8Array, commitTxId: number]
   | readonly [kind: 'commit-to', id: number, commitTxId: number]
   | readonly [kind: 'ends', id: number]
+  /** What the replicas that count have, the largest first. */
+  | readonly [kind: 'acks', id: number, durable: readonly number[], applied: readonly number[]]
+  | readonly [kind: 'set-acks', id: number, settings: AckSettings | undefined]
   | readonly [kind: 'import', id: number, path: string]
   | readonly [kind: 'close', id: number];
 
@@ -39,6 +42,7 @@ export interface RoleSettings {
   readonly term: number;
   /** `host:port/database` of the primary, for people; empty when unknown. */
   readonly primary: string;
+  readonly acks?: AckSettings | undefined;
 }
 
 /** A statement's result; the last three only when it returns rows. */
@@ -57,12 +61,15 @@ export type WriterReply =
   | readonly [id: number, error: SerializedError];
 
 /** The value of a reply to `transact`. */
-export type TransactValue = readonly [term: number, txId: number, results: readonly CompactResult[]];
+export type TransactValue = readonly [term: number, txId: number, results: readonly CompactResult[], acks: number];
 
 /** What the writer tells the node without being asked. Positions are in shared memory. */
 export type WriterEvent =
   | readonly [kind: 'appended', records: Uint8Array, lastTxId: number, term: number, hash: Uint8Array]
   | readonly [kind: 'moved']
+  | readonly [kind: 'ack-status', status: AckStatus]
+  /** From now on the node is to report acknowledgements. */
+  | readonly [kind: 'acks-wanted']
   | readonly [kind: 'failure', failure: DatabaseFailure | null]
   | readonly [kind: 'log-opened', databaseId: Uint8Array];
 

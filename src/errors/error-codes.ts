@@ -51,6 +51,13 @@ export const errorCodes = {
   TRANSACTION_TIMEOUT: entry(grpc.aborted, 408, 6, 'An interactive transaction passed its idle or total time limit and was rolled back.', true),
   WAIT_TIMEOUT: entry(grpc.deadlineExceeded, 504, 6, 'A position was not reached within the time limit.', true),
   TRANSACTION_CLOSED: entry(grpc.failedPrecondition, 409, 6, 'The interactive transaction has ended already.'),
+  QUORUM_UNAVAILABLE: entry(
+    grpc.unavailable,
+    503,
+    7,
+    'Too few replicas acknowledge; the write waited its time and was not begun.',
+    true,
+  ),
   COMMIT_IN_DOUBT: entry(grpc.aborted, 500, 7, 'The transaction may or may not have been committed; ask for its id later.'),
   DATABASE_NOT_FOUND: entry(grpc.notFound, 404, 8, 'No database of that name exists on this node.'),
   DATABASE_EXISTS: entry(grpc.alreadyExists, 409, 8, 'A database of that name exists already.'),

@@ -21,6 +21,8 @@ function upstream(history: string, role: Role = 'primary', exportable = history.
     positionOf: async (txId) => (txId <= history.length ? at(history, txId) : undefined),
     read: () => Promise.reject(new Error('not used')),
     subscribe: () => () => {},
+    acknowledge: () => {},
+    ackMembers: () => [],
   };
 }
 

@@ -14,6 +14,8 @@ export interface ExportSessionOptions {
   readonly peer: MessageChannel<ExportTxResponse>;
   readonly address: string;
   readonly onEnd: () => void;
+  /** Called when the replica has more than before. */
+  readonly onProgress: () => void;
 }
 
 /**
@@ -79,6 +81,7 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
     this.#durableTxId = durableTxId;
     this.#appliedTxId = appliedTxId;
     this.#acknowledgedAtMs = this.#options.runtime.clock.nowMs();
+    this.#options.onProgress();
   }
 
   onDrain(): void {
@@ -114,6 +117,7 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
     const { source } = this.#options;
     this.#sentTxId = from.txId;
     this.#durableTxId = from.txId;
+    this.#options.onProgress();
     this.#unsubscribe = source.subscribe(() => this.#wake?.());
     this.#send({ $case: 'started', value: this.#started(from) });
     this.#scheduleHeartbeat();

@@ -2,6 +2,7 @@ import type { ReplicationSource } from '../database/interface.ts';
 import { QuorateError } from '../errors/interface.ts';
 import type { ExportTxRequest, ExportTxResponse } from '../proto/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
+import { Acknowledgements } from './acknowledgements.ts';
 import { ExportSession } from './export-session.ts';
 import type { ReplicationLimits } from './limits.ts';
 import type { AttachedReplica, ChannelListener, MessageChannel } from './types.ts';
@@ -18,6 +19,7 @@ export interface ExporterOptions {
 export class Exporter {
   readonly #options: ExporterOptions;
   readonly #sessions = new Set<ExportSession>();
+  readonly #acknowledgements = new Acknowledgements();
 
   constructor(options: ExporterOptions) {
     this.#options = options;
@@ -31,9 +33,26 @@ export class Exporter {
         hint: 'Let this replica follow another replica, or raise max-replicas.',
       });
     }
-    const session = new ExportSession({ ...options, peer, address, onEnd: () => this.#sessions.delete(session) });
+    const session = new ExportSession({
+      ...options,
+      peer,
+      address,
+      onEnd: () => this.#sessions.delete(session),
+      onProgress: () => this.#progress(session),
+    });
     this.#sessions.add(session);
     return session;
+  }
+
+  /** Tells the database what its replicas have, after one of them has more. */
+  #progress(session: ExportSession): void {
+    const replica = session.status();
+    if (replica !== undefined) {
+      const { source } = this.#options;
+      this.#acknowledgements.note(replica);
+      const { durable, applied } = this.#acknowledgements.of(source.ackMembers());
+      source.acknowledge(durable, applied);
+    }
   }
 
   /** The replicas that follow now. */
