@@ -11,7 +11,7 @@ import { type Streams, writeError } from './output.ts';
 import { addQueryCommand } from './query-command.ts';
 import { addReplicateCommand } from './replicate-command.ts';
 import { addServerCommand } from './server-command.ts';
-import { addDigestCommand, addStatusCommand } from './status-command.ts';
+import { addDigestCommand, addOutcomeCommand, addStatusCommand } from './status-command.ts';
 
 const processStreams: Streams = {
   out: (text) => process.stdout.write(text),
@@ -32,6 +32,7 @@ function buildProgram(context: CommandContext): Command {
   addQueryCommand(program, context);
   addStatusCommand(program, context);
   addDigestCommand(program, context);
+  addOutcomeCommand(program, context);
   addReplicateCommand(program, context);
   return program;
 }

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { MessagePort } from 'node:worker_threads';
 import { QuorateError } from '../errors/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
-import { type AckState, ruleOf } from './acks.ts';
+import { type AckState, checkAckSettings, defaultAckSettings } from './acks.ts';
 import { type DatabaseLimits, defaultDatabaseLimits } from './limits.ts';
 import { runMaintenance } from './maintenance.ts';
 import { DatabaseSink } from './replication-sink.ts';
@@ -281,6 +281,15 @@ export class Database implements AsyncDisposable {
     }
   }
 
+  /** What became of a transaction whose client was not told. `term` is 0 when it is not known. */
+  async outcome({ term, txId }: Position): Promise<'committed' | 'waiting' | 'absent'> {
+    const record = txId > 0 && txId <= this.#positions.get('tip') ? await this.#source.positionOf(txId) : undefined;
+    if (record === undefined || (term !== 0 && record.term !== term)) {
+      return 'absent';
+    }
+    return txId <= this.#positions.get('commit') ? 'committed' : 'waiting';
+  }
+
   /** A further channel to the writer, for another thread; see `attachWriter`. */
   connectWriter(): Promise<MessagePort> {
     return this.#writer().connect();
@@ -294,9 +303,7 @@ export class Database implements AsyncDisposable {
     const promoted = this.#settings.role === 'replica' && settings.role === 'primary';
     const term = promoted ? Math.max(this.#settings.term, this.#positions.get('term')) + 1 : this.#settings.term;
     const onlyAcks = isDeepStrictEqual({ ...settings, term, acks: null }, { ...this.#settings, acks: null });
-    if (settings.acks !== undefined) {
-      ruleOf(settings.acks.level, settings.acks.members);
-    }
+    checkAckSettings(settings.acks ?? defaultAckSettings);
     this.#settings = { ...settings, term };
     writeSettings(this.#context.runtime.files, this.#context.directory, this.#settings);
     if (onlyAcks && settings.role === 'primary') {

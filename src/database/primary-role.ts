@@ -163,7 +163,7 @@ export class PrimaryRole implements WriterRole {
     this.#tick ??= this.#services.runtime.timers.after(waitTickMs, () => {
       this.#tick = undefined;
       if (this.#waitsForReplicas) {
-        this.#acks.tick();
+        this.#acks.tick(this.#log.tip.txId);
         this.#acknowledged();
         this.#pipeline?.expire(this.#acks.settings.timeoutMs);
         this.#expireQueued(this.#acks.settings.timeoutMs);

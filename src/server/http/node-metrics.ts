@@ -59,6 +59,9 @@ function databaseMetrics(metrics: MetricsText, status: DatabaseStatus): void {
   metrics.gauge('quorate_applied_tx_id', 'Last transaction visible in SQLite.', status.appliedTxId, labels);
   metrics.gauge('quorate_term', 'Term of the last transaction.', status.term, labels);
   metrics.gauge('quorate_log_size_bytes', 'Size of the log on disk.', status.logSizeBytes, labels);
+  if (status.ackStatus !== '') {
+    ackMetrics(metrics, status);
+  }
   metrics.gauge('quorate_attached_replicas', 'Replicas that follow the database now.', status.replicas.length, labels);
   for (const replica of status.replicas) {
     attachedMetrics(metrics, status, replica);
@@ -66,6 +69,14 @@ function databaseMetrics(metrics: MetricsText, status: DatabaseStatus): void {
   if (status.replicator !== undefined) {
     replicatorMetrics(metrics, database, status.replicator);
   }
+}
+
+function ackMetrics(metrics: MetricsText, { database, acks, ackStatus, degradations }: DatabaseStatus): void {
+  const labels = { database, level: acks?.level ?? '', status: ackStatus };
+  metrics.gauge('quorate_ack_status', 'Level of acknowledgement and how it stands; always 1.', 1, labels);
+  metrics.counter('quorate_degradations_total', 'How often too few replicas acknowledged for too long.', degradations, {
+    database,
+  });
 }
 
 function attachedMetrics(metrics: MetricsText, { database, tipTxId }: DatabaseStatus, replica: AttachedReplica): void {

@@ -1,5 +1,6 @@
-import type { DatabaseFailure, DatabasePositions, DatabaseSettings } from '../../database/interface.ts';
+import type { Database, DatabaseFailure, DatabasePositions, DatabaseSettings } from '../../database/interface.ts';
 import type { DatabaseStatus, ErrorInfo, ReplicationSettings } from '../../proto/interface.ts';
+import { wireAcks } from './ack-settings.ts';
 import { type NodeAddress, resolveUpstream } from './follow-settings.ts';
 import type { ManagedDatabase } from './managed-database.ts';
 
@@ -23,8 +24,17 @@ export function databaseStatus(managed: ManagedDatabase, own: NodeAddress | unde
     replicator: replicatorStatus && { ...replicatorStatus, lastError: errorInfo(replicatorStatus.lastError) },
     replicas: managed.attachedReplicas.map((replica) => ({ ...replica })),
     lastError: errorInfo(failure),
+    ...ackStatus(opened),
     replication: opened === undefined ? undefined : replicationSettings(opened.settings, own),
   };
+}
+
+function ackStatus(opened: Database | undefined): Pick<DatabaseStatus, 'acks' | 'ackStatus' | 'degradations'> {
+  if (opened?.settings.role !== 'primary') {
+    return { acks: undefined, ackStatus: '', degradations: 0 };
+  }
+  const { status, degradations } = opened.ackReport();
+  return { acks: wireAcks(opened.settings.acks), ackStatus: status, degradations };
 }
 
 function errorInfo(failure: DatabaseFailure | undefined): ErrorInfo | undefined {
