@@ -121,8 +121,7 @@ export class Database implements AsyncDisposable {
     switch (event[0]) {
       case 'appended':
         this.#positions.add('streamedBytes', -event[1].length);
-        this.#source.appended(event[1], { txId: event[2], term: event[3], hash: event[4] });
-        this.#source.moved();
+        this.#source.appended(event[1], event[2]);
         return;
       case 'log-opened':
         this.#source.databaseId = event[1];
@@ -133,7 +132,7 @@ export class Database implements AsyncDisposable {
         this.#sink.moved();
         return;
       case 'moved':
-        this.#source.moved();
+        this.#source.moved({ tip: event[1], commit: event[2] });
         this.#sink.moved();
         this.#wakeWaiters();
         return;

@@ -63,6 +63,8 @@ export class WriterCore {
   #role: PrimaryRole | ReplicaRole | undefined;
   #streaming = false;
   #scheduled = false;
+  /** In `#work`, which ends with `#flush`: answers made there need no turn of their own. */
+  #working = false;
   #replies = new Map<WriterPort, WriterReply[]>();
   #events: WriterEvent[] = [];
   #stopped = false;
@@ -258,10 +260,12 @@ export class WriterCore {
     if (this.#stopped) {
       return;
     }
+    this.#working = true;
     const more = this.#role?.work() ?? false;
+    this.#working = false;
     const { positions } = this.#services;
     positions.set('logBytes', this.#log?.sizeBytes ?? 0);
-    this.#emit(['moved']);
+    this.#emit(['moved', positions.get('tip'), positions.get('commit')]);
     this.#flush();
     this.#log?.prepareNextSegment(preparationBytes);
     if (more) {
@@ -281,7 +285,7 @@ export class WriterCore {
 
   /** Answers made outside of `work` (by a timer, say) travel with the next turn. */
   #wakeToFlush(): void {
-    if (!this.#scheduled) {
+    if (!this.#working) {
       this.#wake();
     }
   }
@@ -293,6 +297,9 @@ export class WriterCore {
   /**
    * Hands appended records to the node's thread, copied, because the writer uses its buffer again. When that thread has
    * not taken enough of the earlier ones they are left out: whoever needs them reads them from the log.
+   *
+   * They travel together with the news that they are committed. Sent before the fsync, they would cost every thread and
+   * process on their way, and the replica's acknowledgement, a second message for each group, and nobody waits for them.
    */
   #emitAppended(records: Uint8Array): void {
     const { positions, start } = this.#services;
@@ -303,9 +310,8 @@ export class WriterCore {
       positions.add('streamedBytes', -records.length);
       return;
     }
-    const { txId, term, hash } = this.#log.tip;
-    this.#emit(['appended', Uint8Array.from(records), txId, term, hash]);
-    this.#flushEvents();
+    // The `slice` of a Buffer would not copy.
+    this.#emit(['appended', Uint8Array.prototype.slice.call(records), this.#log.tip.txId]);
   }
 
   #emitFailure(failure: QuorateError | undefined): void {
@@ -322,23 +328,27 @@ export class WriterCore {
     this.#wakeToFlush();
   }
 
-  #flushEvents(): void {
-    const events = this.#events;
-    if (events.length > 0) {
-      this.#events = [];
-      const transfer = events.flatMap((event) => (event[0] === 'appended' ? [event[1].buffer as ArrayBuffer] : []));
-      this.#host.post({ events }, transfer);
-    }
-  }
-
+  /** Answers to other threads go first: somebody waits for them. */
   #flush(): void {
-    this.#flushEvents();
     const replies = this.#replies;
     if (replies.size > 0) {
       this.#replies = new Map();
       for (const [port, batch] of replies) {
-        port.post(port === this.#host ? { replies: batch } : batch);
+        if (port !== this.#host) {
+          port.post(batch);
+        }
       }
+    }
+    this.#flushToHost(replies.get(this.#host));
+  }
+
+  /** One message for all that the node is told, because waking its thread costs more than the message. */
+  #flushToHost(replies: readonly WriterReply[] = []): void {
+    const events = this.#events;
+    if (events.length > 0 || replies.length > 0) {
+      this.#events = [];
+      const transfer = events.flatMap((event) => (event[0] === 'appended' ? [event[1].buffer as ArrayBuffer] : []));
+      this.#host.post({ events, replies }, transfer);
     }
   }
 }

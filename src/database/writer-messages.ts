@@ -61,8 +61,9 @@ export type TransactValue = readonly [term: number, txId: number, results: reado
 
 /** What the writer tells the node without being asked. Positions are in shared memory. */
 export type WriterEvent =
-  | readonly [kind: 'appended', records: Uint8Array, lastTxId: number, term: number, hash: Uint8Array]
-  | readonly [kind: 'moved']
+  /** Followed by `moved` when the turn ends in which they were appended. */
+  | readonly [kind: 'appended', records: Uint8Array, lastTxId: number]
+  | readonly [kind: 'moved', tipTxId: number, commitTxId: number]
   | readonly [kind: 'failure', failure: DatabaseFailure | null]
   | readonly [kind: 'log-opened', databaseId: Uint8Array];
 
