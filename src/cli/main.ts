@@ -50,8 +50,16 @@ function usageError(error: CommanderError): QuorateError | undefined {
   });
 }
 
+/** `quorate query … | head` closes the pipe early; that is no error. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') {
+    throw error;
+  }
+}
+
 /** Runs one command line and returns its exit code; errors go to standard error. */
 export async function main(argv: readonly string[], streams: Streams = processStreams): Promise<number> {
+  process.stdout.on('error', ignoreClosedPipe);
   const program = buildProgram(new CommandContext(streams));
   try {
     await program.parseAsync(argv, { from: 'user' });

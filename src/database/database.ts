@@ -130,8 +130,7 @@ export class Database implements AsyncDisposable {
     switch (event[0]) {
       case 'appended':
         this.#positions.add('streamedBytes', -event[1].length);
-        this.#source.appended(event[1], { txId: event[2], term: event[3], hash: event[4] });
-        this.#source.moved();
+        this.#source.appended(event[1], event[2]);
         return;
       case 'log-opened':
         this.#source.databaseId = event[1];
@@ -150,7 +149,7 @@ export class Database implements AsyncDisposable {
         this.#degradations += event[1] === 'degraded' ? 1 : 0;
         return;
       case 'moved':
-        this.#source.moved();
+        this.#source.moved({ tip: event[1], commit: event[2] });
         this.#sink.moved();
         this.#wakeWaiters();
         return;

@@ -18,8 +18,11 @@ export interface PrimaryPipelineOptions {
   readonly term: number;
   readonly limits: DatabaseLimits;
   readonly acks: AckMonitor;
-  /** Called after records were written to the log and before they are fsynced; the bytes are valid during the call only. */
-  readonly onAppended: (records: Uint8Array) => void;
+  /**
+   * Called after records were written to the log and before they are fsynced; the bytes are valid during the call only.
+   * `urgent`: somebody waits for acknowledgements.
+   */
+  readonly onAppended: (records: Uint8Array, urgent: boolean) => void;
   /** Called when SQLite did not take what the log has. Throws if the database cannot go on. */
   readonly onCommitFailed: (cause: QuorateError) => void;
   /** Called when an fsync of the log failed: nothing can be written any more. */
@@ -247,7 +250,10 @@ export class PrimaryPipeline {
       return false;
     }
     positions.set('tip', log.tip.txId);
-    onAppended(this.#encoder.bytes);
+    onAppended(
+      this.#encoder.bytes,
+      executed.some(({ pending }) => pending.acks.durable > 0),
+    );
     return true;
   }
 

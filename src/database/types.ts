@@ -124,6 +124,9 @@ export interface DatabaseFailure {
   readonly atMs: number;
 }
 
+/** Whole records in a row, to be sent. */
+export type RecordRun = Omit<RecordBatch, 'end'>;
+
 /** What a database gives to those who follow it. */
 export interface ReplicationSource {
   /** 16 bytes; undefined for a replica that has never met its upstream. */
@@ -135,7 +138,7 @@ export interface ReplicationSource {
   /** Position of a record, or undefined when the log has none of that number. */
   positionOf(txId: TxId): Promise<LogPosition | undefined>;
   /** Whole records from `fromTxId` on, at most about `maxBytes`, at least one. @throws QuorateError SNAPSHOT_REQUIRED */
-  read(fromTxId: TxId, maxBytes: number): Promise<RecordBatch>;
+  read(fromTxId: TxId, maxBytes: number): Promise<RecordRun>;
   /** Calls back after records were appended or committed, until the returned function is called. */
   subscribe(listener: () => void): () => void;
   /** Tells the writer what the replicas have: one position for each that counts, the largest first. */

@@ -30,7 +30,8 @@ export interface WriterServices {
   readonly hybridClock: HybridClock;
   /** Makes the core call the role's `work` soon. */
   readonly wake: () => void;
-  readonly onAppended: (records: Uint8Array) => void;
+  /** `urgent`: a client waits until replicas have the records. */
+  readonly onAppended: (records: Uint8Array, urgent?: boolean) => void;
   readonly onFailure: (failure: QuorateError | undefined) => void;
   readonly onAckStatus: (status: AckStatus) => void;
   /** Something waits for acknowledgements: the node is to report them. */
@@ -66,6 +67,8 @@ export class WriterCore {
   #role: PrimaryRole | ReplicaRole | undefined;
   #streaming = false;
   #scheduled = false;
+  /** In `#work`, which ends with `#flush`: answers made there need no turn of their own. */
+  #working = false;
   #replies = new Map<WriterPort, WriterReply[]>();
   #events: WriterEvent[] = [];
   #stopped = false;
@@ -82,7 +85,7 @@ export class WriterCore {
       positions: new SharedPositions(start.positions),
       hybridClock: new HybridClock(runtime.clock),
       wake: () => this.#wake(),
-      onAppended: (records) => this.#emitAppended(records),
+      onAppended: (records, urgent = false) => this.#emitAppended(records, urgent),
       onFailure: (failure) => this.#emitFailure(failure),
       onAckStatus: (status) => this.#emit(['ack-status', status]),
       onAcksWanted: () => this.#wantAcks(),
@@ -273,10 +276,12 @@ export class WriterCore {
     if (this.#stopped) {
       return;
     }
+    this.#working = true;
     const more = this.#role?.work() ?? false;
+    this.#working = false;
     const { positions } = this.#services;
     positions.set('logBytes', this.#log?.sizeBytes ?? 0);
-    this.#emit(['moved']);
+    this.#emit(['moved', positions.get('tip'), positions.get('commit')]);
     this.#flush();
     this.#log?.prepareNextSegment(preparationBytes);
     if (more) {
@@ -296,7 +301,7 @@ export class WriterCore {
 
   /** Answers made outside of `work` (by a timer, say) travel with the next turn. */
   #wakeToFlush(): void {
-    if (!this.#scheduled) {
+    if (!this.#working) {
       this.#wake();
     }
   }
@@ -308,8 +313,12 @@ export class WriterCore {
   /**
    * Hands appended records to the node's thread, copied, because the writer uses its buffer again. When that thread has
    * not taken enough of the earlier ones they are left out: whoever needs them reads them from the log.
+   *
+   * They travel together with the news that they are committed. Sent before the fsync, they would cost every thread and
+   * process on their way, and the replica's acknowledgement, a second message for each group. Only when a client waits for
+   * acknowledgements (`urgent`) do they go at once, so that the replicas' fsync and this one happen at the same time.
    */
-  #emitAppended(records: Uint8Array): void {
+  #emitAppended(records: Uint8Array, urgent: boolean): void {
     const { positions, start } = this.#services;
     if (!this.#streaming || this.#log === undefined) {
       return;
@@ -318,9 +327,12 @@ export class WriterCore {
       positions.add('streamedBytes', -records.length);
       return;
     }
-    const { txId, term, hash } = this.#log.tip;
-    this.#emit(['appended', Uint8Array.from(records), txId, term, hash]);
-    this.#flushEvents();
+    // The `slice` of a Buffer would not copy.
+    this.#emit(['appended', Uint8Array.prototype.slice.call(records), this.#log.tip.txId]);
+    if (urgent) {
+      this.#emit(['moved', positions.get('tip'), positions.get('commit')]);
+      this.#flush();
+    }
   }
 
   #wantAcks(): void {
@@ -344,23 +356,27 @@ export class WriterCore {
     this.#wakeToFlush();
   }
 
-  #flushEvents(): void {
-    const events = this.#events;
-    if (events.length > 0) {
-      this.#events = [];
-      const transfer = events.flatMap((event) => (event[0] === 'appended' ? [event[1].buffer as ArrayBuffer] : []));
-      this.#host.post({ events }, transfer);
-    }
-  }
-
+  /** Answers to other threads go first: somebody waits for them. */
   #flush(): void {
-    this.#flushEvents();
     const replies = this.#replies;
     if (replies.size > 0) {
       this.#replies = new Map();
       for (const [port, batch] of replies) {
-        port.post(port === this.#host ? { replies: batch } : batch);
+        if (port !== this.#host) {
+          port.post(batch);
+        }
       }
+    }
+    this.#flushToHost(replies.get(this.#host));
+  }
+
+  /** One message for all that the node is told, because waking its thread costs more than the message. */
+  #flushToHost(replies: readonly WriterReply[] = []): void {
+    const events = this.#events;
+    if (events.length > 0 || replies.length > 0) {
+      this.#events = [];
+      const transfer = events.flatMap((event) => (event[0] === 'appended' ? [event[1].buffer as ArrayBuffer] : []));
+      this.#host.post({ events, replies }, transfer);
     }
   }
 }

@@ -65,8 +65,9 @@ export type TransactValue = readonly [term: number, txId: number, results: reado
 
 /** What the writer tells the node without being asked. Positions are in shared memory. */
 export type WriterEvent =
-  | readonly [kind: 'appended', records: Uint8Array, lastTxId: number, term: number, hash: Uint8Array]
-  | readonly [kind: 'moved']
+  /** Followed by `moved` when the turn ends in which they were appended. */
+  | readonly [kind: 'appended', records: Uint8Array, lastTxId: number]
+  | readonly [kind: 'moved', tipTxId: number, commitTxId: number]
   | readonly [kind: 'ack-status', status: AckStatus]
   /** From now on the node is to report acknowledgements. */
   | readonly [kind: 'acks-wanted']
