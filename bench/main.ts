@@ -9,6 +9,7 @@ import { Report } from './measuring/report.ts';
 
 const benchmarks: Readonly<Record<string, () => Promise<{ readonly benchmark: Benchmark }>>> = {
   write: () => import('./write.ts'),
+  quorum: () => import('./quorum.ts'),
   apply: () => import('./apply.ts'),
   lag: () => import('./lag.ts'),
   read: () => import('./read.ts'),

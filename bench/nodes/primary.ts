@@ -1,4 +1,4 @@
-import { Quorate, type QuorateDatabase } from '../../src/library/interface.ts';
+import { Quorate, type QuorateDatabase, type WriteOptions } from '../../src/library/interface.ts';
 import { insertItem, itemTableStatements, itemValues } from './item-table.ts';
 
 export const databaseName = 'items';
@@ -31,8 +31,8 @@ export class Primary implements AsyncDisposable {
   }
 
   /** Inserts row `index` in a transaction of its own and returns its position token. */
-  async insert(index: number): Promise<string> {
-    const { position } = await this.database.execute(insertItem, itemValues(index));
+  async insert(index: number, options?: WriteOptions): Promise<string> {
+    const { position } = await this.database.execute(insertItem, itemValues(index), options);
     return position;
   }
 
