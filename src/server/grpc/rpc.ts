@@ -1,7 +1,7 @@
 import type { handleUnaryCall, Metadata } from '@grpc/grpc-js';
-import { asQuorateError, type ErrorCode, QuorateError } from '../../errors/interface.ts';
+import { asQuorateError, type ErrorCode } from '../../errors/interface.ts';
 import { errorToGrpc } from '../../replication/interface.ts';
-import type { Principal } from '../auth/authenticator.ts';
+import { type Principal, requireAdmin } from '../auth/authenticator.ts';
 import type { Node } from '../node/node.ts';
 
 /** What every RPC works with. */
@@ -34,11 +34,7 @@ function bearerToken(metadata: Metadata): string | undefined {
 
 /** The user behind a call. @throws QuorateError UNAUTHENTICATED, PERMISSION_DENIED */
 export function authorize(context: RpcContext, metadata: Metadata): Principal {
-  const principal = context.node.authenticator.verify(bearerToken(metadata));
-  if (!principal.isAdmin) {
-    throw new QuorateError('PERMISSION_DENIED', `${principal.user} has no admin permission on this server`);
-  }
-  return principal;
+  return requireAdmin(context.node.authenticator, bearerToken(metadata));
 }
 
 /** Counts an error and makes the gRPC status that tells the caller. */
