@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { addFlags } from '../config/interface.ts';
 import { asQuorateError, exitCodeOf, QuorateError } from '../errors/interface.ts';
 import { version } from '../server/interface.ts';
-import { connectionOptions } from './client-options.ts';
+import { clientOptions } from './client-options.ts';
 import { CommandContext } from './command-context.ts';
 import { addDatabaseCommands } from './database-commands.ts';
 import { addLoginCommand } from './login-command.ts';
@@ -25,7 +25,7 @@ function buildProgram(context: CommandContext): Command {
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeOut: context.streams.out, writeErr: () => {} });
-  addFlags(program, connectionOptions);
+  addFlags(program, clientOptions);
   addServerCommand(program, context);
   addLoginCommand(program, context);
   addDatabaseCommands(program, context);

@@ -230,6 +230,11 @@ export class Database implements AsyncDisposable {
     return this.#positions.get('logBytes');
   }
 
+  /** Groups of transactions that this node has committed since the database was opened, each with one fsync. */
+  groupCommits(): number {
+    return this.#positions.get('groups');
+  }
+
   /** What waits inside this database now, for metrics. */
   queues(): { writerRequests: number; tailCacheBytes: number } {
     return { writerRequests: this.#link?.client.waitingCount ?? 0, tailCacheBytes: this.#source.tailBytes };

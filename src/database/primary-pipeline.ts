@@ -269,6 +269,7 @@ export class PrimaryPipeline {
       return false;
     }
     positions.set('durable', log.tip.txId);
+    positions.set('groups', positions.get('groups') + 1);
     return true;
   }
 

@@ -283,9 +283,18 @@ export class WriterCore {
     positions.set('logBytes', this.#log?.sizeBytes ?? 0);
     this.#emit(['moved', positions.get('tip'), positions.get('commit')]);
     this.#flush();
-    this.#log?.prepareNextSegment(preparationBytes);
     if (more) {
       this.#wake();
+    }
+    this.#prepareNextSegment();
+  }
+
+  /** A log that has failed says so to the next write; until then this thread must go on to answer and to let others read. */
+  #prepareNextSegment(): void {
+    try {
+      this.#log?.prepareNextSegment(preparationBytes);
+    } catch {
+      // The failure was reported when it happened, with its cause.
     }
   }
 

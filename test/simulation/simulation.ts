@@ -139,6 +139,7 @@ export class Simulation {
       chance: new Chance(seed, 'workload'),
       history: this.#history,
       maxBlobBytes: 20_000,
+      randomShare: this.#chance.pick([0, 0.5]),
       writes,
     });
     const faults = new FaultSchedule({

@@ -12,7 +12,7 @@ export function renderNodeMetrics(context: RpcContext): string {
   readerMetrics(metrics, context);
   for (const database of context.node.status().databases) {
     databaseMetrics(metrics, database);
-    queueMetrics(metrics, context, database.database);
+    writerMetrics(metrics, context, database.database);
   }
   return metrics.render();
 }
@@ -102,13 +102,17 @@ function replicatorMetrics(metrics: MetricsText, database: string, replicator: R
   metrics.counter('quorate_replication_retries_total', 'Attempts to connect again.', retries, labels);
 }
 
-function queueMetrics(metrics: MetricsText, { node }: RpcContext, database: string): void {
-  const queues = node.databases.get(database).opened?.queues();
-  if (queues === undefined) {
+function writerMetrics(metrics: MetricsText, { node }: RpcContext, database: string): void {
+  const { opened } = node.databases.get(database);
+  if (opened === undefined) {
     return;
   }
+  const queues = opened.queues();
   const { writerQueueLimit, tailCacheBytes } = node.options.databaseLimits;
   const labels = { database };
+  const groups =
+    'Groups committed with one fsync since the database was opened; the rate of tip_tx_id over it is the group size.';
+  metrics.counter('quorate_group_commits_total', groups, opened.groupCommits(), labels);
   metrics.gauge('quorate_writer_queue', 'Requests that wait for the writer.', queues.writerRequests, labels);
   metrics.gauge('quorate_writer_queue_limit', 'Option writer-queue-limit.', writerQueueLimit, labels);
   metrics.gauge('quorate_tail_cache_bytes', 'Newest records kept in memory.', queues.tailCacheBytes, labels);
