@@ -71,7 +71,7 @@ describe('endpoints of a server', () => {
     const query = new QueryClient(address, credentials.createInsecure());
     const replication = new ReplicationClient(address, credentials.createInsecure());
     const request = { database: 'defaultdb' };
-    const execute = { ...request, statements: [], waitForTxId: 0n, timeoutMs: 0 };
+    const execute = { ...request, statements: [], waitForTxId: 0n, timeoutMs: 0, idempotencyKey: '' };
     const unary = (start: (done: (error: ServiceError | null) => void) => unknown) =>
       new Promise<number | undefined>((resolve) => start((error) => resolve(error?.code)));
     const stream = (call: {

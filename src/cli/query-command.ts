@@ -20,6 +20,10 @@ const queryOptions = defineOptions('Query', {
     placeholder: 'LEVEL',
     help: 'Acknowledgements that this write waits for: async, quorum, sync:N or applied:N. Default: those of the database.',
   },
+  key: {
+    type: 'string',
+    help: 'Idempotency key: a write that is sent again with it within 24 hours takes effect once.',
+  },
   timeoutMs: { type: 'duration', help: "How long the query may run; never more than the server's own limit." },
 });
 
@@ -42,13 +46,14 @@ export function addQueryCommand(program: Command, context: CommandContext): void
     'query defaultdb "SELECT * FROM orders WHERE id = :id" --param :id=7 --json',
     'query defaultdb - < schema.sql',
   ]).action(async (database: string, sql: string, flags: { param: string[] }) => {
-    const { waitFor, timeoutMs, acks, json, ...connection } = context.parse(command, options).values;
+    const { waitFor, timeoutMs, acks, key, json, ...connection } = context.parse(command, options).values;
     using client = context.connect(connection);
     const text = sql === '-' ? await readStandardInput() : sql;
     const statements = [{ sql: text, parameters: parseParameters(flags.param) }];
     const answer = await client.execute(database, statements, {
       waitForTxId: waitFor,
       timeoutMs,
+      key,
       acks: acks === undefined ? undefined : parseAckLevel(acks),
     });
     const { results, txId, term } = answer;

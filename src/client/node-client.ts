@@ -48,6 +48,8 @@ export interface ExecuteOptions {
   readonly timeoutMs?: number | undefined;
   /** Level of acknowledgement of this transaction alone: async, sync, quorum or applied, and how many replicas. */
   readonly acks?: AckLevel | undefined;
+  /** Idempotency key: sent again after a lost answer, the write still takes effect once. */
+  readonly key?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -172,6 +174,7 @@ export class NodeClient implements Disposable {
       waitForTxId: BigInt(options.waitForTxId ?? 0),
       timeoutMs: options.timeoutMs ?? 0,
       acks: options.acks,
+      idempotencyKey: options.key ?? '',
     };
     const response = await unary<ExecuteResponse>(
       (callback) => this.#query.execute(request, this.#metadata, callback),

@@ -94,8 +94,7 @@ export class PrimaryPipeline {
     let full = false;
     for (let pending = next(); pending !== undefined; pending = full ? undefined : next()) {
       try {
-        const { results, captured } = runTransaction(connection, pending);
-        executed.push({ pending, results, txId: this.#encode(captured) });
+        executed.push(this.#run(pending));
         ran.push(pending);
       } catch (error) {
         pending.fail(asQuorateError(error));
@@ -106,6 +105,15 @@ export class PrimaryPipeline {
       full = ran.length >= limits.maxGroupTransactions || clock.monotonicMs() > endMs || this.#isFull();
     }
     return { executed, lost: undefined };
+  }
+
+  #run(pending: PendingTransaction): ExecutedTransaction {
+    const { connection, clock, term } = this.#options;
+    const next = { txId: this.#lastTxId() + 1, term, timeMs: Math.floor(clock.nowMs()) };
+    const run = runTransaction(connection, pending, next);
+    return 'repeats' in run
+      ? { pending, results: [], txId: run.repeats.txId, term: run.repeats.term }
+      : { pending, results: run.results, txId: this.#encode(run.captured) };
   }
 
   #isFull(): boolean {
@@ -234,8 +242,8 @@ export class PrimaryPipeline {
     }
   }
 
-  #answer({ pending, results, txId }: ExecutedTransaction): void {
-    pending.succeed(this.#options.term, txId, results, this.#options.acks.holders(txId));
+  #answer({ pending, results, txId, term = this.#options.term }: ExecutedTransaction): void {
+    pending.succeed(term, txId, results, this.#options.acks.holders(txId));
   }
 
   #append(executed: readonly ExecutedTransaction[]): boolean {

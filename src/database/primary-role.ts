@@ -2,16 +2,16 @@ import { isDeepStrictEqual } from 'node:util';
 import { asQuorateError, QuorateError } from '../errors/interface.ts';
 import type { TransactionLog } from '../log/interface.ts';
 import type { Timer } from '../runtime/interface.ts';
-import { importDatabase, PrimaryConnection } from '../sqlite/interface.ts';
+import { checkKey, importDatabase, PrimaryConnection } from '../sqlite/interface.ts';
 import { AckMonitor } from './ack-monitor.ts';
 import { defaultAckSettings } from './acks.ts';
 import { InteractiveSession } from './interactive-session.ts';
 import type { PendingTransaction } from './pending-transaction.ts';
 import { PrimaryPipeline } from './primary-pipeline.ts';
 import { checkAgainstLog, replayWholeLog } from './recovery.ts';
-import type { AckLevel, AckSettings } from './types.ts';
+import type { AckSettings } from './types.ts';
 import type { Call, WriterRole, WriterServices } from './writer-core.ts';
-import type { ClientRequest, RoleSettings } from './writer-messages.ts';
+import type { ClientRequest, RoleSettings, TransactionWishes } from './writer-messages.ts';
 
 type Queued = { readonly sinceMs: number } & (
   | { readonly kind: 'transact'; readonly pending: PendingTransaction }
@@ -257,7 +257,7 @@ export class PrimaryRole implements WriterRole {
       case 'run':
         return call.succeed(this.#sessionOf(request[2]).run(request[3], request[4]));
       case 'commit':
-        return this.#sessionOf(request[2]).commit(this.#pendingOf(call, [], false, undefined));
+        return this.#sessionOf(request[2]).commit(this.#pendingOf(call, [], false));
       case 'rollback':
         this.#sessionOf(request[2]).abort(undefined);
         return call.succeed(undefined);
@@ -424,13 +424,17 @@ export class PrimaryRole implements WriterRole {
     call: Call,
     statements: PendingTransaction['statements'],
     bigint: boolean,
-    level: AckLevel | undefined,
+    { acks, key }: TransactionWishes = {},
   ): PendingTransaction {
+    if (key !== undefined) {
+      checkKey(key);
+    }
     return {
       statements,
       bigint,
-      acks: this.#acks.rule(level),
-      succeed: (term, txId, results, acks) => call.succeed([term, txId, results, acks]),
+      key,
+      acks: this.#acks.rule(acks),
+      succeed: (term, txId, results, holders) => call.succeed([term, txId, results, holders]),
       fail: (error) => call.fail(error),
     };
   }

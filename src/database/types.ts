@@ -82,6 +82,11 @@ export interface TransactOptions {
   readonly bigint?: boolean | undefined;
   /** Level of this transaction alone. Default: the level of the database. */
   readonly acks?: AckLevel | undefined;
+  /**
+   * Idempotency key, 1 to 200 characters: of all transactions sent with it within 24 hours one takes effect, also across
+   * restarts and on a replica that has become primary. The others get the position of that one, and no results.
+   */
+  readonly key?: string | undefined;
 }
 
 export interface TransactResult {

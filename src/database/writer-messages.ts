@@ -9,9 +9,21 @@ import type { AckLevel, AckSettings, AckStatus, DatabaseFailure, Role } from './
  * clone of an object with named fields costs half as much again on the hottest path there is.
  */
 
+/** What only some transactions ask for. */
+export interface TransactionWishes {
+  readonly acks?: AckLevel | undefined;
+  readonly key?: string | undefined;
+}
+
 /** What any client of the writer may ask. `id` pairs the reply with the request. */
 export type ClientRequest =
-  | readonly [kind: 'transact', id: number, statements: readonly Statement[], bigint: boolean, acks?: AckLevel]
+  | readonly [
+      kind: 'transact',
+      id: number,
+      statements: readonly Statement[],
+      bigint: boolean,
+      wishes?: TransactionWishes,
+    ]
   | readonly [kind: 'begin', id: number]
   | readonly [kind: 'run', id: number, transaction: number, statement: Statement, bigint: boolean]
   | readonly [kind: 'commit', id: number, transaction: number]

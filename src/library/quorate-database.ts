@@ -29,6 +29,9 @@ import { CountingWriterPort } from './writer-port.ts';
 /** Milliseconds that `waitFor` waits unless told otherwise. */
 const defaultWaitMs = 10_000;
 
+/** The result of a write whose idempotency key was taken before: it did nothing. */
+const repeated: StatementResult = { columns: [], columnTypes: [], rows: [], changes: 0, lastInsertRowid: 0n };
+
 /** What a handle needs to know to open a database. */
 export interface DatabaseParts {
   readonly attachment: Attachment;
@@ -120,7 +123,7 @@ export class QuorateDatabase implements AsyncDisposable {
       [{ sql, parameters: parametersNow(parameters) }],
       options,
     );
-    return { ...outcome<R>(results[0] as StatementResult), position: encodePosition(position), acks };
+    return { ...outcome<R>(results[0] ?? repeated), position: encodePosition(position), acks };
   }
 
   /** Runs several statements as one transaction: all of them or none. @throws as `execute` does */

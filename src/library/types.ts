@@ -20,6 +20,11 @@ export interface WriteOptions extends IntegerOptions {
    * does not come in time is COMMIT_IN_DOUBT.
    */
   readonly acks?: AckLevel | undefined;
+  /**
+   * Idempotency key, 1 to 200 characters: of all writes with it within 24 hours one takes effect, also across restarts and
+   * a change of primary. The others get its position, and no rows.
+   */
+  readonly key?: string | undefined;
 }
 
 export interface ReadOptions extends IntegerOptions {

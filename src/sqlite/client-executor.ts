@@ -3,7 +3,7 @@ import { QuorateError } from '../errors/interface.ts';
 import type { CaptureMark } from './capture-buffer.ts';
 import type { ChangeCapture } from './change-capture.ts';
 import type { ClientTransaction } from './client-transaction.ts';
-import { stateTable, suspendedTable } from './internal-names.ts';
+import { keyTable, stateTable, suspendedTable } from './internal-names.ts';
 import { operationKinds } from './operation-format.ts';
 import { parsePragma } from './pragma-rules.ts';
 import { LastChange } from './prepared-statement.ts';
@@ -22,6 +22,9 @@ export interface ExecutorParts {
   readonly shadow: ShadowCapture;
   readonly preparer: StatementPreparer;
 }
+
+/** Internal tables and indexes that every database has. */
+const ownNames: ReadonlySet<string> = new Set([stateTable, suspendedTable, keyTable, `${keyTable}_age`]);
 
 const emptyResult: StatementResult = { columns: [], columnTypes: [], rows: [], changes: 0, lastInsertRowid: 0n };
 
@@ -219,7 +222,7 @@ function refuseNewNames(before: SchemaSnapshot, after: SchemaSnapshot, created: 
       });
     }
   }
-  const reserved = after.internalNames.find((name) => name !== stateTable && name !== suspendedTable);
+  const reserved = after.internalNames.find((name) => !ownNames.has(name));
   if (reserved !== undefined) {
     throw new QuorateError('UNSUPPORTED_STATEMENT', `the name ${reserved} is reserved`, {
       hint: 'Names that start with _quorate_ belong to Quorate; use another one.',

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { QuorateError } from '../errors/interface.ts';
 import { ByteReader, malformed, type StoredValue } from './byte-reader.ts';
+import { decodeKey, IdempotencyKeys } from './idempotency-keys.ts';
 import { operationKinds, pragmaCodes, sequenceFlags } from './operation-format.ts';
 import { RowApplier } from './row-applier.ts';
 import { mapSqliteError } from './sqlite-errors.ts';
@@ -13,6 +14,7 @@ export class OperationApplier {
   readonly #db: DatabaseSync;
   readonly #catalogue: TableCatalogue;
   readonly #rows: RowApplier;
+  readonly #keys: IdempotencyKeys;
   /** The schema has changed since triggers were suspended last. */
   #schemaChanging = false;
 
@@ -20,6 +22,7 @@ export class OperationApplier {
     this.#db = db;
     this.#catalogue = new TableCatalogue(db);
     this.#rows = new RowApplier(db, this.#catalogue);
+    this.#keys = new IdempotencyKeys(db);
   }
 
   get schemaHash(): bigint {
@@ -62,6 +65,8 @@ export class OperationApplier {
         return this.#setSequences(payload);
       case operationKinds.pragma:
         return this.#setPragma(payload);
+      case operationKinds.key:
+        return this.#keys.add(decodeKey(payload));
       default:
         throw malformed(`unknown operation kind ${kind}`);
     }

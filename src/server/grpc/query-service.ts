@@ -15,6 +15,7 @@ export function queryService(context: RpcContext): QueryServer {
         timeoutMs: request.timeoutMs,
         signal,
         acks: ackLevelOf(request.acks),
+        key: request.idempotencyKey || undefined,
       });
       return {
         results: answer.results.map(toWireResult),

@@ -21,6 +21,8 @@ export interface SqlRequest {
   readonly signal: AbortSignal;
   /** Level of this transaction; that of the database when absent. */
   readonly acks?: AckLevel | undefined;
+  /** Idempotency key of a write. */
+  readonly key?: string | undefined;
 }
 
 export interface SqlAnswer {
@@ -51,7 +53,7 @@ export async function executeSql(node: Node, request: SqlRequest): Promise<SqlAn
       return answer;
     }
   }
-  return await write(node, database, statements, request.acks);
+  return await write(node, database, statements, request);
 }
 
 function splitAll(statements: readonly Statement[]): Statement[] {
@@ -99,12 +101,12 @@ async function write(
   node: Node,
   database: Database,
   statements: readonly Statement[],
-  acks: AckLevel | undefined,
+  { acks, key }: SqlRequest,
 ): Promise<SqlAnswer> {
   if (database.settings.role === 'replica') {
     throw readOnlyReplica(node, database);
   }
-  return await database.writer.transact(statements, { bigint: true, acks });
+  return await database.writer.transact(statements, { bigint: true, acks, key });
 }
 
 function readOnlyReplica(node: Node, database: Database): QuorateError {

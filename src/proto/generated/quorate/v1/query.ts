@@ -56,7 +56,14 @@ export interface ExecuteRequest {
   /** Milliseconds; 0 takes the node's limit. */
   timeoutMs: number;
   /** Level of this transaction alone; that of the database when absent. */
-  acks?: AckLevel | undefined;
+  acks?:
+    | AckLevel
+    | undefined;
+  /**
+   * Idempotency key, 1 to 200 characters: of all transactions sent with it within 24 hours one takes effect. The others get
+   * its position and no results.
+   */
+  idempotencyKey: string;
 }
 
 export interface Row {
@@ -357,7 +364,7 @@ export const AckLevel: MessageFns<AckLevel> = {
 };
 
 function createBaseExecuteRequest(): ExecuteRequest {
-  return { database: "", statements: [], waitForTxId: 0n, timeoutMs: 0, acks: undefined };
+  return { database: "", statements: [], waitForTxId: 0n, timeoutMs: 0, acks: undefined, idempotencyKey: "" };
 }
 
 export const ExecuteRequest: MessageFns<ExecuteRequest> = {
@@ -379,6 +386,9 @@ export const ExecuteRequest: MessageFns<ExecuteRequest> = {
     }
     if (message.acks !== undefined) {
       AckLevel.encode(message.acks, writer.uint32(42).fork()).join();
+    }
+    if (message.idempotencyKey !== "") {
+      writer.uint32(50).string(message.idempotencyKey);
     }
     return writer;
   },
@@ -434,6 +444,14 @@ export const ExecuteRequest: MessageFns<ExecuteRequest> = {
             }
 
             message.acks = AckLevel.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.idempotencyKey = reader.string();
             continue;
           }
         }
