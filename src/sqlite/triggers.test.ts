@@ -150,10 +150,10 @@ test('an update that changes nothing in a table that is all key leaves nothing t
   using pair = new ReplicatedPair();
   pair.run(
     'CREATE TABLE t (a TEXT, k TEXT, PRIMARY KEY (k, a)) WITHOUT ROWID',
-    'CREATE TABLE other (x)',
-    "CREATE TRIGGER before_other BEFORE INSERT ON other BEGIN INSERT INTO t VALUES ('by', new.x); END",
+    'CREATE TABLE deleted (k)',
+    'CREATE TRIGGER before_delete BEFORE DELETE ON t BEGIN INSERT INTO deleted VALUES (old.k); END',
+    "INSERT INTO t VALUES ('a', 'x'), ('a', 'y')",
   );
-  pair.run("INSERT INTO other VALUES ('x'), ('y')");
   pair.run("UPDATE t SET k = k WHERE k = 'x'", "UPDATE t SET k = 'z' WHERE k = 'y'");
   pair.assertEqual();
   assert.deepEqual(pair.queryReplica('SELECT k FROM t ORDER BY k'), [{ k: 'x' }, { k: 'z' }]);
