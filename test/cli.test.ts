@@ -283,7 +283,8 @@ describe('quorate server', () => {
     const txId = await server.execute('defaultdb', 'CREATE TABLE t (a)');
     await server.stop();
     const again = await fixture.start('server');
-    assert.equal((await again.database('asleep')).state, 'unloaded');
+    const { state, role } = await again.database('asleep');
+    assert.deepEqual([state, role], ['unloaded', 'primary']);
     assert.equal((await again.database('fed')).role, 'replica');
     assert.equal((await again.database('defaultdb')).appliedTxId, txId);
     await (await again.client()).loadDatabase('asleep');

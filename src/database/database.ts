@@ -84,6 +84,11 @@ export class Database implements AsyncDisposable {
     return settingsExist(context.runtime.files, context.directory);
   }
 
+  /** The settings of a database that need not be open. @throws QuorateError DATABASE_CORRUPT, IO_ERROR */
+  static settingsOf({ runtime, directory }: Pick<DatabaseContext, 'runtime' | 'directory'>): DatabaseSettings {
+    return readSettings(runtime.files, directory);
+  }
+
   private constructor(context: DatabaseContext, settings: DatabaseSettings) {
     this.#context = context;
     this.#settings = settings;

@@ -62,6 +62,19 @@ test('REPLACE of a parent row takes its children along', () => {
   assert.deepEqual(pair.queryReplica('SELECT id FROM c'), [{ id: 2 }]);
 });
 
+test('a key that replaces another row and cascades is refused, since its order could not be kept', () => {
+  using pair = new ReplicatedPair();
+  pair.run('CREATE TABLE t (id INTEGER PRIMARY KEY, parent REFERENCES t (id) ON UPDATE CASCADE ON DELETE CASCADE)');
+  pair.run('INSERT INTO t VALUES (1, 1), (2, 1), (3, NULL)');
+  assert.throws(() => pair.run('UPDATE OR REPLACE t SET id = 2 WHERE id = 1'), { code: 'UNSUPPORTED_STATEMENT' });
+  pair.run(
+    'UPDATE OR REPLACE t SET parent = 3 WHERE id = 2',
+    'UPDATE t SET id = 9 WHERE id = 1',
+    'REPLACE INTO t VALUES (9, 3)',
+  );
+  pair.assertEqual();
+});
+
 test('dropping a parent table carries out its cascades on the replica too', () => {
   using pair = new ReplicatedPair();
   pair.run(

@@ -8,11 +8,11 @@ const nothing: DatabasePositions = { tip: 0, durable: 0, commit: 0, applied: 0, 
 
 /** Where a database stands, for the wire, HTTP and metrics. It holds no secret. */
 export function databaseStatus(managed: ManagedDatabase, own: NodeAddress | undefined): DatabaseStatus {
-  const { opened, replicatorStatus, failure } = managed;
+  const { opened, settings, replicatorStatus, failure } = managed;
   const positions = opened?.positions() ?? nothing;
   return {
     database: managed.name,
-    role: opened?.settings.role ?? '',
+    role: settings?.role ?? '',
     state: managed.state,
     databaseId: Buffer.from(opened?.databaseId ?? []),
     term: positions.term,
@@ -25,7 +25,7 @@ export function databaseStatus(managed: ManagedDatabase, own: NodeAddress | unde
     replicas: managed.attachedReplicas.map((replica) => ({ ...replica })),
     lastError: errorInfo(failure),
     ...ackStatus(opened),
-    replication: opened === undefined ? undefined : replicationSettings(opened.settings, own),
+    replication: settings && replicationSettings(settings, own),
   };
 }
 

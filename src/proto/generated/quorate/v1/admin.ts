@@ -107,7 +107,7 @@ export interface UpdateDatabaseRequest {
 
 export interface DatabaseStatus {
   database: string;
-  /** "primary" or "replica"; empty while the database is not open. */
+  /** "primary" or "replica"; empty when the settings of a failed database cannot be read. */
   role: string;
   /** "opening", "open", "importing", "unloaded" or "failed"; in the last case `last_error` says why. */
   state: string;
