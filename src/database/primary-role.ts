@@ -12,11 +12,7 @@ import { checkAgainstLog, replayWholeLog } from './recovery.ts';
 import type { AckSettings } from './types.ts';
 import type { Call, WriterRole, WriterServices } from './writer-core.ts';
 import type { ClientRequest, RoleSettings, TransactionWishes } from './writer-messages.ts';
-
-type Queued = { readonly sinceMs: number } & (
-  | { readonly kind: 'transact'; readonly pending: PendingTransaction }
-  | { readonly kind: 'begin'; readonly call: Call }
-);
+import { type Queued, WriterQueue } from './writer-queue.ts';
 
 interface RunningImport {
   readonly chunks: ReturnType<typeof importDatabase>;
@@ -36,8 +32,7 @@ export class PrimaryRole implements WriterRole {
   readonly #term: number;
   #connection: PrimaryConnection | undefined;
   #pipeline: PrimaryPipeline | undefined;
-  #queue: Queued[] = [];
-  #head = 0;
+  readonly #queue = new WriterQueue();
   #session: InteractiveSession | undefined;
   #import: RunningImport | undefined;
   #lastTransaction = 0;
@@ -174,24 +169,14 @@ export class PrimaryRole implements WriterRole {
 
   /** Refuses requests that have waited too long behind what waits for replicas; nothing of them was begun. */
   #expireQueued(limitMs: number): void {
-    const endMs = this.#services.runtime.clock.monotonicMs() - limitMs;
-    for (
-      let entry = this.#queue[this.#head];
-      entry !== undefined && entry.sinceMs <= endMs;
-      entry = this.#queue[this.#head]
-    ) {
-      this.#head += 1;
-      (entry.kind === 'begin' ? entry.call : entry.pending).fail(
-        new QuorateError(
-          'QUORUM_UNAVAILABLE',
-          `too few replicas acknowledge; the write waited ${limitMs} ms and was not begun`,
-          {
-            hint: 'See the status for the replicas. Start them, or lower the level with database update.',
-            details: { limitMs },
-          },
-        ),
-      );
-    }
+    const message = `too few replicas acknowledge; the write waited ${limitMs} ms and was not begun`;
+    this.#queue.failOlderThan(
+      this.#services.runtime.clock.monotonicMs() - limitMs,
+      new QuorateError('QUORUM_UNAVAILABLE', message, {
+        hint: 'See the status for the replicas. Start them, or lower the level with database update.',
+        details: { limitMs },
+      }),
+    );
     this.#services.wake();
   }
 
@@ -292,53 +277,25 @@ export class PrimaryRole implements WriterRole {
       this.#importChunk(this.#import);
       return true;
     }
-    if (this.#session !== undefined || this.#head === this.#queue.length) {
+    if (this.#session !== undefined || this.#queue.isEmpty) {
       return false;
     }
-    const first = this.#queue[this.#head];
+    const { first } = this.#queue;
     try {
       const connection = this.#ensureOpen();
       if (first?.kind === 'begin') {
-        this.#head += 1;
+        this.#queue.shift();
         this.#begin(connection, first.call);
       } else {
-        this.#pipeline?.runGroup(() => this.#nextPending());
+        this.#pipeline?.runGroup(() => this.#queue.shiftTransaction());
       }
     } catch (error) {
-      this.#failQueued(asQuorateError(error));
+      this.#queue.failAll(asQuorateError(error));
     }
-    this.#compactQueue();
     if (this.#waitsForReplicas) {
       this.#startTick();
     }
-    return this.#session === undefined && !this.#waitsForReplicas && this.#head < this.#queue.length;
-  }
-
-  #nextPending(): PendingTransaction | undefined {
-    const entry = this.#queue[this.#head];
-    if (entry?.kind !== 'transact') {
-      return undefined;
-    }
-    this.#head += 1;
-    return entry.pending;
-  }
-
-  #compactQueue(): void {
-    if (this.#head === this.#queue.length) {
-      this.#queue = [];
-      this.#head = 0;
-    } else if (this.#head > 4096) {
-      this.#queue = this.#queue.slice(this.#head);
-      this.#head = 0;
-    }
-  }
-
-  #failQueued(error: QuorateError): void {
-    const waiting = this.#queue.slice(this.#head);
-    this.#head = this.#queue.length;
-    for (const entry of waiting) {
-      (entry.kind === 'begin' ? entry.call : entry.pending).fail(error);
-    }
+    return this.#session === undefined && !this.#waitsForReplicas && !this.#queue.isEmpty;
   }
 
   #begin(connection: PrimaryConnection, call: Call): void {
@@ -415,7 +372,7 @@ export class PrimaryRole implements WriterRole {
     this.#session?.abort(closing);
     this.#pipeline?.abandon(closing);
     this.#abortImport(closing);
-    this.#failQueued(closing);
+    this.#queue.failAll(closing);
     this.#connection?.close();
     this.#connection = undefined;
   }
