@@ -76,7 +76,7 @@ export class ClientExecutor {
   #fetch(statement: ClientStatement, bound: BoundParameters, bigint: boolean): StatementResult {
     const rows = statement.fetch(bound, bigint);
     const { columns, columnTypes } = statement;
-    if (statement.kind === 'read') {
+    if (statement.kind !== 'write') {
       return { columns, columnTypes, rows, changes: 0, lastInsertRowid: 0n };
     }
     const { changes, lastInsertRowid } = this.#lastChange.read();

@@ -10,6 +10,13 @@ interface WritingOptions {
   readonly busyTimeoutMs?: number | undefined;
 }
 
+/**
+ * Pages in the WAL (of 4 KiB) at which a commit moves them into the database file. SQLite's own 1000 is for files that
+ * are fsynced at each commit: here the moving, with its two fsyncs, took half of the time of a busy writer. Most pages
+ * are written again and again, so with eight times as many in the WAL far fewer are moved.
+ */
+const checkpointPages = 8000;
+
 /** Opens a file that this process will write to, with the internal tables in it. */
 export function openForWriting(path: string, { primary, busyTimeoutMs }: WritingOptions): DatabaseSync {
   const db = new DatabaseSync(path, {
@@ -24,6 +31,7 @@ export function openForWriting(path: string, { primary, busyTimeoutMs }: Writing
     requireUtf8(db);
     // A replica does not ask again what the primary's CHECK constraints have let through.
     db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA ignore_check_constraints = ${!primary}`);
+    db.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`);
     db.exec('BEGIN IMMEDIATE');
     createInternalTables(db);
     if (primary) {
