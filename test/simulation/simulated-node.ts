@@ -1,5 +1,6 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import {
   Database,
   type DatabaseContext,
@@ -89,6 +90,9 @@ export class SimulatedNode implements Host {
   #stop: Stop | undefined;
   #planned: PlannedStop | undefined;
   #crashAfterStop: Crash = 'kill';
+  /** With what the present life of SQLite's files began. */
+  #image: SqliteImage | undefined;
+  #fsyncFailed = false;
   #clockErrorMs = 0;
 
   constructor(name: string, options: NodeOptions, nodeWorld: NodeWorld) {
@@ -276,6 +280,35 @@ export class SimulatedNode implements Host {
     }
   }
 
+  /** The next fsync of the log fails; the machine is not used again before its power was off. */
+  failFsync(): void {
+    const process = this.#process;
+    if (process === undefined) {
+      return;
+    }
+    this.#disk.planFaults(({ kind }) => {
+      if (kind !== 'sync' || this.#fsyncFailed) {
+        return undefined;
+      }
+      this.#fsyncFailed = true;
+      this.#world.trace.add(this.name, 'an fsync fails');
+      this.#world.time.after(this.#chance.between(1, 2_000), process.life, () => {
+        this.crash('power', this.#chance.between(10, 3_000));
+      });
+      return 'io-error';
+    });
+  }
+
+  /** Copies SQLite's write-ahead log into its database file, as SQLite does by itself when it has grown. */
+  checkpoint(): void {
+    if (this.database !== undefined && existsSync(this.sqlitePath)) {
+      const connection = new DatabaseSync(this.sqlitePath);
+      const result = connection.prepare(`PRAGMA wal_checkpoint(${this.#chance.pick(['PASSIVE', 'TRUNCATE'])})`).get();
+      connection.close();
+      this.#world.trace.add(this.name, `checkpoint ${JSON.stringify(result)}`);
+    }
+  }
+
   /** Ends everything that still goes wrong here. */
   heal(): void {
     this.#planned = undefined;
@@ -313,28 +346,31 @@ export class SimulatedNode implements Host {
     }
     this.#world.trace.add(this.name, `the writer stops ${moment} ${call}`);
     process.thread.alive = false;
-    this.#stop = { image: SqliteImage.take(this.sqlitePath) };
+    this.#stop = { image: SqliteImage.take(this.sqlitePath, this.#image) };
     this.#world.time.after(this.#chance.between(0, 30), process.life, () => {
       this.crash(this.#crashAfterStop, this.#chance.between(10, 3_000));
     });
   }
 
   /** Ends the process in this very moment; it starts again after `downMs`. */
-  crash(kind: Crash, downMs: number): void {
+  crash(asked: Crash, downMs: number): void {
+    const kind = this.#fsyncFailed ? 'power' : asked;
     const process = this.#process;
     if (process === undefined) {
       return;
     }
-    const image = this.#stop?.image ?? SqliteImage.take(this.sqlitePath);
+    const image = this.#stop?.image ?? SqliteImage.take(this.sqlitePath, this.#image);
     process.life.alive = false;
     process.thread.alive = false;
     this.#process = undefined;
     this.#stop = undefined;
     this.#planned = undefined;
+    this.#fsyncFailed = false;
     process.writer.abandon();
     this.#world.network.lose(process.life, kind === 'kill' ? 'told' : 'silent');
     const lostBytes = kind === 'power' ? this.#losePower(image) : this.#disk.restart();
     image.restore();
+    this.#image = image;
     this.#world.trace.add(this.name, `goes down (${kind}), SQLite loses ${lostBytes ?? 0} bytes`);
     this.#world.time.after(downMs, world, () => this.start());
   }
