@@ -19,7 +19,7 @@ import type {
 } from './writer-messages.ts';
 
 /** How much of the next log segment is made ready in one turn: little enough that no commit waits for it, in bytes. */
-const preparationBytes = 256 * 1024;
+const preparationBytes = 1024 * 1024;
 
 /** What a role shares with the core that plays it. */
 export interface WriterServices {
