@@ -150,7 +150,7 @@ export class ClientExecutor {
     this.#capture.statementReplaces = false;
     statement.statement.run(...(bound as []));
     const after = this.#catalogue.refresh();
-    refuseNewNames(before, after, statement.effects.createdTable);
+    refuseSchema(before, after, statement.effects.createdTable);
     this.#capture.adopt(before, released);
     if (after.schemaHash !== before.schemaHash) {
       this.#logSchemaChange(statement);
@@ -209,8 +209,8 @@ export class ClientExecutor {
   }
 }
 
-/** Refuses names that SQLite's authorizer does not show: those of RENAME TO, and ones that belong to a virtual table. */
-function refuseNewNames(before: SchemaSnapshot, after: SchemaSnapshot, created: string | undefined): void {
+/** Refuses what only the changed schema shows, such as the new name of RENAME TO. */
+function refuseSchema(before: SchemaSnapshot, after: SchemaSnapshot, created: string | undefined): void {
   for (const [name, table] of after.tables) {
     const becomesShadow = before.tables.get(name)?.kind === 'ordinary' || name === created;
     if (table.kind === 'shadow' && becomesShadow) {
@@ -218,6 +218,14 @@ function refuseNewNames(before: SchemaSnapshot, after: SchemaSnapshot, created: 
         hint: 'Give the table a name that does not start with the name of a full-text or R-Tree table.',
       });
     }
+  }
+  const miscounted = after.miscountedTables.find((name) => !before.miscountedTables.includes(name));
+  if (miscounted !== undefined) {
+    const what = `a BEFORE trigger of ${miscounted} writes to it, and the table has deferred foreign keys`;
+    throw new QuorateError('UNSUPPORTED_STATEMENT', `${what}, which SQLite then miscounts`, {
+      hint: 'Make it an AFTER trigger, or the foreign keys immediate.',
+      details: { table: miscounted },
+    });
   }
   const reserved = after.internalNames.find((name) => name !== stateTable && name !== suspendedTable);
   if (reserved !== undefined) {
