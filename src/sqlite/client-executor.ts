@@ -209,6 +209,15 @@ export class ClientExecutor {
   }
 }
 
+/** See `SchemaSnapshot.miscountedTables`. */
+export function miscountedRefusal(table: string): QuorateError {
+  const what = `a BEFORE trigger of ${table} writes to it, and the table has deferred foreign keys`;
+  return new QuorateError('UNSUPPORTED_STATEMENT', `${what}, which SQLite then miscounts`, {
+    hint: 'Make it an AFTER trigger, or the foreign keys immediate.',
+    details: { table },
+  });
+}
+
 /** Refuses what only the changed schema shows, such as the new name of RENAME TO. */
 function refuseSchema(before: SchemaSnapshot, after: SchemaSnapshot, created: string | undefined): void {
   for (const [name, table] of after.tables) {
@@ -221,11 +230,7 @@ function refuseSchema(before: SchemaSnapshot, after: SchemaSnapshot, created: st
   }
   const miscounted = after.miscountedTables.find((name) => !before.miscountedTables.includes(name));
   if (miscounted !== undefined) {
-    const what = `a BEFORE trigger of ${miscounted} writes to it, and the table has deferred foreign keys`;
-    throw new QuorateError('UNSUPPORTED_STATEMENT', `${what}, which SQLite then miscounts`, {
-      hint: 'Make it an AFTER trigger, or the foreign keys immediate.',
-      details: { table: miscounted },
-    });
+    throw miscountedRefusal(miscounted);
   }
   const reserved = after.internalNames.find((name) => name !== stateTable && name !== suspendedTable);
   if (reserved !== undefined) {
