@@ -120,7 +120,9 @@ export class WriterCore {
   }
 
   #useLog(log: TransactionLog): void {
-    const { positions } = this.#services;
+    const { positions, runtime, start } = this.#services;
+    // A process that was killed may have made the folder of the log without making it durable.
+    runtime.files.syncDirectorySync(start.directory);
     this.#log = log;
     positions.set('tip', log.tip.txId);
     positions.set('durable', log.tip.txId);
