@@ -66,7 +66,6 @@ export class Database implements AsyncDisposable {
     }
     files.makeDirectorySync(context.directory);
     writeSettings(files, context.directory, settings);
-    files.syncDirectorySync(path.dirname(context.directory));
     return Database.open(context);
   }
 
@@ -113,6 +112,8 @@ export class Database implements AsyncDisposable {
 
   async #start(): Promise<void> {
     const { name, directory, origin, limits, runtime, startWriter = startWriterThread } = this.#context;
+    // Also when it was there already: the process that made it may have been killed before this.
+    runtime.files.syncDirectorySync(path.dirname(directory));
     const start = {
       name,
       directory,

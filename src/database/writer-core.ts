@@ -19,7 +19,7 @@ import type {
 } from './writer-messages.ts';
 
 /** How much of the next log segment is made ready in one turn: little enough that no commit waits for it, in bytes. */
-const preparationBytes = 256 * 1024;
+const preparationBytes = 1024 * 1024;
 
 /** What a role shares with the core that plays it. */
 export interface WriterServices {
@@ -127,7 +127,9 @@ export class WriterCore {
   }
 
   #useLog(log: TransactionLog): void {
-    const { positions } = this.#services;
+    const { positions, runtime, start } = this.#services;
+    // A process that was killed may have made the folder of the log without making it durable.
+    runtime.files.syncDirectorySync(start.directory);
     this.#log = log;
     positions.set('tip', log.tip.txId);
     positions.set('durable', log.tip.txId);

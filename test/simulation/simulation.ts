@@ -187,7 +187,7 @@ export class Simulation {
   }
 
   #read(node: SimulatedNode): void {
-    const { txId, digest } = logicalDigest(node.sqlitePath);
+    const { txId, digest } = logicalDigest(node.machine.sqlitePath);
     const hex = Buffer.from(digest).toString('hex');
     this.#trace.add(node.name, `shows ${txId} ${hex.slice(0, 12)}`);
     this.#history.observe({ node: node.name, txId, digest: hex });
