@@ -4,11 +4,12 @@ import type { MessagePort } from 'node:worker_threads';
 import { QuorateError } from '../errors/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
 import { type AckState, ruleOf } from './acks.ts';
+import { contentPath, firstContent, logPath, removeOtherContents, sqlitePath } from './content-directory.ts';
 import { type DatabaseLimits, defaultDatabaseLimits } from './limits.ts';
 import { runMaintenance } from './maintenance.ts';
 import { DatabaseSink } from './replication-sink.ts';
 import { DatabaseSource } from './replication-source.ts';
-import { readSettings, settingsExist, writeSettings } from './settings-file.ts';
+import { readSettings, type StoredSettings, settingsExist, writeSettings } from './settings-file.ts';
 import { SharedPositions } from './shared-positions.ts';
 import type {
   AckStatus,
@@ -29,7 +30,7 @@ export { type DatabaseLimits, defaultDatabaseLimits };
 export interface DatabaseContext {
   readonly runtime: Runtime;
   readonly name: string;
-  /** Folder of this database alone: `data.sqlite`, `log/`, `settings.json`. */
+  /** Folder of this database alone; docs/snapshots.md shows what is in it. */
   readonly directory: string;
   /** Identity of the node, written into every record that begins here. */
   readonly origin: bigint;
@@ -51,6 +52,7 @@ export class Database implements AsyncDisposable {
   readonly #sink: DatabaseSink;
   readonly #waiters = new Set<Waiter>();
   #settings: DatabaseSettings;
+  #content: number;
   #link: WriterLink | undefined;
   #failure: DatabaseFailure | undefined;
   #ackStatus: AckStatus = 'reached';
@@ -64,8 +66,8 @@ export class Database implements AsyncDisposable {
     if (Database.exists(context)) {
       throw new QuorateError('DATABASE_EXISTS', `database ${context.name} exists already`);
     }
-    files.makeDirectorySync(context.directory);
-    writeSettings(files, context.directory, settings);
+    files.makeDirectorySync(contentPath(context.directory, firstContent));
+    writeSettings(files, context.directory, { settings, content: firstContent });
     files.syncDirectorySync(path.dirname(context.directory));
     return Database.open(context);
   }
@@ -75,7 +77,10 @@ export class Database implements AsyncDisposable {
     if (!Database.exists(context)) {
       throw new QuorateError('DATABASE_NOT_FOUND', `there is no database ${context.name}`);
     }
-    const database = new Database(context, readSettings(context.runtime.files, context.directory));
+    const { files } = context.runtime;
+    const stored = readSettings(files, context.directory);
+    removeOtherContents(files, context.directory, stored.content);
+    const database = new Database(context, stored);
     await database.#start();
     return database;
   }
@@ -84,13 +89,15 @@ export class Database implements AsyncDisposable {
     return settingsExist(context.runtime.files, context.directory);
   }
 
-  private constructor(context: DatabaseContext, settings: DatabaseSettings) {
+  private constructor(context: DatabaseContext, { settings, content }: StoredSettings) {
     this.#context = context;
     this.#settings = settings;
+    this.#content = content;
     this.#positions = new SharedPositions();
+    this.#positions.set('content', content);
     this.#source = new DatabaseSource({
       files: context.runtime.files,
-      directory: context.directory,
+      logDirectory: () => logPath(this.#contentDirectory),
       positions: this.#positions,
       tailCacheBytes: context.limits.tailCacheBytes,
       role: () => this.#settings.role,
@@ -107,10 +114,10 @@ export class Database implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { name, directory, origin, limits, runtime, startWriter = startWriterThread } = this.#context;
+    const { name, origin, limits, runtime, startWriter = startWriterThread } = this.#context;
     const start = {
       name,
-      directory,
+      directory: this.#contentDirectory,
       origin,
       limits,
       role: this.#roleSettings(),
@@ -203,7 +210,12 @@ export class Database implements AsyncDisposable {
 
   /** The SQLite file, for readers. */
   get filePath(): string {
-    return path.join(this.#context.directory, 'data.sqlite');
+    return sqlitePath(this.#contentDirectory);
+  }
+
+  /** The folder in which the content of this database is; another one after a snapshot was installed. */
+  get #contentDirectory(): string {
+    return contentPath(this.#context.directory, this.#content);
   }
 
   get writer(): Writer {
@@ -298,7 +310,7 @@ export class Database implements AsyncDisposable {
       ruleOf(settings.acks.level, settings.acks.members);
     }
     this.#settings = { ...settings, term };
-    writeSettings(this.#context.runtime.files, this.#context.directory, this.#settings);
+    this.#writeSettings();
     if (onlyAcks && settings.role === 'primary') {
       return this.#writer().client.request((id) => ['set-acks', id, settings.acks]);
     }
@@ -306,6 +318,11 @@ export class Database implements AsyncDisposable {
     this.#sink.setFailure(undefined);
     await this.#writer().client.request((id) => ['set-role', id, this.#roleSettings()]);
     this.#source.moved();
+  }
+
+  #writeSettings(): void {
+    const { runtime, directory } = this.#context;
+    writeSettings(runtime.files, directory, { settings: this.#settings, content: this.#content });
   }
 
   /** Copies a SQLite file into this empty primary, through the log. @throws QuorateError UNSUPPORTED_STATEMENT, WRONG_ROLE … */

@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { decodeRecord, type LogPosition, LogReader, type RecordBatch } from '../log/interface.ts';
 import type { FileSystem } from '../runtime/interface.ts';
 import { Listeners } from './listeners.ts';
@@ -8,7 +7,7 @@ import type { DatabasePositions, ReplicationSource, Role } from './types.ts';
 
 export interface DatabaseSourceOptions {
   readonly files: FileSystem;
-  readonly directory: string;
+  readonly logDirectory: () => string;
   readonly positions: SharedPositions;
   readonly tailCacheBytes: number;
   readonly role: () => Role;
@@ -99,7 +98,7 @@ export class DatabaseSource implements ReplicationSource {
   }
 
   #openReader(): LogReader {
-    this.#reader ??= LogReader.open(this.#options.files, path.join(this.#options.directory, 'log'));
+    this.#reader ??= LogReader.open(this.#options.files, this.#options.logDirectory());
     return this.#reader;
   }
 }

@@ -1,7 +1,7 @@
-import path from 'node:path';
 import { asQuorateError, assertInvariant, QuorateError } from '../errors/interface.ts';
 import { TransactionLog } from '../log/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
+import { logPath, sqlitePath } from './content-directory.ts';
 import { HybridClock } from './hybrid-clock.ts';
 import { PrimaryRole } from './primary-role.ts';
 import { ReplicaRole } from './replica-role.ts';
@@ -78,7 +78,7 @@ export class WriterCore {
     this.#services = {
       runtime,
       start,
-      file: path.join(start.directory, 'data.sqlite'),
+      file: sqlitePath(start.directory),
       positions: new SharedPositions(start.positions),
       hybridClock: new HybridClock(runtime.clock),
       wake: () => this.#wake(),
@@ -114,7 +114,7 @@ export class WriterCore {
   }
 
   get #logDirectory(): string {
-    return path.join(this.#services.start.directory, 'log');
+    return logPath(this.#services.start.directory);
   }
 
   #createLog(databaseId: Uint8Array): void {

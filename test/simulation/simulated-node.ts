@@ -99,7 +99,7 @@ export class SimulatedNode implements Host {
     this.#directory = path.join(options.directory, name);
     this.#chance = new Chance(nodeWorld.seed, `node ${name}`);
     this.#disk = new SimulatedFileSystem(new Chance(nodeWorld.seed, `disk ${name}`).random);
-    mkdirSync(this.#directory, { recursive: true });
+    mkdirSync(path.dirname(this.sqlitePath), { recursive: true });
     makeDurably(this.#disk, options.directory);
   }
 
@@ -118,11 +118,11 @@ export class SimulatedNode implements Host {
 
   /** The SQLite file, for readers. */
   get sqlitePath(): string {
-    return path.join(this.#directory, 'data.sqlite');
+    return path.join(this.#directory, 'content-1', 'data.sqlite');
   }
 
   get logDirectory(): string {
-    return path.join(this.#directory, 'log');
+    return path.join(this.#directory, 'content-1', 'log');
   }
 
   /** The disk as another program would see it. */
