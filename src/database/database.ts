@@ -2,13 +2,14 @@ import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { MessagePort } from 'node:worker_threads';
 import { QuorateError } from '../errors/interface.ts';
-import type { Runtime } from '../runtime/interface.ts';
+import type { FileSystem, Runtime } from '../runtime/interface.ts';
 import { type AckState, ruleOf } from './acks.ts';
 import { contentPath, firstContent, logPath, removeOtherContents, sqlitePath } from './content-directory.ts';
 import { type DatabaseLimits, defaultDatabaseLimits } from './limits.ts';
 import { runMaintenance } from './maintenance.ts';
 import { DatabaseSink } from './replication-sink.ts';
 import { DatabaseSource } from './replication-source.ts';
+import { ReplicaHolds } from './replica-holds.ts';
 import { readSettings, type StoredSettings, settingsExist, writeSettings } from './settings-file.ts';
 import { SharedPositions } from './shared-positions.ts';
 import type {
@@ -19,6 +20,7 @@ import type {
   Position,
   ReplicationSink,
   ReplicationSource,
+  StorageReport,
   Writer,
 } from './types.ts';
 import { startWriterThread, type WriterLink, type WriterStarter } from './writer-link.ts';
@@ -50,6 +52,7 @@ export class Database implements AsyncDisposable {
   readonly #positions: SharedPositions;
   readonly #source: DatabaseSource;
   readonly #sink: DatabaseSink;
+  readonly #holds: ReplicaHolds;
   readonly #waiters = new Set<Waiter>();
   #settings: DatabaseSettings;
   #content: number;
@@ -59,6 +62,7 @@ export class Database implements AsyncDisposable {
   #degradations = 0;
   #acks: AckState = { durable: [], applied: [] };
   #acksWanted = false;
+  #firstTxId = 0;
 
   /** Makes a new, empty database. @throws QuorateError DATABASE_EXISTS, IO_ERROR, DISK_FULL */
   static async create(context: DatabaseContext, settings: DatabaseSettings): Promise<Database> {
@@ -102,8 +106,19 @@ export class Database implements AsyncDisposable {
       tailCacheBytes: context.limits.tailCacheBytes,
       role: () => this.#settings.role,
       onDemand: (wanted) => this.#stream(wanted),
+      databaseBytes: () => fileSize(context.runtime.files, this.filePath),
+      onHold: (replica) => this.#holds.note(replica),
       ackMembers: () => this.#settings.acks?.members ?? [],
       onAcknowledged: (durable, applied) => this.#acknowledge(durable, applied),
+    });
+    this.#holds = new ReplicaHolds({
+      runtime: context.runtime,
+      directory: context.directory,
+      database: context.name,
+      retentionAgeMs: context.limits.replicaRetentionAgeMs,
+      firstTxId: () => this.#positions.get('logFirst'),
+      // A lost message changes little: the next one says it again.
+      onNeeded: (txId) => this.#link?.client.request((id) => ['hold', id, txId]).catch(() => {}),
     });
     this.#sink = new DatabaseSink({
       client: () => this.#writer().client,
@@ -122,8 +137,11 @@ export class Database implements AsyncDisposable {
       limits,
       role: this.#roleSettings(),
       positions: this.#positions.buffer,
+      neededFrom: this.#holds.neededFrom,
     };
     this.#link = await startWriter(start, runtime.logger, (event) => this.#onEvent(event));
+    this.#noteFirstTxId();
+    this.#holds.resume();
   }
 
   #roleSettings(): RoleSettings {
@@ -157,10 +175,20 @@ export class Database implements AsyncDisposable {
         this.#degradations += event[1] === 'degraded' ? 1 : 0;
         return;
       case 'moved':
+        this.#noteFirstTxId();
         this.#source.moved();
         this.#sink.moved();
         this.#wakeWaiters();
         return;
+    }
+  }
+
+  #noteFirstTxId(): void {
+    const first = this.#positions.get('logFirst');
+    if (first !== this.#firstTxId) {
+      this.#firstTxId = first;
+      this.#source.dropped();
+      this.#holds.logMoved();
     }
   }
 
@@ -241,6 +269,23 @@ export class Database implements AsyncDisposable {
 
   logSizeBytes(): number {
     return this.#positions.get('logBytes');
+  }
+
+  /** What is on disk, what it is kept for, and what room there is. */
+  storage(): StorageReport {
+    const { files } = this.#context.runtime;
+    return {
+      firstTxId: this.#positions.get('logFirst'),
+      logBytes: this.logSizeBytes(),
+      databaseBytes: this.#source.databaseBytes(),
+      freeBytes: files.freeBytesSync(this.#context.directory),
+      holds: this.#holds.list(),
+    };
+  }
+
+  /** Keeps the log no longer for a replica; false if it is not known. `replica` is its name or its id. */
+  forgetReplica(replica: string): boolean {
+    return this.#holds.forget(replica);
   }
 
   /** What waits inside this database now, for metrics. */
@@ -345,6 +390,19 @@ export class Database implements AsyncDisposable {
     const link = this.#link;
     this.#link = undefined;
     this.#source.close();
+    this.#holds.close();
     await link?.stop();
+  }
+}
+
+function fileSize(files: FileSystem, filePath: string): number {
+  if (!files.existsSync(filePath)) {
+    return 0;
+  }
+  const handle = files.openSync(filePath, 'read');
+  try {
+    return handle.sizeSync();
+  } finally {
+    handle.closeSync();
   }
 }

@@ -1,6 +1,7 @@
 import { decodeRecord, type LogPosition, LogReader, type RecordBatch } from '../log/interface.ts';
 import type { FileSystem } from '../runtime/interface.ts';
 import { Listeners } from './listeners.ts';
+import type { KnownReplica } from './replica-holds.ts';
 import type { SharedPositions } from './shared-positions.ts';
 import { TailCache } from './tail-cache.ts';
 import type { DatabasePositions, ReplicationSource, Role } from './types.ts';
@@ -13,6 +14,8 @@ export interface DatabaseSourceOptions {
   readonly role: () => Role;
   /** Called when the first subscriber comes and after the last one went. */
   readonly onDemand: (wanted: boolean) => void;
+  readonly databaseBytes: () => number;
+  readonly onHold: (replica: KnownReplica) => void;
   readonly ackMembers: () => readonly string[];
   readonly onAcknowledged: (durable: readonly number[], applied: readonly number[]) => void;
 }
@@ -78,12 +81,33 @@ export class DatabaseSource implements ReplicationSource {
     this.#listeners.notify();
   }
 
+  firstTxId(): number {
+    return this.#options.positions.get('logFirst');
+  }
+
+  logBytes(): number {
+    return this.#options.positions.get('logBytes');
+  }
+
+  databaseBytes(): number {
+    return this.#options.databaseBytes();
+  }
+
+  hold(replicaId: string, replicaName: string, durableTxId: number): void {
+    this.#options.onHold({ replicaId, replicaName, durableTxId });
+  }
+
   acknowledge(durable: readonly number[], applied: readonly number[]): void {
     this.#options.onAcknowledged(durable, applied);
   }
 
   ackMembers(): readonly string[] {
     return this.#options.ackMembers();
+  }
+
+  /** The oldest records have gone: their files are let go of. */
+  dropped(): void {
+    this.#reader?.forget();
   }
 
   /** Forgets what was read: records were cut from the log. */

@@ -12,8 +12,6 @@ const slot = {
   logFirst: 7,
   /** Number of the content folder: readers open its file, and open again when the number changes. */
   content: 8,
-  /** Bytes free on the file system, as the writer has last seen it. */
-  freeBytes: 9,
 } as const;
 type Slot = keyof typeof slot;
 const slotCount = Object.keys(slot).length;

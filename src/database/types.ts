@@ -140,8 +140,41 @@ export interface ReplicationSource {
   subscribe(listener: () => void): () => void;
   /** Tells the writer what the replicas have: one position for each that counts, the largest first. */
   acknowledge(durable: readonly TxId[], applied: readonly TxId[]): void;
+  /** Oldest record in the log. */
+  firstTxId(): TxId;
+  /** Bytes of the log on disk. */
+  logBytes(): number;
+  /** Bytes of the SQLite file. */
+  databaseBytes(): number;
+  /** Keeps the log for a replica from the record after `durableTxId` on. */
+  hold(replicaId: string, replicaName: string, durableTxId: TxId): void;
   /** Names or ids of the replicas whose acknowledgements count; all when empty. */
   ackMembers(): readonly string[];
+}
+
+/** A replica for which the log is kept. */
+export interface ReplicaHold {
+  readonly replicaId: string;
+  readonly replicaName: string;
+  /** Last record that it has confirmed: everything later is kept for it. */
+  readonly durableTxId: TxId;
+  /** When it was last heard, milliseconds since 1970. */
+  readonly seenAtMs: number;
+  /** The log no longer has what it needs: it must be seeded by a snapshot. */
+  readonly lost: boolean;
+}
+
+/** What a database has on disk, and what may become of it. */
+export interface StorageReport {
+  /** Oldest record in the log. */
+  readonly firstTxId: TxId;
+  readonly logBytes: number;
+  /** Bytes of the SQLite file. */
+  readonly databaseBytes: number;
+  /** Bytes free on the file system. */
+  readonly freeBytes: number;
+  /** Records that known replicas still need. */
+  readonly holds: readonly ReplicaHold[];
 }
 
 /** Where the log of a replica ends, and from where on its upstream may have another history. */

@@ -2,7 +2,9 @@ import { asQuorateError, assertInvariant, QuorateError } from '../errors/interfa
 import { TransactionLog } from '../log/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
 import { logPath, sqlitePath } from './content-directory.ts';
+import { DiskFloor } from './disk-floor.ts';
 import { HybridClock } from './hybrid-clock.ts';
+import { LogRetention } from './log-retention.ts';
 import { PrimaryRole } from './primary-role.ts';
 import { ReplicaRole } from './replica-role.ts';
 import { SharedPositions } from './shared-positions.ts';
@@ -21,11 +23,15 @@ import type {
 /** How much of the next log segment is made ready in one turn: little enough that no commit waits for it, in bytes. */
 const preparationBytes = 256 * 1024;
 
+/** How often the log of a database that does nothing is looked at, in milliseconds. */
+const idleRetentionMs = 60_000;
+
 /** What a role shares with the core that plays it. */
 export interface WriterServices {
   readonly runtime: Runtime;
   readonly start: WriterStart;
-  readonly file: string;
+  /** The SQLite file. */
+  readonly file: () => string;
   readonly positions: SharedPositions;
   readonly hybridClock: HybridClock;
   /** Makes the core call the role's `work` soon. */
@@ -50,6 +56,8 @@ export interface WriterRole {
   accept(call: Call<ClientRequest>): void;
   /** Does a bounded piece of the waiting work; returns whether more is waiting. */
   work(): boolean;
+  /** Brings SQLite's file to disk, fsynced; returns up to which transaction, or undefined when that cannot be now. */
+  checkpoint(): number | undefined;
   /** Fails what waits and closes SQLite; the log stays open. */
   close(): void;
 }
@@ -70,15 +78,23 @@ export class WriterCore {
   #events: WriterEvent[] = [];
   #stopped = false;
   #acksWanted = false;
+  #directory: string;
+  readonly #retention: LogRetention;
+  readonly #floor: DiskFloor;
 
   /** `schedule` runs a function after the messages that have arrived by now. */
   constructor(runtime: Runtime, start: WriterStart, host: WriterPort, schedule: (work: () => void) => void) {
     this.#host = host;
     this.#schedule = schedule;
+    this.#directory = start.directory;
+    const { clock, files, logger } = runtime;
+    const { limits, neededFrom, name: database } = start;
+    this.#retention = new LogRetention({ database, clock, logger, limits, neededFrom });
+    this.#floor = new DiskFloor({ files, clock, directory: start.directory, minFreeBytes: limits.minFreeBytes });
     this.#services = {
       runtime,
       start,
-      file: sqlitePath(start.directory),
+      file: () => sqlitePath(this.#directory),
       positions: new SharedPositions(start.positions),
       hybridClock: new HybridClock(runtime.clock),
       wake: () => this.#wake(),
@@ -91,6 +107,14 @@ export class WriterCore {
 
   /** Opens log and SQLite and recovers. @throws QuorateError LOG_CORRUPT, DATABASE_CORRUPT, IO_ERROR, DISK_FULL */
   open(): void {
+    this.#openContent(this.#services.start.role);
+    this.#listen(this.#host);
+    // The node must know the identity of its database before anybody asks for anything: nobody can follow it otherwise.
+    this.#flush();
+    this.#retainWhileIdle();
+  }
+
+  #openContent(role: RoleSettings): void {
     const { runtime, start } = this.#services;
     const directory = this.#logDirectory;
     if (TransactionLog.exists(runtime.files, directory)) {
@@ -104,17 +128,49 @@ export class WriterCore {
         );
       }
       this.#useLog(log);
-    } else if (start.role.role === 'primary') {
+    } else if (role.role === 'primary') {
       this.#createLog(runtime.random.bytes(16));
     }
-    this.#takeRole(start.role);
-    this.#listen(this.#host);
-    // The node must know the identity of its database before anybody asks for anything: nobody can follow it otherwise.
-    this.#flush();
+    this.#takeRole(role);
+  }
+
+  /** Goes on with the content of another folder. */
+  #setContent(directory: string, role: RoleSettings): void {
+    this.#role?.close();
+    this.#role = undefined;
+    this.#log?.close();
+    this.#log = undefined;
+    this.#directory = directory;
+    this.#openContent(role);
+  }
+
+  #retainWhileIdle(): void {
+    this.#services.runtime.timers.after(idleRetentionMs, () => {
+      if (!this.#stopped) {
+        this.#wake();
+        this.#retainWhileIdle();
+      }
+    });
+  }
+
+  /** Drops what the log need not keep. What goes wrong with that must not hold up the writes. */
+  #retain(): void {
+    const log = this.#log;
+    const role = this.#role;
+    if (log === undefined || role === undefined) {
+      return;
+    }
+    try {
+      this.#retention.step(log, () => role.checkpoint());
+    } catch (error) {
+      const { runtime, start } = this.#services;
+      runtime.logger.warn({ database: start.name, error: String(error) }, 'cannot drop old segments of the log');
+    }
+    this.#services.positions.set('logFirst', log.firstTxId);
   }
 
   get #logDirectory(): string {
-    return logPath(this.#services.start.directory);
+    return logPath(this.#directory);
   }
 
   #createLog(databaseId: Uint8Array): void {
@@ -129,6 +185,8 @@ export class WriterCore {
     positions.set('tip', log.tip.txId);
     positions.set('durable', log.tip.txId);
     positions.set('term', log.tip.term);
+    positions.set('logFirst', log.firstTxId);
+    positions.set('logBytes', log.sizeBytes);
     this.#observeTimeOfTip(log);
     this.#emit(['log-opened', log.databaseId]);
   }
@@ -189,6 +247,9 @@ export class WriterCore {
         hint: 'See its status for the reason.',
       });
     }
+    if (startsWrite(call.request)) {
+      this.#floor.check();
+    }
     this.#role.accept(call);
   }
 
@@ -204,6 +265,7 @@ export class WriterCore {
         this.#streaming = request[2];
         return call.succeed(undefined);
       case 'import':
+        this.#floor.check();
         return this.#as(PrimaryRole).importFrom(request[2], call);
       case 'acks':
         if (this.#role instanceof PrimaryRole) {
@@ -216,12 +278,19 @@ export class WriterCore {
       case 'initialize':
         return call.succeed(this.#initialize(request[2]));
       case 'append':
+        this.#floor.check();
         return this.#as(ReplicaRole).append(request[2], request[3], call);
       case 'commit-to':
         this.#as(ReplicaRole).commitTo(request[2]);
         return call.succeed(undefined);
       case 'truncate':
         this.#as(ReplicaRole).truncateAfter(request[2]);
+        return call.succeed(undefined);
+      case 'hold':
+        this.#retention.hold(request[2]);
+        return call.succeed(undefined);
+      case 'set-content':
+        this.#setContent(request[2], request[3]);
         return call.succeed(undefined);
       case 'ends':
         return call.succeed(this.#as(ReplicaRole).ends());
@@ -275,6 +344,7 @@ export class WriterCore {
     }
     const more = this.#role?.work() ?? false;
     const { positions } = this.#services;
+    this.#retain();
     positions.set('logBytes', this.#log?.sizeBytes ?? 0);
     this.#emit(['moved']);
     this.#flush();
@@ -366,6 +436,11 @@ export class WriterCore {
 }
 
 const clientKinds: ReadonlySet<string> = new Set(['transact', 'begin', 'run', 'commit', 'rollback']);
+
+/** What ends a transaction is let through also when the disk is nearly full. */
+function startsWrite([kind]: ClientRequest): boolean {
+  return kind === 'transact' || kind === 'begin' || kind === 'run';
+}
 
 function isClientRequest(request: WriterRequest): request is ClientRequest {
   return clientKinds.has(request[0]);

@@ -50,6 +50,7 @@ export class Exporter {
     if (replica !== undefined) {
       const { source } = this.#options;
       this.#acknowledgements.note(replica);
+      source.hold(replica.replicaId, replica.replicaName, replica.durableTxId);
       const { durable, applied } = this.#acknowledgements.of(source.ackMembers());
       source.acknowledge(durable, applied);
     }
