@@ -210,6 +210,23 @@ export const replicationLimitOptions = defineOptions('Limits of replication', {
     max: 64 * mebibyte,
     help: 'Size of one message of records; a larger record is cut into several.',
   },
+  snapshotChunkBytes: {
+    type: 'bytes',
+    default: 256 * kibibyte,
+    min: 4 * kibibyte,
+    max: 4 * mebibyte,
+    help: 'Bytes of a snapshot in one message.',
+  },
+  snapshotRateBytes: {
+    type: 'bytes',
+    default: 0,
+    help: 'Bytes of a snapshot sent to one replica in a second; 0 for no limit.',
+  },
+  snapshotSeedBytes: {
+    type: 'bytes',
+    default: 64 * mebibyte,
+    help: 'Size of a log from which on a new replica gets a snapshot, if the database is smaller than its log.',
+  },
   receiveWindowBytes: {
     type: 'bytes',
     default: 16 * mebibyte,

@@ -3,7 +3,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { MessagePort } from 'node:worker_threads';
 import { QuorateError } from '../errors/interface.ts';
 import type { FileSystem, Runtime } from '../runtime/interface.ts';
+import type { AppliedPosition } from '../sqlite/interface.ts';
 import { type AckState, ruleOf } from './acks.ts';
+import { buildContent } from './content-building.ts';
 import { contentPath, firstContent, logPath, removeOtherContents, sqlitePath } from './content-directory.ts';
 import { type DatabaseLimits, defaultDatabaseLimits } from './limits.ts';
 import { runMaintenance } from './maintenance.ts';
@@ -20,9 +22,14 @@ import type {
   Position,
   ReplicationSink,
   ReplicationSource,
+  SnapshotHeader,
+  SnapshotInbox,
+  SnapshotSource,
   StorageReport,
   Writer,
 } from './types.ts';
+import { FileInbox } from './snapshot-inbox.ts';
+import { SnapshotStore } from './snapshot-store.ts';
 import { startWriterThread, type WriterLink, type WriterStarter } from './writer-link.ts';
 import type { RoleSettings, WriterEvent } from './writer-messages.ts';
 
@@ -39,7 +46,12 @@ export interface DatabaseContext {
   readonly limits: DatabaseLimits;
   /** Where the writer runs; a thread of its own unless told otherwise. */
   readonly startWriter?: WriterStarter | undefined;
+  /** Called when the SQLite file is another one, so that readers of the old one change over. */
+  readonly onFileReplaced?: ((oldPath: string, newPath: string) => void) | undefined;
 }
+
+/** Milliseconds that a replaced content stays. */
+const oldContentMs = 5000;
 
 interface Waiter {
   readonly txId: number;
@@ -53,6 +65,8 @@ export class Database implements AsyncDisposable {
   readonly #source: DatabaseSource;
   readonly #sink: DatabaseSink;
   readonly #holds: ReplicaHolds;
+  readonly #snapshots: SnapshotStore;
+  readonly #inbox: FileInbox;
   readonly #waiters = new Set<Waiter>();
   #settings: DatabaseSettings;
   #content: number;
@@ -119,6 +133,23 @@ export class Database implements AsyncDisposable {
       firstTxId: () => this.#positions.get('logFirst'),
       // A lost message changes little: the next one says it again.
       onNeeded: (txId) => this.#link?.client.request((id) => ['hold', id, txId]).catch(() => {}),
+    });
+    const { files } = context.runtime;
+    this.#snapshots = new SnapshotStore({
+      runtime: context.runtime,
+      directory: path.join(context.directory, 'snapshots'),
+      limits: context.limits,
+      filePath: () => this.filePath,
+      databaseBytes: () => this.#source.databaseBytes(),
+      databaseId: () => this.#source.databaseId,
+      firstTxId: () => this.#source.firstTxId(),
+    });
+    this.#inbox = new FileInbox({
+      files,
+      directory: path.join(context.directory, 'snapshot'),
+      minFreeBytes: context.limits.minFreeBytes,
+      check: (header) => this.#checkSnapshot(header),
+      install: (filePath, header, sha256) => this.#install(filePath, header, sha256),
     });
     this.#sink = new DatabaseSink({
       client: () => this.#writer().client,
@@ -258,6 +289,70 @@ export class Database implements AsyncDisposable {
     return this.#sink;
   }
 
+  /** Snapshots for replicas of this database. */
+  get snapshots(): SnapshotSource {
+    return this.#snapshots;
+  }
+
+  /** Where this replica takes a snapshot in. */
+  get inbox(): SnapshotInbox {
+    return this.#inbox;
+  }
+
+  /** Committed transactions never go: a snapshot that lacks some of them is of another history, or too old. */
+  async #checkSnapshot({ databaseId, position }: SnapshotHeader): Promise<void> {
+    const own = this.databaseId;
+    if (own !== undefined && Buffer.compare(own, databaseId) !== 0) {
+      throw new QuorateError('WRONG_DATABASE', 'the snapshot is of another database than this replica', {
+        hint: 'Delete this replica and create it again, or point it at the right upstream.',
+      });
+    }
+    const { committed } = await this.#sink.ends();
+    const isSame = committed.txId < position.txId || Buffer.compare(committed.hash, position.hash) === 0;
+    if (committed.txId > 0 && (committed.txId > position.txId || !isSame)) {
+      throw new QuorateError(
+        'DIVERGED',
+        `the snapshot ends with transaction ${position.txId}, but ${committed.txId} is committed here`,
+        {
+          hint: 'Two nodes were primary at once, or the upstream was restored. Decide which history counts and make the other database anew.',
+          details: { snapshotTxId: position.txId, committedTxId: committed.txId },
+        },
+      );
+    }
+  }
+
+  /** Exchanges the content: everything is prepared and durable before the one atomic write that decides. */
+  async #install(filePath: string, header: SnapshotHeader, sha256: Uint8Array): Promise<void> {
+    const { runtime, directory, limits } = this.#context;
+    const found = await runMaintenance<AppliedPosition>({ task: 'verify', file: filePath, sha256 });
+    if (found.txId !== header.position.txId || Buffer.compare(found.hash, header.position.hash) !== 0) {
+      throw new QuorateError('DATABASE_CORRUPT', 'the snapshot is not at the position that was said');
+    }
+    const content = this.#content + 1;
+    const { logSegmentBytes: segmentSizeBytes } = limits;
+    buildContent(runtime.files, { databaseDirectory: directory, content, header, filePath, segmentSizeBytes });
+    writeSettings(runtime.files, directory, { settings: this.#settings, content });
+    await this.#changeContent(content);
+  }
+
+  async #changeContent(content: number): Promise<void> {
+    const oldPath = this.filePath;
+    this.#content = content;
+    await this.#writer().client.request((id) => ['set-content', id, this.#contentDirectory, this.#roleSettings()]);
+    this.#source.reopen();
+    this.#positions.set('content', content);
+    this.#failure = undefined;
+    this.#sink.setFailure(undefined);
+    this.#context.onFileReplaced?.(oldPath, this.filePath);
+    const { runtime, directory } = this.#context;
+    // Readers that are about to open the old file still find it.
+    runtime.timers.after(oldContentMs, () => {
+      if (this.#link !== undefined) {
+        removeOtherContents(runtime.files, directory, this.#content);
+      }
+    });
+  }
+
   positions(): DatabasePositions {
     return this.#positions.read();
   }
@@ -391,6 +486,8 @@ export class Database implements AsyncDisposable {
     this.#link = undefined;
     this.#source.close();
     this.#holds.close();
+    this.#snapshots.close();
+    this.#inbox.pause();
     await link?.stop();
   }
 }

@@ -2,6 +2,7 @@
 
 export { defaultAckSettings } from './acks.ts';
 export { Database, type DatabaseContext, type DatabaseLimits, defaultDatabaseLimits } from './database.ts';
+export { contentPath, sqlitePath } from './content-directory.ts';
 export { forwardingLogger, type LogEntry, writeLogEntry } from './forwarding-logger.ts';
 export { decodePosition, encodePosition } from './position-token.ts';
 export type { ReadOptions } from './readers/read-request.ts';
@@ -23,6 +24,10 @@ export type {
   ReplicationSink,
   ReplicationSource,
   Role,
+  SnapshotHeader,
+  SnapshotInbox,
+  SnapshotLease,
+  SnapshotSource,
   StorageReport,
   TransactOptions,
   TransactResult,

@@ -116,6 +116,12 @@ export class DatabaseSource implements ReplicationSource {
     this.#reader?.forget();
   }
 
+  /** The log is another one, in another folder. */
+  reopen(): void {
+    this.#tail.clear();
+    this.close();
+  }
+
   close(): void {
     this.#reader?.close();
     this.#reader = undefined;

@@ -3,6 +3,7 @@ import {
   createDatabase,
   deleteDatabase,
   digest,
+  forgetReplica,
   loadDatabase,
   unloadDatabase,
   updateDatabase,
@@ -26,5 +27,6 @@ export function adminService(context: RpcContext): AdminServer {
     importDatabase: importDatabase(context),
     exportDatabase: exportDatabase(context),
     digest: digest(context),
+    forgetReplica: forgetReplica(context),
   };
 }

@@ -1,3 +1,4 @@
+import { QuorateError } from '../../errors/interface.ts';
 import type { AdminServer, CreateDatabaseRequest } from '../../proto/interface.ts';
 import type { FollowRequest } from '../node/node-options.ts';
 import { type RpcContext, unaryRpc } from './rpc.ts';
@@ -54,5 +55,16 @@ export function digest(context: RpcContext): AdminServer['digest'] {
   return unaryRpc(context, async ({ database }) => {
     const found = await context.node.databases.require(database).digest();
     return { txId: found.txId, digest: Buffer.from(found.digest) };
+  });
+}
+
+export function forgetReplica(context: RpcContext): AdminServer['forgetReplica'] {
+  return unaryRpc(context, ({ database, replica }) => {
+    if (!context.node.databases.require(database).forgetReplica(replica)) {
+      throw new QuorateError('INVALID_ARGUMENT', `database ${database} knows no replica ${JSON.stringify(replica)}`, {
+        hint: `List those for which the log is kept with: quorate status ${database}`,
+      });
+    }
+    return context.node.databaseStatus(database);
   });
 }

@@ -1,12 +1,19 @@
-import type { DatabaseFailure, DatabasePositions, DatabaseSettings } from '../../database/interface.ts';
-import type { DatabaseStatus, ErrorInfo, ReplicationSettings } from '../../proto/interface.ts';
+import type {
+  Database,
+  DatabaseFailure,
+  DatabaseLimits,
+  DatabasePositions,
+  DatabaseSettings,
+} from '../../database/interface.ts';
+import type { DatabaseStatus, ErrorInfo, ReplicationSettings, StorageStatus } from '../../proto/interface.ts';
+import type { ReplicatorStatus } from '../../replication/interface.ts';
 import { type NodeAddress, resolveUpstream } from './follow-settings.ts';
 import type { ManagedDatabase } from './managed-database.ts';
 
 const nothing: DatabasePositions = { tip: 0, durable: 0, commit: 0, applied: 0, term: 0 };
 
 /** Where a database stands, for the wire, HTTP and metrics. It holds no secret. */
-export function databaseStatus(managed: ManagedDatabase, own: NodeAddress | undefined): DatabaseStatus {
+export function databaseStatus(managed: ManagedDatabase, own: NodeAddress | undefined, limits: DatabaseLimits): DatabaseStatus {
   const { opened, replicatorStatus, failure } = managed;
   const positions = opened?.positions() ?? nothing;
   return {
@@ -20,10 +27,29 @@ export function databaseStatus(managed: ManagedDatabase, own: NodeAddress | unde
     commitTxId: positions.commit,
     appliedTxId: positions.applied,
     logSizeBytes: opened?.logSizeBytes() ?? 0,
-    replicator: replicatorStatus && { ...replicatorStatus, lastError: errorInfo(replicatorStatus.lastError) },
+    replicator: replicatorStatus && replicatorInfo(replicatorStatus),
     replicas: managed.attachedReplicas.map((replica) => ({ ...replica })),
     lastError: errorInfo(failure),
+    storage: opened && storageStatus(opened, limits),
     replication: opened === undefined ? undefined : replicationSettings(opened.settings, own),
+  };
+}
+
+function replicatorInfo({ lastError, snapshot, ...status }: ReplicatorStatus) {
+  return { ...status, lastError: errorInfo(lastError), snapshot: snapshot && { ...snapshot } };
+}
+
+function storageStatus(database: Database, limits: DatabaseLimits): StorageStatus {
+  const { firstTxId, databaseBytes, freeBytes, holds } = database.storage();
+  return {
+    firstTxId,
+    databaseSizeBytes: databaseBytes,
+    retentionBytes: limits.logRetentionBytes,
+    retentionMaxBytes: limits.logRetentionMaxBytes,
+    retentionAgeMs: limits.logRetentionAgeMs,
+    freeBytes,
+    minFreeBytes: limits.minFreeBytes,
+    holds: holds.map((hold) => ({ ...hold, seenAtMs: Math.floor(hold.seenAtMs) })),
   };
 }
 
