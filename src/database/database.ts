@@ -267,6 +267,10 @@ export class Database implements AsyncDisposable {
     return this.#source.databaseId;
   }
 
+  get directory(): string {
+    return this.#context.directory;
+  }
+
   /** The SQLite file, for readers. */
   get filePath(): string {
     return sqlitePath(this.#contentDirectory);
