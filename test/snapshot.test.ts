@@ -6,7 +6,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DatabaseStatus } from '../src/proto/interface.ts';
 import { follow, ServerFixture, type ServerProcess } from './server-process.ts';
 
-
 /** A log that is cut soon, and snapshots that take their time. */
 const smallLog = [
   ...['--log-segment-bytes', '64KiB', '--log-retention-bytes', '256KiB', '--log-retention-max-bytes', '1MiB'],
@@ -144,7 +143,7 @@ test('a replica that is killed while it installs has the old content or the new 
 test('the status shows what the log is kept for, and a replica can be forgotten', async (t) => {
   const fixture = new ServerFixture(t);
   const primary = await fixture.start('primary', ...smallLog);
-  const replica = await fixture.start('replica', '--name', 'kept', ...follow(primary));
+  const replica = await fixture.start('replica', '--node-name', 'kept', ...follow(primary));
   await primary.execute('defaultdb', createItems);
   await replica.until('defaultdb', shows(1));
   await replica.stop();

@@ -97,7 +97,10 @@ test('a data file that is not a prefix of its log is refused', async () => {
     await one.writer.transact([{ sql: "INSERT INTO t (v) VALUES ('one')" }]);
     await two.writer.transact([{ sql: "INSERT INTO t (v) VALUES ('two')" }]);
   }
-  copyFileSync(path.join(folder.path, 'one/content-1/data.sqlite'), path.join(folder.path, 'two/content-1/data.sqlite'));
+  copyFileSync(
+    path.join(folder.path, 'one/content-1/data.sqlite'),
+    path.join(folder.path, 'two/content-1/data.sqlite'),
+  );
   await assert.rejects(Database.open(folder.context('two')), hasCode('DATABASE_CORRUPT'));
 });
 

@@ -2,18 +2,20 @@ import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { MessagePort } from 'node:worker_threads';
 import { QuorateError } from '../errors/interface.ts';
-import type { FileSystem, Runtime } from '../runtime/interface.ts';
-import type { AppliedPosition } from '../sqlite/interface.ts';
-import { type AckState, ruleOf } from './acks.ts';
-import { buildContent } from './content-building.ts';
-import { contentPath, firstContent, logPath, removeOtherContents, sqlitePath } from './content-directory.ts';
-import { type DatabaseLimits, defaultDatabaseLimits } from './limits.ts';
+import { AckRelay } from './ack-relay.ts';
+import { ruleOf } from './acks.ts';
+import { AppliedWaiters } from './applied-waiters.ts';
+import { contentPath, fileSize, firstContent, logPath, removeOtherContents, sqlitePath } from './content-directory.ts';
+import type { DatabaseContext } from './database-context.ts';
 import { runMaintenance } from './maintenance.ts';
+import { ReplicaHolds } from './replica-holds.ts';
 import { DatabaseSink } from './replication-sink.ts';
 import { DatabaseSource } from './replication-source.ts';
-import { ReplicaHolds } from './replica-holds.ts';
 import { readSettings, type StoredSettings, settingsExist, writeSettings } from './settings-file.ts';
 import { SharedPositions } from './shared-positions.ts';
+import type { FileInbox } from './snapshot-inbox.ts';
+import { openInbox } from './snapshot-installer.ts';
+import { SnapshotStore } from './snapshot-store.ts';
 import type {
   AckStatus,
   DatabaseFailure,
@@ -22,41 +24,16 @@ import type {
   Position,
   ReplicationSink,
   ReplicationSource,
-  SnapshotHeader,
   SnapshotInbox,
   SnapshotSource,
   StorageReport,
   Writer,
 } from './types.ts';
-import { FileInbox } from './snapshot-inbox.ts';
-import { SnapshotStore } from './snapshot-store.ts';
-import { startWriterThread, type WriterLink, type WriterStarter } from './writer-link.ts';
+import { startWriterThread, type WriterLink } from './writer-link.ts';
 import type { RoleSettings, WriterEvent } from './writer-messages.ts';
-
-export { type DatabaseLimits, defaultDatabaseLimits };
-
-/** What a node gives to each of its databases. */
-export interface DatabaseContext {
-  readonly runtime: Runtime;
-  readonly name: string;
-  /** Folder of this database alone; docs/snapshots.md shows what is in it. */
-  readonly directory: string;
-  /** Identity of the node, written into every record that begins here. */
-  readonly origin: bigint;
-  readonly limits: DatabaseLimits;
-  /** Where the writer runs; a thread of its own unless told otherwise. */
-  readonly startWriter?: WriterStarter | undefined;
-  /** Called when the SQLite file is another one, so that readers of the old one change over. */
-  readonly onFileReplaced?: ((oldPath: string, newPath: string) => void) | undefined;
-}
 
 /** Milliseconds that a replaced content stays. */
 const oldContentMs = 5000;
-
-interface Waiter {
-  readonly txId: number;
-  readonly wake: () => void;
-}
 
 /** One database on this node: its writer, its log for those who follow it, and its role. */
 export class Database implements AsyncDisposable {
@@ -67,15 +44,15 @@ export class Database implements AsyncDisposable {
   readonly #holds: ReplicaHolds;
   readonly #snapshots: SnapshotStore;
   readonly #inbox: FileInbox;
-  readonly #waiters = new Set<Waiter>();
+  readonly #waiters: AppliedWaiters;
   #settings: DatabaseSettings;
   #content: number;
   #link: WriterLink | undefined;
   #failure: DatabaseFailure | undefined;
-  #ackStatus: AckStatus = 'reached';
-  #degradations = 0;
-  #acks: AckState = { durable: [], applied: [] };
-  #acksWanted = false;
+  // A lost report changes nothing: the next one says all of it again.
+  readonly #acks = new AckRelay(({ durable, applied }) => {
+    this.#link?.client.request((id) => ['acks', id, durable, applied]).catch(() => {});
+  });
   #firstTxId = 0;
 
   /** Makes a new, empty database. @throws QuorateError DATABASE_EXISTS, IO_ERROR, DISK_FULL */
@@ -113,6 +90,7 @@ export class Database implements AsyncDisposable {
     this.#content = content;
     this.#positions = new SharedPositions();
     this.#positions.set('content', content);
+    this.#waiters = new AppliedWaiters(this.#positions, context.runtime.timers);
     this.#source = new DatabaseSource({
       files: context.runtime.files,
       logDirectory: () => logPath(this.#contentDirectory),
@@ -123,7 +101,7 @@ export class Database implements AsyncDisposable {
       databaseBytes: () => fileSize(context.runtime.files, this.filePath),
       onHold: (replica) => this.#holds.note(replica),
       ackMembers: () => this.#settings.acks?.members ?? [],
-      onAcknowledged: (durable, applied) => this.#acknowledge(durable, applied),
+      onAcknowledged: (durable, applied) => this.#acks.acknowledge({ durable, applied }),
     });
     this.#holds = new ReplicaHolds({
       runtime: context.runtime,
@@ -134,7 +112,6 @@ export class Database implements AsyncDisposable {
       // A lost message changes little: the next one says it again.
       onNeeded: (txId) => this.#link?.client.request((id) => ['hold', id, txId]).catch(() => {}),
     });
-    const { files } = context.runtime;
     this.#snapshots = new SnapshotStore({
       runtime: context.runtime,
       directory: path.join(context.directory, 'snapshots'),
@@ -144,18 +121,24 @@ export class Database implements AsyncDisposable {
       databaseId: () => this.#source.databaseId,
       firstTxId: () => this.#source.firstTxId(),
     });
-    this.#inbox = new FileInbox({
-      files,
-      directory: path.join(context.directory, 'snapshot'),
-      minFreeBytes: context.limits.minFreeBytes,
-      check: (header) => this.#checkSnapshot(header),
-      install: (filePath, header, sha256) => this.#install(filePath, header, sha256),
-    });
+    this.#inbox = this.#makeInbox();
     this.#sink = new DatabaseSink({
       client: () => this.#writer().client,
       positions: this.#positions,
       databaseId: () => this.#source.databaseId,
       onTruncated: () => this.#source.forget(),
+    });
+  }
+
+  #makeInbox(): FileInbox {
+    const { runtime, directory, limits } = this.#context;
+    return openInbox(limits.minFreeBytes, {
+      files: runtime.files,
+      directory,
+      segmentSizeBytes: limits.logSegmentBytes,
+      sink: () => this.#sink,
+      content: () => this.#content,
+      changeContent: (content) => this.#changeContent(content),
     });
   }
 
@@ -198,18 +181,16 @@ export class Database implements AsyncDisposable {
         this.#sink.moved();
         return;
       case 'acks-wanted':
-        this.#acksWanted = true;
-        this.#reportAcks();
+        this.#acks.wanted();
         return;
       case 'ack-status':
-        this.#ackStatus = event[1];
-        this.#degradations += event[1] === 'degraded' ? 1 : 0;
+        this.#acks.changed(event[1]);
         return;
       case 'moved':
         this.#noteFirstTxId();
         this.#source.moved();
         this.#sink.moved();
-        this.#wakeWaiters();
+        this.#waiters.moved();
         return;
     }
   }
@@ -229,23 +210,9 @@ export class Database implements AsyncDisposable {
     this.#link?.client.request((id) => ['stream', id, wanted]).catch(() => {});
   }
 
-  /** Acknowledgements go to the writer only when something there has ever waited for them. */
-  #acknowledge(durable: readonly number[], applied: readonly number[]): void {
-    this.#acks = { durable, applied };
-    if (this.#acksWanted) {
-      this.#reportAcks();
-    }
-  }
-
-  #reportAcks(): void {
-    const { durable, applied } = this.#acks;
-    // A lost report changes nothing: the next one says all of it again.
-    this.#link?.client.request((id) => ['acks', id, durable, applied]).catch(() => {});
-  }
-
   /** How it stands with the acknowledgements that this database asks for; how often it degraded since it was opened. */
   ackReport(): { status: AckStatus; degradations: number } {
-    return { status: this.#ackStatus, degradations: this.#degradations };
+    return this.#acks.report;
   }
 
   #writer(): WriterLink {
@@ -303,44 +270,9 @@ export class Database implements AsyncDisposable {
     return this.#inbox;
   }
 
-  /** Committed transactions never go: a snapshot that lacks some of them is of another history, or too old. */
-  async #checkSnapshot({ databaseId, position }: SnapshotHeader): Promise<void> {
-    const own = this.databaseId;
-    if (own !== undefined && Buffer.compare(own, databaseId) !== 0) {
-      throw new QuorateError('WRONG_DATABASE', 'the snapshot is of another database than this replica', {
-        hint: 'Delete this replica and create it again, or point it at the right upstream.',
-      });
-    }
-    const { committed } = await this.#sink.ends();
-    const isSame = committed.txId < position.txId || Buffer.compare(committed.hash, position.hash) === 0;
-    if (committed.txId > 0 && (committed.txId > position.txId || !isSame)) {
-      throw new QuorateError(
-        'DIVERGED',
-        `the snapshot ends with transaction ${position.txId}, but ${committed.txId} is committed here`,
-        {
-          hint: 'Two nodes were primary at once, or the upstream was restored. Decide which history counts and make the other database anew.',
-          details: { snapshotTxId: position.txId, committedTxId: committed.txId },
-        },
-      );
-    }
-  }
-
-  /** Exchanges the content: everything is prepared and durable before the one atomic write that decides. */
-  async #install(filePath: string, header: SnapshotHeader, sha256: Uint8Array): Promise<void> {
-    const { runtime, directory, limits } = this.#context;
-    const found = await runMaintenance<AppliedPosition>({ task: 'verify', file: filePath, sha256 });
-    if (found.txId !== header.position.txId || Buffer.compare(found.hash, header.position.hash) !== 0) {
-      throw new QuorateError('DATABASE_CORRUPT', 'the snapshot is not at the position that was said');
-    }
-    const content = this.#content + 1;
-    const { logSegmentBytes: segmentSizeBytes } = limits;
-    buildContent(runtime.files, { databaseDirectory: directory, content, header, filePath, segmentSizeBytes });
-    writeSettings(runtime.files, directory, { settings: this.#settings, content });
-    await this.#changeContent(content);
-  }
-
   async #changeContent(content: number): Promise<void> {
     const oldPath = this.filePath;
+    writeSettings(this.#context.runtime.files, this.directory, { settings: this.#settings, content });
     this.#content = content;
     await this.#writer().client.request((id) => ['set-content', id, this.#contentDirectory, this.#roleSettings()]);
     this.#source.reopen();
@@ -398,43 +330,7 @@ export class Database implements AsyncDisposable {
 
   /** Resolves when this node shows the transaction. @throws QuorateError WAIT_TIMEOUT, CANCELLED */
   async waitFor(txId: number, timeoutMs: number, signal?: AbortSignal): Promise<void> {
-    if (this.#positions.get('applied') >= txId) {
-      return;
-    }
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiter: Waiter = { txId, wake: resolve };
-    const timer = this.#context.runtime.timers.after(timeoutMs, () => reject(this.#waitTimeout(txId, timeoutMs)));
-    const cancel = () => reject(new QuorateError('CANCELLED', 'the wait was cancelled', { cause: signal?.reason }));
-    signal?.addEventListener('abort', cancel, { once: true });
-    this.#waiters.add(waiter);
-    try {
-      await promise;
-    } finally {
-      timer.cancel();
-      signal?.removeEventListener('abort', cancel);
-      this.#waiters.delete(waiter);
-    }
-  }
-
-  #waitTimeout(txId: number, timeoutMs: number): QuorateError {
-    const applied = this.#positions.get('applied');
-    return new QuorateError(
-      'WAIT_TIMEOUT',
-      `transaction ${txId} did not arrive within ${timeoutMs} ms; ${applied} is shown`,
-      {
-        hint: 'The replica lags, or the position belongs to another database. See its status.',
-        details: { txId, appliedTxId: applied, timeoutMs },
-      },
-    );
-  }
-
-  #wakeWaiters(): void {
-    const applied = this.#positions.get('applied');
-    for (const waiter of this.#waiters) {
-      if (waiter.txId <= applied) {
-        waiter.wake();
-      }
-    }
+    await this.#waiters.wait(txId, timeoutMs, signal);
   }
 
   /** A further channel to the writer, for another thread; see `attachWriter`. */
@@ -455,6 +351,9 @@ export class Database implements AsyncDisposable {
     }
     this.#settings = { ...settings, term };
     this.#writeSettings();
+    if (settings.role === 'primary') {
+      this.#inbox.discard();
+    }
     if (onlyAcks && settings.role === 'primary') {
       return this.#writer().client.request((id) => ['set-acks', id, settings.acks]);
     }
@@ -493,17 +392,5 @@ export class Database implements AsyncDisposable {
     this.#snapshots.close();
     this.#inbox.pause();
     await link?.stop();
-  }
-}
-
-function fileSize(files: FileSystem, filePath: string): number {
-  if (!files.existsSync(filePath)) {
-    return 0;
-  }
-  const handle = files.openSync(filePath, 'read');
-  try {
-    return handle.sizeSync();
-  } finally {
-    handle.closeSync();
   }
 }

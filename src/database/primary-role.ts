@@ -10,8 +10,8 @@ import type { PendingTransaction } from './pending-transaction.ts';
 import { PrimaryPipeline } from './primary-pipeline.ts';
 import { checkAgainstLog, replayWholeLog } from './recovery.ts';
 import type { AckLevel, AckSettings } from './types.ts';
-import type { Call, WriterRole, WriterServices } from './writer-core.ts';
 import type { ClientRequest, RoleSettings } from './writer-messages.ts';
+import type { Call, WriterRole, WriterServices } from './writer-role.ts';
 
 type Queued = { readonly sinceMs: number } & (
   | { readonly kind: 'transact'; readonly pending: PendingTransaction }

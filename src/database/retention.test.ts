@@ -99,7 +99,10 @@ test('a replica that says nothing for long is forgotten', () => {
   holds.close();
   assert.deepEqual(needed, [6, 10]);
   const again = new ReplicaHolds({ ...options, onNeeded: () => {} });
-  assert.deepEqual(again.list().map(({ replicaId }) => replicaId), ['new']);
+  assert.deepEqual(
+    again.list().map(({ replicaId }) => replicaId),
+    ['new'],
+  );
 });
 
 test('writes are refused while too little is free, and accepted again by themselves', () => {

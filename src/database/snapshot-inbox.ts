@@ -2,6 +2,7 @@ import path from 'node:path';
 import * as v from 'valibot';
 import { asQuorateError, QuorateError } from '../errors/interface.ts';
 import type { FileHandle, FileSystem } from '../runtime/interface.ts';
+import { fileSize } from './content-directory.ts';
 import { requireFreeBytes } from './disk-floor.ts';
 import type { SnapshotHeader, SnapshotInbox } from './types.ts';
 
@@ -41,7 +42,7 @@ export class FileInbox implements SnapshotInbox {
   constructor(options: FileInboxOptions) {
     this.#options = options;
     this.#header = this.#readState();
-    this.#sizeBytes = this.#header === undefined ? 0 : this.#fileSize();
+    this.#sizeBytes = this.#header === undefined ? 0 : fileSize(options.files, this.#filePath);
   }
 
   get #statePath(): string {
@@ -137,15 +138,6 @@ export class FileInbox implements SnapshotInbox {
       return v.parse(stateSchema, JSON.parse(Buffer.from(files.readFileSync(this.#statePath)).toString()));
     } catch {
       return undefined;
-    }
-  }
-
-  #fileSize(): number {
-    const handle = this.#options.files.openSync(this.#filePath, 'read');
-    try {
-      return handle.sizeSync();
-    } finally {
-      handle.closeSync();
     }
   }
 }

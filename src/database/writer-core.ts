@@ -8,59 +8,24 @@ import { LogRetention } from './log-retention.ts';
 import { PrimaryRole } from './primary-role.ts';
 import { ReplicaRole } from './replica-role.ts';
 import { SharedPositions } from './shared-positions.ts';
-import type { AckStatus, DatabaseFailure } from './types.ts';
+import type { DatabaseFailure } from './types.ts';
 import type {
   ClientRequest,
   ControlRequest,
   RoleSettings,
-  WriterEvent,
   WriterPort,
   WriterReply,
   WriterRequest,
   WriterStart,
 } from './writer-messages.ts';
+import { WriterOutbox } from './writer-outbox.ts';
+import type { Call, WriterServices } from './writer-role.ts';
 
 /** How much of the next log segment is made ready in one turn: little enough that no commit waits for it, in bytes. */
 const preparationBytes = 256 * 1024;
 
 /** How often the log of a database that does nothing is looked at, in milliseconds. */
 const idleRetentionMs = 60_000;
-
-/** What a role shares with the core that plays it. */
-export interface WriterServices {
-  readonly runtime: Runtime;
-  readonly start: WriterStart;
-  /** The SQLite file. */
-  readonly file: () => string;
-  readonly positions: SharedPositions;
-  readonly hybridClock: HybridClock;
-  /** Makes the core call the role's `work` soon. */
-  readonly wake: () => void;
-  readonly onAppended: (records: Uint8Array) => void;
-  readonly onFailure: (failure: QuorateError | undefined) => void;
-  readonly onAckStatus: (status: AckStatus) => void;
-  /** Something waits for acknowledgements: the node is to report them. */
-  readonly onAcksWanted: () => void;
-}
-
-/** One request with the way back to the one who made it. */
-export interface Call<T extends WriterRequest = WriterRequest> {
-  readonly request: T;
-  succeed(value: unknown): void;
-  fail(error: QuorateError): void;
-}
-
-/** What a database does for its writer's clients while it has a role. */
-export interface WriterRole {
-  /** Takes a client's request; whoever made it is answered now or later. */
-  accept(call: Call<ClientRequest>): void;
-  /** Does a bounded piece of the waiting work; returns whether more is waiting. */
-  work(): boolean;
-  /** Brings SQLite's file to disk, fsynced; returns up to which transaction, or undefined when that cannot be now. */
-  checkpoint(): number | undefined;
-  /** Fails what waits and closes SQLite; the log stays open. */
-  close(): void;
-}
 
 /**
  * All that happens on the writer thread of one database. It owns the log and the only writing SQLite connection, plays
@@ -74,8 +39,7 @@ export class WriterCore {
   #role: PrimaryRole | ReplicaRole | undefined;
   #streaming = false;
   #scheduled = false;
-  #replies = new Map<WriterPort, WriterReply[]>();
-  #events: WriterEvent[] = [];
+  readonly #outbox: WriterOutbox;
   #stopped = false;
   #acksWanted = false;
   #directory: string;
@@ -85,6 +49,7 @@ export class WriterCore {
   /** `schedule` runs a function after the messages that have arrived by now. */
   constructor(runtime: Runtime, start: WriterStart, host: WriterPort, schedule: (work: () => void) => void) {
     this.#host = host;
+    this.#outbox = new WriterOutbox(host);
     this.#schedule = schedule;
     this.#directory = start.directory;
     const { clock, files, logger } = runtime;
@@ -100,7 +65,7 @@ export class WriterCore {
       wake: () => this.#wake(),
       onAppended: (records) => this.#emitAppended(records),
       onFailure: (failure) => this.#emitFailure(failure),
-      onAckStatus: (status) => this.#emit(['ack-status', status]),
+      onAckStatus: (status) => this.#outbox.emit(['ack-status', status]),
       onAcksWanted: () => this.#wantAcks(),
     };
   }
@@ -110,7 +75,7 @@ export class WriterCore {
     this.#openContent(this.#services.start.role);
     this.#listen(this.#host);
     // The node must know the identity of its database before anybody asks for anything: nobody can follow it otherwise.
-    this.#flush();
+    this.#outbox.flush();
     this.#retainWhileIdle();
   }
 
@@ -188,7 +153,7 @@ export class WriterCore {
     positions.set('logFirst', log.firstTxId);
     positions.set('logBytes', log.sizeBytes);
     this.#observeTimeOfTip(log);
-    this.#emit(['log-opened', log.databaseId]);
+    this.#outbox.emit(['log-opened', log.databaseId]);
   }
 
   /** New records must be later than those in the log, even when the wall clock was set back meanwhile. */
@@ -220,7 +185,7 @@ export class WriterCore {
       for (const request of message as WriterRequest[]) {
         this.#dispatch(request, port);
       }
-      this.#flush();
+      this.#outbox.flush();
     });
   }
 
@@ -327,7 +292,7 @@ export class WriterCore {
     this.#role?.close();
     this.#log?.close();
     call.succeed(undefined);
-    this.#flush();
+    this.#outbox.flush();
   }
 
   #wake(): void {
@@ -346,8 +311,8 @@ export class WriterCore {
     const { positions } = this.#services;
     this.#retain();
     positions.set('logBytes', this.#log?.sizeBytes ?? 0);
-    this.#emit(['moved']);
-    this.#flush();
+    this.#outbox.emit(['moved']);
+    this.#outbox.flush();
     this.#log?.prepareNextSegment(preparationBytes);
     if (more) {
       this.#wake();
@@ -355,12 +320,7 @@ export class WriterCore {
   }
 
   #reply(port: WriterPort, reply: WriterReply): void {
-    const replies = this.#replies.get(port);
-    if (replies === undefined) {
-      this.#replies.set(port, [reply]);
-    } else {
-      replies.push(reply);
-    }
+    this.#outbox.reply(port, reply);
     this.#wakeToFlush();
   }
 
@@ -369,10 +329,6 @@ export class WriterCore {
     if (!this.#scheduled) {
       this.#wake();
     }
-  }
-
-  #emit(event: WriterEvent): void {
-    this.#events.push(event);
   }
 
   /**
@@ -389,14 +345,14 @@ export class WriterCore {
       return;
     }
     const { txId, term, hash } = this.#log.tip;
-    this.#emit(['appended', Uint8Array.from(records), txId, term, hash]);
-    this.#flushEvents();
+    this.#outbox.emit(['appended', Uint8Array.from(records), txId, term, hash]);
+    this.#outbox.flushEvents();
   }
 
   #wantAcks(): void {
     if (!this.#acksWanted) {
       this.#acksWanted = true;
-      this.#emit(['acks-wanted']);
+      this.#outbox.emit(['acks-wanted']);
     }
   }
 
@@ -410,28 +366,8 @@ export class WriterCore {
             hint: failure.hint ?? '',
             atMs: this.#services.runtime.clock.nowMs(),
           };
-    this.#emit(['failure', described]);
+    this.#outbox.emit(['failure', described]);
     this.#wakeToFlush();
-  }
-
-  #flushEvents(): void {
-    const events = this.#events;
-    if (events.length > 0) {
-      this.#events = [];
-      const transfer = events.flatMap((event) => (event[0] === 'appended' ? [event[1].buffer as ArrayBuffer] : []));
-      this.#host.post({ events }, transfer);
-    }
-  }
-
-  #flush(): void {
-    this.#flushEvents();
-    const replies = this.#replies;
-    if (replies.size > 0) {
-      this.#replies = new Map();
-      for (const [port, batch] of replies) {
-        port.post(port === this.#host ? { replies: batch } : batch);
-      }
-    }
   }
 }
 

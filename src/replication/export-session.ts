@@ -164,7 +164,10 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
     const logBytes = source.logBytes();
     const isLong = logBytes >= limits.snapshotSeedBytes && logBytes > source.databaseBytes();
     if (acceptsSnapshot && durable?.txId === 0 && isLong) {
-      throw new QuorateError('SNAPSHOT_REQUIRED', `the log has ${logBytes} bytes; a new replica begins with a snapshot`);
+      throw new QuorateError(
+        'SNAPSHOT_REQUIRED',
+        `the log has ${logBytes} bytes; a new replica begins with a snapshot`,
+      );
     }
   }
 

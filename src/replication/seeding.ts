@@ -1,10 +1,6 @@
 import type { SnapshotHeader, SnapshotInbox, Upstream } from '../database/interface.ts';
 import { QuorateError } from '../errors/interface.ts';
-import type {
-  SnapshotHeader as HeaderMessage,
-  SnapshotChunk,
-  SnapshotEnd,
-} from '../proto/interface.ts';
+import type { SnapshotHeader as HeaderMessage, SnapshotChunk, SnapshotEnd } from '../proto/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
 import { protocolVersions } from './limits.ts';
 import type { ReplicaIdentity } from './replica-session.ts';

@@ -42,7 +42,10 @@ export async function exportSnapshot(request: ExportSnapshotRequest, options: Sn
   await send({ $case: 'end', value: { sha256: Buffer.from(await sha256) } });
 }
 
-function checkRequest({ protocolMin, protocolMax, databaseId }: ExportSnapshotRequest, source: ReplicationSource): void {
+function checkRequest(
+  { protocolMin, protocolMax, databaseId }: ExportSnapshotRequest,
+  source: ReplicationSource,
+): void {
   checkVersion(protocolMin, protocolMax);
   const own = source.databaseId;
   if (own === undefined) {

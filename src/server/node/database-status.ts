@@ -13,7 +13,11 @@ import type { ManagedDatabase } from './managed-database.ts';
 const nothing: DatabasePositions = { tip: 0, durable: 0, commit: 0, applied: 0, term: 0 };
 
 /** Where a database stands, for the wire, HTTP and metrics. It holds no secret. */
-export function databaseStatus(managed: ManagedDatabase, own: NodeAddress | undefined, limits: DatabaseLimits): DatabaseStatus {
+export function databaseStatus(
+  managed: ManagedDatabase,
+  own: NodeAddress | undefined,
+  limits: DatabaseLimits,
+): DatabaseStatus {
   const { opened, replicatorStatus, failure } = managed;
   const positions = opened?.positions() ?? nothing;
   return {
