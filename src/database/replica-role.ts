@@ -6,8 +6,8 @@ import { logEnds } from './log-ends.ts';
 import { checkAgainstLog } from './recovery.ts';
 import { ReplicaPipeline } from './replica-pipeline.ts';
 import type { LogEnds } from './types.ts';
-import type { Call, WriterRole, WriterServices } from './writer-core.ts';
 import type { ClientRequest, RoleSettings } from './writer-messages.ts';
+import type { Call, WriterRole, WriterServices } from './writer-role.ts';
 
 /** How long applying waits after a condition of the machine (a full disk, a lock) stopped it, in milliseconds. */
 const applyRetryMs = 1000;
@@ -25,7 +25,7 @@ export class ReplicaRole implements WriterRole {
   constructor(services: WriterServices, log: TransactionLog | undefined, settings: RoleSettings) {
     this.#services = services;
     this.#primary = settings.primary;
-    this.#connection = ReplicaConnection.open(services.file);
+    this.#connection = ReplicaConnection.open(services.file());
     try {
       if (log !== undefined) {
         this.useLog(log);
@@ -129,6 +129,11 @@ export class ReplicaRole implements WriterRole {
       this.#retry?.cancel();
       this.#retry = runtime.timers.after(applyRetryMs, wake);
     }
+  }
+
+  checkpoint(): number | undefined {
+    const applied = this.#services.positions.get('applied');
+    return this.#connection.checkpoint('passive').complete ? applied : undefined;
   }
 
   close(): void {

@@ -1,6 +1,6 @@
 import type { QuorateError } from '../errors/interface.ts';
 import type { PendingTransaction } from './pending-transaction.ts';
-import type { Call } from './writer-core.ts';
+import type { Call } from './writer-role.ts';
 
 /** What waits for the writer of a primary. The number and the bytes of what one client sends are bounded where it sends. */
 export type Queued = {

@@ -13,4 +13,6 @@ export type {
   ReplicationTransport,
   ReplicatorState,
   ReplicatorStatus,
+  SnapshotProgress,
+  SnapshotTransport,
 } from './types.ts';

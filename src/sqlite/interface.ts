@@ -14,6 +14,7 @@ export { PrimaryConnection } from './primary-connection.ts';
 export type { PrimaryOptions } from './primary-options.ts';
 export { type QueryOptions, ReadConnection, type ReadOptions, type RowObject } from './read-connection.ts';
 export { ReplicaConnection } from './replica-connection.ts';
+export { checkSnapshot, copySnapshot } from './snapshot.ts';
 export { classify } from './statement-kind.ts';
 export { splitStatements } from './statement-splitter.ts';
 export { firstKeyword } from './tokenizer.ts';
