@@ -9,6 +9,18 @@ export { exportDatabase } from './export.ts';
 export { FileLock } from './file-lock.ts';
 export { type ImportedChunk, type ImportOptions, type ImportProgress, importDatabase } from './import.ts';
 export { type LogicalDigest, logicalDigest } from './logical-digest.ts';
+export { markerIdBytes, markerOf } from './marker.ts';
+export {
+  type KeyRange,
+  PinnedSnapshot,
+  type RangeDigest,
+  type RangeLimits,
+  type RowLimits,
+  type RowPage,
+  type SnapshotOverview,
+  type SnapshotRow,
+  type SnapshotTable,
+} from './pinned-snapshot.ts';
 export { PrimaryConnection } from './primary-connection.ts';
 export type { PrimaryOptions } from './primary-options.ts';
 export { type QueryOptions, ReadConnection, type ReadOptions, type RowObject } from './read-connection.ts';

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { QuorateError } from '../errors/interface.ts';
 import { ByteReader, malformed, type StoredValue } from './byte-reader.ts';
+import { markerIdBytes } from './marker.ts';
 import { operationKinds, pragmaCodes, sequenceFlags } from './operation-format.ts';
 import { RowApplier } from './row-applier.ts';
 import { mapSqliteError } from './sqlite-errors.ts';
@@ -62,6 +63,9 @@ export class OperationApplier {
         return this.#setSequences(payload);
       case operationKinds.pragma:
         return this.#setPragma(payload);
+      case operationKinds.marker:
+        payload.view(markerIdBytes);
+        return;
       default:
         throw malformed(`unknown operation kind ${kind}`);
     }

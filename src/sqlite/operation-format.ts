@@ -8,6 +8,8 @@ export const operationKinds = {
   schema: 2,
   sequences: 3,
   pragma: 4,
+  /** Changes nothing; 16 bytes that name a place in the log. */
+  marker: 5,
 } as const;
 
 /** First byte of every item of a rows payload: one of these, or a change with its flags. */

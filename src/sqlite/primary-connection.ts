@@ -6,6 +6,7 @@ import { ClientExecutor } from './client-executor.ts';
 import { ClientTransaction } from './client-transaction.ts';
 import { DeferredForeignKeys } from './deferred-foreign-keys.ts';
 import { StateTable } from './internal-schema.ts';
+import { markerOperations } from './marker.ts';
 import { defaultMaxCachedStatements, defaultMaxTransactionBytes, type PrimaryOptions } from './primary-options.ts';
 import { RowImporter } from './row-importer.ts';
 import { isLogical } from './schema-hash.ts';
@@ -173,6 +174,11 @@ export class PrimaryConnection implements Disposable {
       this.#client = undefined;
       return { operations, schemaHash: this.#catalogue.current.schemaHash };
     });
+  }
+
+  /** What a record is made of that only names a place in the log. */
+  marker(id: Uint8Array): CapturedTransaction {
+    return { operations: markerOperations(id), schemaHash: this.schemaHash };
   }
 
   /** Undoes the open client transaction; nothing happens when there is none, or when its group is gone. */

@@ -25,14 +25,40 @@ function decode(row: readonly SqlValue[], first: number, count: number): StoredV
   return values;
 }
 
-/** All rows of an ordinary or shadow table in the order of their keys. */
-export function* readRows(db: DatabaseSync, table: TableShape): Generator<StoredRow> {
+/** Keys between which rows are read, in the order of the table. */
+export interface KeyInterval {
+  /** Only rows behind this key. */
+  readonly after?: readonly StoredValue[] | undefined;
+  /** Only rows up to this key, itself included. */
+  readonly through?: readonly StoredValue[] | undefined;
+}
+
+function bound(
+  table: TableShape,
+  operator: '>' | '<=',
+  key: readonly StoredValue[] | undefined,
+): { readonly condition: string; readonly parameters: SqlValue[] } {
+  if (key === undefined) {
+    return { condition: 'true', parameters: [] };
+  }
+  const columns = table.keyColumns.map((column) => quoteIdentifier(column.name)).join(', ');
+  const marks = key.map((value) => (value instanceof RawText ? 'CAST(? AS TEXT)' : '?')).join(', ');
+  const parameters = key.map((value) => (value instanceof RawText ? value.bytes : value));
+  return { condition: `(${columns}) ${operator} (${marks})`, parameters };
+}
+
+/** Rows of an ordinary or shadow table in the order of their keys; all of them without an interval. */
+export function* readRows(db: DatabaseSync, table: TableShape, interval: KeyInterval = {}): Generator<StoredRow> {
   const columns = [...table.keyColumns, ...table.valueColumns].map(exactColumn).join(', ');
   const order = table.keyColumns.map((column) => quoteIdentifier(column.name)).join(', ');
-  const sql = `SELECT ${columns} FROM main.${quoteIdentifier(table.name)} ORDER BY ${order}`;
+  const lower = bound(table, '>', interval.after);
+  const upper = bound(table, '<=', interval.through);
+  const where = `WHERE ${lower.condition} AND ${upper.condition}`;
+  const sql = `SELECT ${columns} FROM main.${quoteIdentifier(table.name)} ${where} ORDER BY ${order}`;
   const statement = db.prepare(sql, { readBigInts: true, returnArrays: true });
+  const parameters = [...lower.parameters, ...upper.parameters];
   const keyCount = table.keyColumns.length;
-  for (const row of statement.iterate() as Iterable<unknown>) {
+  for (const row of statement.iterate(...parameters) as Iterable<unknown>) {
     const cells = row as readonly SqlValue[];
     yield { key: decode(cells, 0, keyCount), values: decode(cells, 2 * keyCount, table.valueColumns.length) };
   }
