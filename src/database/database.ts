@@ -20,6 +20,7 @@ import type {
   ReplicationSource,
   Writer,
 } from './types.ts';
+import { Verifications } from './verifications.ts';
 import { startWriterThread, type WriterLink, type WriterStarter } from './writer-link.ts';
 import type { RoleSettings, WriterEvent } from './writer-messages.ts';
 
@@ -50,6 +51,8 @@ export class Database implements AsyncDisposable {
   readonly #source: DatabaseSource;
   readonly #sink: DatabaseSink;
   readonly #waiters = new Set<Waiter>();
+  /** Snapshots of this database that are compared with those of other nodes. */
+  readonly verifications: Verifications;
   #settings: DatabaseSettings;
   #link: WriterLink | undefined;
   #failure: DatabaseFailure | undefined;
@@ -104,6 +107,17 @@ export class Database implements AsyncDisposable {
       databaseId: () => this.#source.databaseId,
       onTruncated: () => this.#source.forget(),
     });
+    this.verifications = this.#makeVerifications();
+  }
+
+  #makeVerifications(): Verifications {
+    return new Verifications({
+      runtime: this.#context.runtime,
+      name: this.#context.name,
+      file: () => this.filePath,
+      client: () => this.#writer().client,
+      failure: () => this.#failure,
+    });
   }
 
   async #start(): Promise<void> {
@@ -141,6 +155,8 @@ export class Database implements AsyncDisposable {
         this.#sink.setFailure(this.#failure);
         this.#sink.moved();
         return;
+      case 'at-marker':
+        return this.verifications.reached(event[1], event[2]);
       case 'acks-wanted':
         this.#acksWanted = true;
         this.#reportAcks();
@@ -325,6 +341,7 @@ export class Database implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.verifications[Symbol.asyncDispose]();
     const link = this.#link;
     this.#link = undefined;
     this.#source.close();

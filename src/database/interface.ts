@@ -27,4 +27,6 @@ export type {
   Upstream,
   Writer,
 } from './types.ts';
+export type { SnapshotCall, SnapshotCalls } from './verification-messages.ts';
+export { Verifications } from './verifications.ts';
 export { attachWriter, type WriterAttachment } from './writer-client.ts';

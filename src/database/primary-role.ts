@@ -16,6 +16,7 @@ import type { ClientRequest, RoleSettings } from './writer-messages.ts';
 type Queued = { readonly sinceMs: number } & (
   | { readonly kind: 'transact'; readonly pending: PendingTransaction }
   | { readonly kind: 'begin'; readonly call: Call }
+  | { readonly kind: 'marker'; readonly call: Call; readonly marker: Uint8Array }
 );
 
 interface RunningImport {
@@ -181,7 +182,7 @@ export class PrimaryRole implements WriterRole {
       entry = this.#queue[this.#head]
     ) {
       this.#head += 1;
-      (entry.kind === 'begin' ? entry.call : entry.pending).fail(
+      answerTo(entry).fail(
         new QuorateError(
           'QUORUM_UNAVAILABLE',
           `too few replicas acknowledge; the write waited ${limitMs} ms and was not begun`,
@@ -285,7 +286,7 @@ export class PrimaryRole implements WriterRole {
     if (this.#waitsForReplicas) {
       this.#startTick();
     }
-    if (this.#tailWaits || this.#pipeline?.isHeld === true) {
+    if (this.#tailWaits || this.#pipeline?.isHeld === true || this.#services.markers.isHeld) {
       return false;
     }
     if (this.#import !== undefined) {
@@ -301,6 +302,9 @@ export class PrimaryRole implements WriterRole {
       if (first?.kind === 'begin') {
         this.#head += 1;
         this.#begin(connection, first.call);
+      } else if (first?.kind === 'marker') {
+        this.#head += 1;
+        this.#commitMarker(connection, first.marker, first.call);
       } else {
         this.#pipeline?.runGroup(() => this.#nextPending());
       }
@@ -337,7 +341,7 @@ export class PrimaryRole implements WriterRole {
     const waiting = this.#queue.slice(this.#head);
     this.#head = this.#queue.length;
     for (const entry of waiting) {
-      (entry.kind === 'begin' ? entry.call : entry.pending).fail(error);
+      answerTo(entry).fail(error);
     }
   }
 
@@ -366,6 +370,28 @@ export class PrimaryRole implements WriterRole {
       this.#endedBecause.set(id, reason);
     }
     this.#services.wake();
+  }
+
+  /** Writes a record that changes nothing, in its turn. Answers when SQLite has committed it and nothing after it. */
+  writeMarker(marker: Uint8Array, call: Call): void {
+    this.#enqueue({ kind: 'marker', marker, call, sinceMs: this.#services.runtime.clock.monotonicMs() });
+  }
+
+  #commitMarker(connection: PrimaryConnection, marker: Uint8Array, call: Call): void {
+    const captured = connection.marker(marker);
+    const awaited = this.#services.markers.awaitedIn(captured.operations);
+    connection.begin();
+    this.#pipeline?.commitAlone(captured, {
+      // It is answered when it is committed, also where clients wait until replicas show their transactions.
+      acks: { ...this.#acks.rule(undefined), applied: 0 },
+      succeed: (_term, txId) => {
+        if (awaited !== undefined) {
+          this.#services.markers.reached(awaited, txId);
+        }
+        call.succeed(txId);
+      },
+      fail: (error) => call.fail(error),
+    });
   }
 
   /** Copies a SQLite file through the pipeline, so that replicas receive it like any write. Other writes wait meanwhile. */
@@ -434,4 +460,8 @@ export class PrimaryRole implements WriterRole {
       fail: (error) => call.fail(error),
     };
   }
+}
+
+function answerTo(entry: Queued): Pick<Call, 'fail'> {
+  return entry.kind === 'transact' ? entry.pending : entry.call;
 }

@@ -38,7 +38,7 @@ export class ReplicaRole implements WriterRole {
 
   /** Starts following into this log. */
   useLog(log: TransactionLog): void {
-    const { positions, start, onAppended } = this.#services;
+    const { positions, start, onAppended, markers } = this.#services;
     const applied = this.#connection.readPosition();
     checkAgainstLog(applied, log);
     this.#log = log;
@@ -50,6 +50,7 @@ export class ReplicaRole implements WriterRole {
       positions,
       limits: start.limits,
       onAppended,
+      markers,
     });
   }
 

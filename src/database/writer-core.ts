@@ -3,6 +3,7 @@ import { asQuorateError, assertInvariant, QuorateError } from '../errors/interfa
 import { TransactionLog } from '../log/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
 import { HybridClock } from './hybrid-clock.ts';
+import { MarkerWatch } from './marker-watch.ts';
 import { PrimaryRole } from './primary-role.ts';
 import { ReplicaRole } from './replica-role.ts';
 import { SharedPositions } from './shared-positions.ts';
@@ -28,6 +29,7 @@ export interface WriterServices {
   readonly file: string;
   readonly positions: SharedPositions;
   readonly hybridClock: HybridClock;
+  readonly markers: MarkerWatch;
   /** Makes the core call the role's `work` soon. */
   readonly wake: () => void;
   readonly onAppended: (records: Uint8Array) => void;
@@ -81,6 +83,11 @@ export class WriterCore {
       file: path.join(start.directory, 'data.sqlite'),
       positions: new SharedPositions(start.positions),
       hybridClock: new HybridClock(runtime.clock),
+      markers: new MarkerWatch({
+        timers: runtime.timers,
+        onReached: (marker, txId) => this.#emit(['at-marker', marker, txId]),
+        onReleased: () => this.#wake(),
+      }),
       wake: () => this.#wake(),
       onAppended: (records) => this.#emitAppended(records),
       onFailure: (failure) => this.#emitFailure(failure),
@@ -145,6 +152,7 @@ export class WriterCore {
   #takeRole(settings: RoleSettings): void {
     this.#role?.close();
     this.#role = undefined;
+    this.#services.markers.clear();
     this.#acksWanted = false;
     if (settings.role === 'primary') {
       if (this.#log === undefined) {
@@ -205,6 +213,12 @@ export class WriterCore {
         return call.succeed(undefined);
       case 'import':
         return this.#as(PrimaryRole).importFrom(request[2], call);
+      case 'write-marker':
+        return this.#as(PrimaryRole).writeMarker(request[2], call);
+      case 'await-marker':
+        return call.succeed(this.#services.markers.await(request[2]));
+      case 'release-marker':
+        return call.succeed(this.#services.markers.release(request[2]));
       case 'acks':
         if (this.#role instanceof PrimaryRole) {
           this.#role.acknowledge(request[2], request[3]);

@@ -33,6 +33,11 @@ export type ControlRequest =
   | readonly [kind: 'acks', id: number, durable: readonly number[], applied: readonly number[]]
   | readonly [kind: 'set-acks', id: number, settings: AckSettings | undefined]
   | readonly [kind: 'import', id: number, path: string]
+  /** Writes a record that is nothing but this marker; answers with its txId. */
+  | readonly [kind: 'write-marker', id: number, marker: Uint8Array]
+  /** From now on the writer stands still for a moment when SQLite shows all up to this marker (hexadecimal). */
+  | readonly [kind: 'await-marker', id: number, marker: string]
+  | readonly [kind: 'release-marker', id: number, marker: string]
   | readonly [kind: 'close', id: number];
 
 export type WriterRequest = ClientRequest | ControlRequest;
@@ -70,6 +75,8 @@ export type WriterEvent =
   | readonly [kind: 'ack-status', status: AckStatus]
   /** From now on the node is to report acknowledgements. */
   | readonly [kind: 'acks-wanted']
+  /** SQLite shows all up to the awaited marker, and the writer stands still. */
+  | readonly [kind: 'at-marker', marker: string, txId: number]
   | readonly [kind: 'failure', failure: DatabaseFailure | null]
   | readonly [kind: 'log-opened', databaseId: Uint8Array];
 
