@@ -12,6 +12,7 @@ import { addQueryCommand } from './query-command.ts';
 import { addReplicateCommand } from './replicate-command.ts';
 import { addServerCommand } from './server-command.ts';
 import { addDigestCommand, addStatusCommand } from './status-command.ts';
+import { addVerifyCommand } from './verify-command.ts';
 
 const processStreams: Streams = {
   out: (text) => process.stdout.write(text),
@@ -33,6 +34,7 @@ function buildProgram(context: CommandContext): Command {
   addStatusCommand(program, context);
   addDigestCommand(program, context);
   addReplicateCommand(program, context);
+  addVerifyCommand(program, context);
   return program;
 }
 

@@ -16,6 +16,9 @@ import type {
   DatabasePositions,
   DatabaseSettings,
   Position,
+  RejoinReport,
+  RepairReport,
+  RepairRequest,
   ReplicationSink,
   ReplicationSource,
   Writer,
@@ -322,6 +325,21 @@ export class Database implements AsyncDisposable {
     this.#sink.setFailure(undefined);
     await this.#writer().client.request((id) => ['set-role', id, this.#roleSettings()]);
     this.#source.moved();
+  }
+
+  /**
+   * Takes this replica back to the last transaction in common with its upstream. The transactions after it are saved.
+   * @throws QuorateError SNAPSHOT_REQUIRED, DIVERGED, WRONG_ROLE …
+   */
+  async rejoin(commonTxId: number): Promise<RejoinReport> {
+    const report = await this.#writer().client.request<RejoinReport>((id) => ['rejoin', id, commonTxId]);
+    this.#source.forget();
+    return report;
+  }
+
+  /** Gives rows of this replica the content that they have on its upstream. @throws QuorateError WRONG_ROLE … */
+  repair(request: RepairRequest): Promise<RepairReport> {
+    return this.#writer().client.request((id) => ['repair', id, request]);
   }
 
   /** Copies a SQLite file into this empty primary, through the log. @throws QuorateError UNSUPPORTED_STATEMENT, WRONG_ROLE … */

@@ -213,6 +213,10 @@ export class WriterCore {
         return call.succeed(undefined);
       case 'import':
         return this.#as(PrimaryRole).importFrom(request[2], call);
+      case 'rejoin':
+        return call.succeed(this.#as(ReplicaRole).rejoin(request[2]));
+      case 'repair':
+        return call.succeed(this.#as(ReplicaRole).repair(request[2]));
       case 'write-marker':
         return this.#as(PrimaryRole).writeMarker(request[2], call);
       case 'await-marker':

@@ -2,7 +2,7 @@ import type { Transferable } from 'node:worker_threads';
 import type { SerializedError } from '../errors/interface.ts';
 import type { SqlValue, Statement, StatementResult } from '../sqlite/interface.ts';
 import type { DatabaseLimits } from './limits.ts';
-import type { AckLevel, AckSettings, AckStatus, DatabaseFailure, Role } from './types.ts';
+import type { AckLevel, AckSettings, AckStatus, DatabaseFailure, RepairRequest, Role } from './types.ts';
 
 /**
  * What travels between a writer thread and those who use it. Everything is made of tuples, because the structured
@@ -33,6 +33,9 @@ export type ControlRequest =
   | readonly [kind: 'acks', id: number, durable: readonly number[], applied: readonly number[]]
   | readonly [kind: 'set-acks', id: number, settings: AckSettings | undefined]
   | readonly [kind: 'import', id: number, path: string]
+  /** Takes a replica back to this transaction, after which its history has parted from that of its upstream. */
+  | readonly [kind: 'rejoin', id: number, commonTxId: number]
+  | readonly [kind: 'repair', id: number, request: RepairRequest]
   /** Writes a record that is nothing but this marker; answers with its txId. */
   | readonly [kind: 'write-marker', id: number, marker: Uint8Array]
   /** From now on the writer stands still for a moment when SQLite shows all up to this marker (hexadecimal). */

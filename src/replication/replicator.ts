@@ -12,6 +12,8 @@ export interface ReplicatorOptions {
   readonly runtime: Runtime;
   readonly limits: ReplicationLimits;
   readonly identity: ReplicaIdentity;
+  /** Finds out more about a divergence, such as the transaction where the histories part. */
+  readonly explainDivergence?: ((error: QuorateError) => Promise<QuorateError>) | undefined;
 }
 
 /** Errors that end the following for good: two histories, or another database. Only new settings start it again. */
@@ -77,7 +79,7 @@ export class Replicator implements AsyncDisposable {
   async #run(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       const error = await this.#follow();
-      if (this.#stop.signal.aborted || !(await this.#pause(error))) {
+      if (this.#stop.signal.aborted || !(await this.#pause(await this.#explained(error)))) {
         return;
       }
       this.#retries += 1;
@@ -114,6 +116,15 @@ export class Replicator implements AsyncDisposable {
   #streaming(): void {
     this.#backoff.reset();
     this.#enter('streaming', '');
+  }
+
+  async #explained(error: QuorateError): Promise<QuorateError> {
+    const { explainDivergence } = this.#options;
+    if (error.code !== 'DIVERGED' || explainDivergence === undefined) {
+      return error;
+    }
+    // Without an explanation the error stands as it is.
+    return await explainDivergence(error).catch(() => error);
   }
 
   /** Records why a session ended and waits for the next attempt; false when there is none. */

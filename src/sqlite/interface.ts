@@ -24,7 +24,9 @@ export {
 export { PrimaryConnection } from './primary-connection.ts';
 export type { PrimaryOptions } from './primary-options.ts';
 export { type QueryOptions, ReadConnection, type ReadOptions, type RowObject } from './read-connection.ts';
+export type { ReadableChange } from './readable-operations.ts';
 export { ReplicaConnection } from './replica-connection.ts';
+export type { RepairedRow, RepairOutcome, WantedRow } from './row-repair.ts';
 export { classify } from './statement-kind.ts';
 export { splitStatements } from './statement-splitter.ts';
 export { firstKeyword } from './tokenizer.ts';

@@ -35,7 +35,7 @@ export interface KeyInterval {
 
 function bound(
   table: TableShape,
-  operator: '>' | '<=',
+  operator: '>' | '<=' | '=',
   key: readonly StoredValue[] | undefined,
 ): { readonly condition: string; readonly parameters: SqlValue[] } {
   if (key === undefined) {
@@ -45,6 +45,20 @@ function bound(
   const marks = key.map((value) => (value instanceof RawText ? 'CAST(? AS TEXT)' : '?')).join(', ');
   const parameters = key.map((value) => (value instanceof RawText ? value.bytes : value));
   return { condition: `(${columns}) ${operator} (${marks})`, parameters };
+}
+
+/** The row with a key, as far as the collations of its columns tell keys apart. */
+export function readRow(db: DatabaseSync, table: TableShape, key: readonly StoredValue[]): StoredRow | undefined {
+  const columns = [...table.keyColumns, ...table.valueColumns].map(exactColumn).join(', ');
+  const { condition, parameters } = bound(table, '=', key);
+  const sql = `SELECT ${columns} FROM main.${quoteIdentifier(table.name)} WHERE ${condition}`;
+  const row = db.prepare(sql, { readBigInts: true, returnArrays: true }).get(...parameters);
+  return row === undefined ? undefined : decodeRow(row as unknown as readonly SqlValue[], table);
+}
+
+function decodeRow(cells: readonly SqlValue[], table: TableShape): StoredRow {
+  const keyCount = table.keyColumns.length;
+  return { key: decode(cells, 0, keyCount), values: decode(cells, 2 * keyCount, table.valueColumns.length) };
 }
 
 /** Rows of an ordinary or shadow table in the order of their keys; all of them without an interval. */
@@ -57,9 +71,7 @@ export function* readRows(db: DatabaseSync, table: TableShape, interval: KeyInte
   const sql = `SELECT ${columns} FROM main.${quoteIdentifier(table.name)} ${where} ORDER BY ${order}`;
   const statement = db.prepare(sql, { readBigInts: true, returnArrays: true });
   const parameters = [...lower.parameters, ...upper.parameters];
-  const keyCount = table.keyColumns.length;
   for (const row of statement.iterate(...parameters) as Iterable<unknown>) {
-    const cells = row as readonly SqlValue[];
-    yield { key: decode(cells, 0, keyCount), values: decode(cells, 2 * keyCount, table.valueColumns.length) };
+    yield decodeRow(row as readonly SqlValue[], table);
   }
 }

@@ -3,11 +3,13 @@ import {
   type DatabaseContext,
   type DatabaseFailure,
   type DatabaseSettings,
+  type RejoinReport,
 } from '../../database/interface.ts';
 import { asQuorateError, type ErrorCode, QuorateError } from '../../errors/interface.ts';
 import { type AttachedReplica, Exporter, Replicator, type ReplicatorStatus } from '../../replication/interface.ts';
 import { resolveUpstream } from './follow-settings.ts';
 import type { NodeServices } from './node-services.ts';
+import { explainDivergence, findPartingOf } from './parting.ts';
 
 export type DatabaseState = 'opening' | 'importing' | 'open' | 'unloaded' | 'failed';
 
@@ -143,6 +145,43 @@ export class ManagedDatabase {
     });
   }
 
+  /**
+   * Takes a replica whose history has parted from that of its upstream back to the last transaction in common, and lets it
+   * follow again.
+   * @throws QuorateError WRONG_ROLE when it has not parted; SNAPSHOT_REQUIRED when only a new copy helps
+   */
+  rejoin(): Promise<RejoinReport> {
+    return this.#exclusively(async () => {
+      const { database } = this.#require();
+      const { commonTxId, certain } = await this.#parting(database);
+      if (!certain || commonTxId >= database.positions().tip) {
+        throw new QuorateError(
+          'SNAPSHOT_REQUIRED',
+          certain
+            ? `all transactions of ${this.name} are on its upstream, but its content is not what they made`
+            : 'the logs no longer reach back to the last transaction in common',
+          { hint: 'Copy the database again from its upstream.' },
+        );
+      }
+      await this.#stopReplicator('this database goes back to the last transaction in common with its upstream');
+      try {
+        return await database.rejoin(commonTxId);
+      } finally {
+        this.#startReplicator(database);
+      }
+    });
+  }
+
+  /** Only a replica that says so has parted: one whose upstream is merely behind has not. */
+  #parting(database: Database): ReturnType<typeof findPartingOf> {
+    if (this.#replicator?.status().state !== 'diverged') {
+      throw new QuorateError('WRONG_ROLE', `database ${this.name} is not a replica that has diverged`, {
+        hint: 'See its status.',
+      });
+    }
+    return findPartingOf(database, this.#services.upstreams);
+  }
+
   /** Closes the database. @param then runs while nobody can open it again */
   close(state: DatabaseState, then: () => void = () => {}): Promise<void> {
     return this.#exclusively(async () => {
@@ -234,7 +273,7 @@ export class ManagedDatabase {
     if (database.settings.role !== 'replica' || !enabled || upstream === undefined) {
       return;
     }
-    const { runtime, transport, options, identity } = this.#services;
+    const { runtime, transport, upstreams, options, identity } = this.#services;
     this.#replicator = new Replicator({
       sink: database.sink,
       upstream: resolveUpstream(upstream, this.#services.address()),
@@ -242,6 +281,7 @@ export class ManagedDatabase {
       runtime,
       limits: options.replicationLimits,
       identity: { replicaId: `${identity.nodeId}/${this.name}`, replicaName: identity.nodeName },
+      explainDivergence: (error) => explainDivergence(database, upstreams, error),
     });
     this.#replicator.start();
   }
@@ -253,7 +293,7 @@ export class ManagedDatabase {
     await replicator?.[Symbol.asyncDispose]();
   }
 
-  #exclusively(action: () => Promise<void>): Promise<void> {
+  #exclusively<T>(action: () => Promise<T>): Promise<T> {
     const run = this.#tail.then(action);
     this.#tail = run.catch(() => {});
     return run;
