@@ -23,7 +23,11 @@ function verify(fixture: ServerFixture, server: ServerProcess, other: ServerProc
   return command(fixture, server, 'verify', 'defaultdb', '--with', `127.0.0.1:${other.port}`, ...flags);
 }
 
-const lines = ({ stdout }: CommandResult) => stdout.trimEnd().split('\n').map((line) => JSON.parse(line));
+const lines = ({ stdout }: CommandResult) =>
+  stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
 
 /** Changes the file of a stopped server as a person would who should not. */
 function edit(fixture: ServerFixture, name: string, sql: string): void {
@@ -123,12 +127,23 @@ test('rows that were edited on a replica by hand are found and repaired, with a 
   assert.equal(repaired.exitCode, 0, repaired.stderr);
   const [, summary, after] = lines(repaired);
   assert.deepEqual([summary.repaired, summary.skipped, after.equal], [3, 0, true]);
-  const record = readFileSync(summary.files[0], 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
-  assert.deepEqual(record.map(({ table, key, before: was, after: is }) => ({ table, key, was, is })), [
-    { table: 'items', key: { id: 1234 }, was: { name: 'forged', price: { real: '617' } }, is: { name: 'item 1234', price: { real: '617' } } },
-    { table: 'items', key: { id: 4000 }, was: null, is: { name: 'item 4000', price: { real: '2000' } } },
-    { table: 'items', key: { id: 9000 }, was: { name: 'added', price: null }, is: null },
-  ]);
+  const record = readFileSync(summary.files[0], 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(
+    record.map(({ table, key, before: was, after: is }) => ({ table, key, was, is })),
+    [
+      {
+        table: 'items',
+        key: { id: 1234 },
+        was: { name: 'forged', price: { real: '617' } },
+        is: { name: 'item 1234', price: { real: '617' } },
+      },
+      { table: 'items', key: { id: 4000 }, was: null, is: { name: 'item 4000', price: { real: '2000' } } },
+      { table: 'items', key: { id: 9000 }, was: { name: 'added', price: null }, is: null },
+    ],
+  );
   await replica.until('defaultdb', ({ replicator }) => replicator?.lagTransactions === 0);
   const tip = (await primary.database('defaultdb')).tipTxId;
   await replica.until('defaultdb', ({ appliedTxId }) => appliedTxId >= tip);
@@ -147,7 +162,10 @@ test('a row that was edited by hand and is written next stops the replica at onc
   edit(fixture, 'replica', "UPDATE items SET name = 'forged' WHERE id = 7");
   const replica = await fixture.start('replica', ...follow(primary));
   await primary.execute('defaultdb', "UPDATE items SET name = 'new' WHERE id = 7");
-  const { replicator, lastError } = await replica.until('defaultdb', (status) => status.replicator?.state === 'diverged');
+  const { replicator, lastError } = await replica.until(
+    'defaultdb',
+    (status) => status.replicator?.state === 'diverged',
+  );
   assert.match(`${replicator?.lastError?.message} ${lastError?.message}`, /the row 7 of the table items/);
   const status = await command(fixture, replica, 'status');
   assert.equal(status.exitCode, exitCodeOf('DIVERGED'));
@@ -187,7 +205,10 @@ test('a former primary with transactions of its own says where the histories par
   assert.equal(result.exitCode, 0, result.stderr);
   const [report] = lines(result);
   assert.deepEqual([report.commonTxId, report.transactions], [common, 2]);
-  const [head, ...saved] = readFileSync(report.file, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
+  const [head, ...saved] = readFileSync(report.file, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
   assert.equal(head.lastCommon.txId, common);
   assert.deepEqual(
     saved.map(({ txId, kind, key }) => ({ txId, kind, key })),
@@ -202,4 +223,28 @@ test('a former primary with transactions of its own says where the histories par
   assert.equal(await digestOf(primary), await digestOf(other));
   const again = await command(fixture, primary, 'database', 'rejoin', 'defaultdb');
   assert.equal(JSON.parse(again.stderr).error.code, 'WRONG_ROLE');
+});
+
+test('the scrub finds a row that nobody writes, raises an alarm, and takes it back after a repair', async (t) => {
+  const fixture = new ServerFixture(t);
+  const primary = await fixture.start('primary');
+  const before = await fixture.start('replica', ...follow(primary));
+  const txId = await primary.execute('defaultdb', createItems, fill);
+  await before.until('defaultdb', ({ appliedTxId }) => appliedTxId >= txId);
+  await before.stop();
+  edit(fixture, 'replica', "UPDATE items SET name = 'forged' WHERE id = 1234");
+  const replica = await fixture.start('replica', ...follow(primary, '--scrub-interval=200ms'));
+  const alarmed = await replica.until('defaultdb', ({ lastError }) => lastError?.code === 'DIVERGED');
+  assert.match(alarmed.lastError?.message ?? '', /items/);
+  assert.equal(alarmed.replicator?.state, 'streaming');
+  assert.match(
+    await (await fetch(`${replica.httpUrl}/metrics`)).text(),
+    /quorate_scrub_differences\{database="defaultdb"\} 1\n/,
+  );
+  assert.match(replica.log, /is not what its upstream is/);
+  const status = await command(fixture, replica, 'status');
+  assert.equal(status.exitCode, exitCodeOf('DIVERGED'));
+  const repaired = await verify(fixture, replica, primary, '--repair');
+  assert.equal(repaired.exitCode, 0, repaired.stderr);
+  await replica.until('defaultdb', ({ lastError }) => lastError === undefined);
 });

@@ -1,5 +1,11 @@
 import type { Command } from 'commander';
-import { type Comparison, type ComparisonOptions, compareNodes, type Difference, NodeClient } from '../client/interface.ts';
+import {
+  type Comparison,
+  type ComparisonOptions,
+  compareNodes,
+  type Difference,
+  NodeClient,
+} from '../client/interface.ts';
 import { defineOptions } from '../config/interface.ts';
 import { QuorateError } from '../errors/interface.ts';
 import { clientOptions } from './client-options.ts';
@@ -43,9 +49,14 @@ interface Sides {
 export function addVerifyCommand(program: Command, context: CommandContext): void {
   const command = program
     .command('verify <database>')
-    .description('Compare a database with its copy on another node, row by row at the same transaction, while both work.')
+    .description(
+      'Compare a database with its copy on another node, row by row at the same transaction, while both work.',
+    )
     .requiredOption('--with <host:port/database>', 'the other node; the name of the database may be left out')
-    .option('--repair', 'give differing rows of this database, a replica, the content that they have on the other node');
+    .option(
+      '--repair',
+      'give differing rows of this database, a replica, the content that they have on the other node',
+    );
   describe(command, options, [
     'verify shop --with 10.0.0.5:3322',
     'verify shop --with 10.0.0.5:3322/shop --with-password-file ./password.txt --json',

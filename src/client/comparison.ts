@@ -118,7 +118,9 @@ class SnapshotComparison {
     const { here, reference, marker, from } = this.#options;
     const [own, other] = await Promise.all([here, reference].map((node) => node.ask(marker, 'overview', {})));
     if (own === undefined || other === undefined || own.txId !== other.txId) {
-      throw new QuorateError('WAIT_TIMEOUT', 'the two nodes did not pin the same transaction', { hint: 'Verify again.' });
+      throw new QuorateError('WAIT_TIMEOUT', 'the two nodes did not pin the same transaction', {
+        hint: 'Verify again.',
+      });
     }
     const tables = this.#compareOverviews(own, other);
     let next: ComparisonCursor | undefined;
@@ -195,32 +197,35 @@ class SnapshotComparison {
   /** Finds the rows that make a range differ. */
   async #lookInto(table: string, theirs: RangeDigest, own: RangeDigest): Promise<void> {
     const wanted = new Map<string, SnapshotRow>();
-    const before = this.#differences.length;
     for await (const row of this.#rowsOf(this.#options.reference, table, theirs, this.#options.content)) {
-      wanted.set(Buffer.from(row.key).toString('latin1'), row);
+      wanted.set(keyText(row), row);
     }
     const keys = [...wanted.values()];
-    for await (const row of this.#rowsOf(this.#options.here, table, theirs, false)) {
-      const id = Buffer.from(row.key).toString('latin1');
-      const right = wanted.get(id);
-      wanted.delete(id);
-      if (right === undefined || Buffer.compare(right.digest, row.digest) !== 0) {
-        this.#note(table, right === undefined ? 'extra' : 'different', row, right);
-      }
-      if (this.#more) {
-        break;
-      }
-    }
-    for (const row of this.#more ? [] : wanted.values()) {
-      this.#note(table, 'missing', undefined, row);
-    }
     this.#ranges.push({
       table,
-      first: theirs.after.length === 0 ? undefined : (keys[0]?.readableKey ?? firstKey(this.#differences, before)),
+      first: theirs.after.length === 0 ? undefined : keys[0]?.readableKey,
       last: theirs.through.length === 0 ? undefined : keys.at(-1)?.readableKey,
       rowsHere: own.rows,
       rowsThere: theirs.rows,
     });
+    await this.#compareRows(table, theirs, wanted);
+  }
+
+  /** `wanted` are the rows of the reference; they are used up. */
+  async #compareRows(table: string, range: RangeDigest, wanted: Map<string, SnapshotRow>): Promise<void> {
+    for await (const row of this.#rowsOf(this.#options.here, table, range, false)) {
+      const right = wanted.get(keyText(row));
+      wanted.delete(keyText(row));
+      if (right === undefined || Buffer.compare(right.digest, row.digest) !== 0) {
+        this.#note(table, right === undefined ? 'extra' : 'different', row, right);
+      }
+      if (this.#more) {
+        return;
+      }
+    }
+    for (const row of wanted.values()) {
+      this.#note(table, 'missing', undefined, row);
+    }
   }
 
   async *#rowsOf(node: ComparedNode, table: string, range: RangeDigest, content: boolean): AsyncGenerator<SnapshotRow> {
@@ -259,7 +264,6 @@ class SnapshotComparison {
   }
 }
 
-function firstKey(differences: readonly Difference[], from: number): SnapshotRow['readableKey'] | undefined {
-  const difference = differences[from];
-  return difference?.kind === 'row' ? difference.readableKey : undefined;
+function keyText({ key }: SnapshotRow): string {
+  return Buffer.from(key).toString('latin1');
 }

@@ -94,10 +94,7 @@ class RemoteDatabase implements ComparedNode {
   }
 
   readonly #calls: {
-    [K in SnapshotCall]: (
-      marker: string,
-      request: SnapshotCalls[K]['request'],
-    ) => Promise<SnapshotCalls[K]['answer']>;
+    [K in SnapshotCall]: (marker: string, request: SnapshotCalls[K]['request']) => Promise<SnapshotCalls[K]['answer']>;
   } = {
     overview: (marker) => unary((callback) => this.#client.overview(this.#at(marker), this.#metadata, callback)),
     ranges: async (marker, { table, after, limits }) => {

@@ -44,7 +44,10 @@ test('a former primary saves its extra transactions, goes back and follows again
   const report = await two.rejoin(5);
   assert.deepEqual([report.commonTxId, report.transactions], [5, 3]);
   assert.deepEqual(two.positions(), { ...two.positions(), tip: 5, durable: 5, commit: 5, applied: 5 });
-  const [head, ...lines] = readFileSync(report.file, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
+  const [head, ...lines] = readFileSync(report.file, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
   assert.deepEqual([head.database, head.lastCommon.txId, head.applied], ['former', 5, 8]);
   assert.deepEqual(
     lines.map(({ txId, kind, table, key, before, after }) => ({ txId, kind, table, key, before, after })),

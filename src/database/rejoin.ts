@@ -1,6 +1,6 @@
 import { QuorateError } from '../errors/interface.ts';
 import type { LogPosition, LogRecord, TransactionLog } from '../log/interface.ts';
-import type { Clock, FileSystem } from '../runtime/interface.ts';
+import { type Clock, type FileSystem, isoTime } from '../runtime/interface.ts';
 import type { ReplicaConnection } from '../sqlite/interface.ts';
 import { SavedLines } from './saved-lines.ts';
 import type { RejoinReport } from './types.ts';
@@ -32,9 +32,13 @@ export function rejoin(options: RejoinOptions): RejoinReport {
   const { tip } = log;
   const common = log.positionOf(commonTxId);
   if (common === undefined) {
-    throw new QuorateError('SNAPSHOT_REQUIRED', `this log begins at ${log.firstTxId}, behind transaction ${commonTxId}`, {
-      hint: 'Copy the database again from its upstream.',
-    });
+    throw new QuorateError(
+      'SNAPSHOT_REQUIRED',
+      `this log begins at ${log.firstTxId}, behind transaction ${commonTxId}`,
+      {
+        hint: 'Copy the database again from its upstream.',
+      },
+    );
   }
   if (commonTxId === tip.txId) {
     return { commonTxId, transactions: 0, file: '' };
@@ -69,7 +73,7 @@ function saveRecords(options: RejoinOptions, common: LogPosition, tip: LogPositi
   lines.add({
     database: name,
     databaseId: hex(log.databaseId),
-    savedAt: new Date(savedAtMs).toISOString(),
+    savedAt: isoTime(savedAtMs),
     lastCommon: { txId: common.txId, term: common.term, hash: hex(common.hash) },
     applied: connection.readPosition().txId,
   });
@@ -83,7 +87,7 @@ function saveRecords(options: RejoinOptions, common: LogPosition, tip: LogPositi
 /** One line for each change, so that a large transaction needs no more memory than a small one. */
 function saveRecord(lines: SavedLines, connection: ReplicaConnection, record: LogRecord): void {
   const { txId, term, timeMs, origin, operations } = record;
-  const head = { txId, term, time: new Date(timeMs).toISOString(), origin: origin.toString(16).padStart(16, '0') };
+  const head = { txId, term, time: isoTime(timeMs), origin: origin.toString(16).padStart(16, '0') };
   let count = 0;
   for (const change of connection.describe(operations)) {
     lines.add({ ...head, ...change });

@@ -1,4 +1,4 @@
-import type { Clock, FileSystem } from '../runtime/interface.ts';
+import { type Clock, type FileSystem, isoTime } from '../runtime/interface.ts';
 import type { ReplicaConnection } from '../sqlite/interface.ts';
 import { SavedLines } from './saved-lines.ts';
 import type { RepairReport, RepairRequest } from './types.ts';
@@ -22,7 +22,7 @@ export interface RepairOptions {
  */
 export function repair({ connection, files, clock, directory, request }: RepairOptions): RepairReport {
   const { txId, table, rows } = request;
-  const time = new Date(clock.nowMs()).toISOString();
+  const time = isoTime(clock.nowMs());
   using lines = SavedLines.open(files, directory, `repaired-${txId}.jsonl`);
   connection.begin();
   try {

@@ -1,12 +1,5 @@
 import type { SerializedError } from '../errors/interface.ts';
-import type {
-  KeyRange,
-  RangeDigest,
-  RangeLimits,
-  RowLimits,
-  RowPage,
-  SnapshotOverview,
-} from '../sqlite/interface.ts';
+import type { KeyRange, RangeDigest, RangeLimits, RowLimits, RowPage, SnapshotOverview } from '../sqlite/interface.ts';
 
 /** What can be asked of a pinned snapshot, and what it answers. */
 export interface SnapshotCalls {
@@ -21,7 +14,9 @@ export type SnapshotCall = keyof SnapshotCalls;
 /** What a verification thread is asked. `pin` opens the snapshot, `close` ends the thread. */
 export type VerificationRequest =
   | { readonly id: number; readonly call: 'pin' | 'close' }
-  | { [K in SnapshotCall]: { readonly id: number; readonly call: K; readonly request: SnapshotCalls[K]['request'] } }[SnapshotCall];
+  | {
+      [K in SnapshotCall]: { readonly id: number; readonly call: K; readonly request: SnapshotCalls[K]['request'] };
+    }[SnapshotCall];
 
 export type VerificationAnswer =
   | { readonly id: number; readonly value: unknown }

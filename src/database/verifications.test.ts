@@ -85,7 +85,7 @@ test('a row that was edited by hand makes its range differ', async () => {
 test('a verification that was ended frees the writer and its place, and there is a limit on their number', async () => {
   using folder = new TestFolder();
   await using primary = await filled(folder);
-  const markers = ['a', 'b', 'c', 'd'].map((digit) => digit.repeat(32));
+  const markers = [...'abcdef01'].map((digit) => digit.repeat(32));
   await Promise.all(markers.map((id) => primary.verifications.prepare(id)));
   await assert.rejects(primary.verifications.prepare(marker), hasCode('OVERLOADED'));
   await Promise.all(markers.map((id) => primary.verifications.end(id)));

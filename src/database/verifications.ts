@@ -6,7 +6,7 @@ import type { SnapshotCall, SnapshotCalls } from './verification-messages.ts';
 import type { WriterClient } from './writer-client.ts';
 
 /** Snapshots of one database that may be pinned at once: each keeps SQLite from shortening its WAL. */
-const maxVerifications = 4;
+const maxVerifications = 8;
 
 /** How long the marker may take to arrive, in milliseconds. */
 const pinTimeoutMs = 30_000;
@@ -83,9 +83,13 @@ export class Verifications implements AsyncDisposable {
   }
 
   #notArrived(): QuorateError {
-    return new QuorateError('WAIT_TIMEOUT', `the marker did not reach ${this.#options.name} within ${pinTimeoutMs} ms`, {
-      hint: 'See the status: the replica lags, does not follow, or an import or an open transaction holds the writer.',
-    });
+    return new QuorateError(
+      'WAIT_TIMEOUT',
+      `the marker did not reach ${this.#options.name} within ${pinTimeoutMs} ms`,
+      {
+        hint: 'See the status: the replica lags, does not follow, or an import or an open transaction holds the writer.',
+      },
+    );
   }
 
   #expire(marker: string, reason: string): void {
@@ -144,6 +148,7 @@ export class Verifications implements AsyncDisposable {
     try {
       return await verification.thread.ask(call, request);
     } finally {
+      verification.idleTimer.cancel();
       verification.idleTimer = this.#after(idleTimeoutMs, () => this.#expire(marker, 'nobody asked anything'));
     }
   }

@@ -13,10 +13,16 @@ const digests = (ranges: readonly RangeDigest[]) => ranges.map(({ rows, digest }
 function filledPair(): ReplicatedPair {
   const pair = new ReplicatedPair();
   pair.run('CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT, extra)');
-  pair.run('CREATE TABLE tags (name TEXT COLLATE NOCASE, number INTEGER, note, PRIMARY KEY (name, number)) WITHOUT ROWID');
+  pair.run(
+    'CREATE TABLE tags (name TEXT COLLATE NOCASE, number INTEGER, note, PRIMARY KEY (name, number)) WITHOUT ROWID',
+  );
   pair.run('CREATE TRIGGER counted AFTER INSERT ON items BEGIN SELECT 1; END');
-  pair.run('WITH n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 450) INSERT INTO items SELECT i * 3, i, x\'00\' FROM n');
-  pair.run("WITH n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 250) INSERT INTO tags SELECT iif(i % 2, 'a', 'B') || i, i, NULL FROM n");
+  pair.run(
+    "WITH n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 450) INSERT INTO items SELECT i * 3, i, x'00' FROM n",
+  );
+  pair.run(
+    "WITH n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 250) INSERT INTO tags SELECT iif(i % 2, 'a', 'B') || i, i, NULL FROM n",
+  );
   return pair;
 }
 
@@ -33,7 +39,10 @@ test('equal files have equal ranges, whatever their role', () => {
   assert.deepEqual(two.overview(), one.overview());
   for (const table of ['items', 'tags']) {
     const ranges = one.ranges(table, nothing, limits);
-    assert.equal(ranges.reduce((sum, { rows }) => sum + rows, 0), table === 'items' ? 450 : 250);
+    assert.equal(
+      ranges.reduce((sum, { rows }) => sum + rows, 0),
+      table === 'items' ? 450 : 250,
+    );
     assert.equal(ranges.length, table === 'items' ? 5 : 3);
     assert.deepEqual(digests(two.measure(table, ranges)), digests(ranges));
   }
@@ -97,8 +106,13 @@ test('text that is no UTF-8 and values that JavaScript cannot tell apart have di
   const ranges = snapshot.ranges('t', nothing, { ...limits, rangeRows: 1 });
   assert.equal(ranges.length, 4);
   assert.deepEqual(digests(snapshot.measure('t', ranges)), digests(ranges));
-  const values = ranges.map((range) => snapshot.rows('t', range, { maxRows: 9, maxBytes: 1 << 20, content: true }).rows);
-  assert.deepEqual(values.map((rows) => rows.length), [1, 1, 1, 1]);
+  const values = ranges.map(
+    (range) => snapshot.rows('t', range, { maxRows: 9, maxBytes: 1 << 20, content: true }).rows,
+  );
+  assert.deepEqual(
+    values.map((rows) => rows.length),
+    [1, 1, 1, 1],
+  );
 });
 
 test('a marker changes nothing where it is applied, and is known for what it is', () => {

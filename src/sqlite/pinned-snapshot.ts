@@ -118,7 +118,9 @@ export class PinnedSnapshot implements Disposable {
         tables: this.#tables().map(({ name }) => ({
           name,
           definitionDigest: sha256(
-            Buffer.from(canonicalSchema(schema.filter((row) => isLogical(row) && row.type === 'table' && row.name === name))),
+            Buffer.from(
+              canonicalSchema(schema.filter((row) => isLogical(row) && row.type === 'table' && row.name === name)),
+            ),
           ),
         })),
       };

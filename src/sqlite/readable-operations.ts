@@ -35,7 +35,9 @@ export function* readableOperations(operations: Uint8Array, catalogue: TableCata
         yield { kind: 'schema', sql: Buffer.from(payload).toString() };
         break;
       default:
-        yield { kind: kind === operationKinds.marker ? 'marker' : kind === operationKinds.pragma ? 'pragma' : 'sequences' };
+        yield {
+          kind: kind === operationKinds.marker ? 'marker' : kind === operationKinds.pragma ? 'pragma' : 'sequences',
+        };
     }
   }
 }
@@ -48,7 +50,11 @@ function* readableRows(payload: Uint8Array, catalogue: TableCatalogue): Generato
   }
 }
 
-function readableRow({ name: table }: TableReference, shape: TableShape | undefined, change: RowChange): ReadableChange {
+function readableRow(
+  { name: table }: TableReference,
+  shape: TableShape | undefined,
+  change: RowChange,
+): ReadableChange {
   const keys = shape?.keyColumns ?? [];
   const values = shape?.valueColumns ?? [];
   const key = readableValues(keys, change.key);

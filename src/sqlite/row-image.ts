@@ -55,7 +55,5 @@ export function readableValues(
   columns: readonly { readonly name: string }[],
   values: readonly StoredValue[],
 ): Record<string, ReadableValue> {
-  return Object.fromEntries(
-    values.map((value, i) => [columns[i]?.name ?? `column ${i + 1}`, readableValue(value)]),
-  );
+  return Object.fromEntries(values.map((value, i) => [columns[i]?.name ?? `column ${i + 1}`, readableValue(value)]));
 }

@@ -13,11 +13,16 @@ const nothing = new Uint8Array(0);
 function schemaPair(): ReplicatedPair {
   const pair = new ReplicatedPair();
   pair.run('CREATE TABLE parent (id INTEGER PRIMARY KEY, name TEXT UNIQUE)');
-  pair.run('CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES parent ON DELETE CASCADE ON UPDATE CASCADE, v)');
+  pair.run(
+    'CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES parent ON DELETE CASCADE ON UPDATE CASCADE, v)',
+  );
   pair.run('CREATE TABLE pairs (a TEXT COLLATE NOCASE, b, v, PRIMARY KEY (a, b)) WITHOUT ROWID');
   pair.run('CREATE TABLE loose (v)');
   pair.run('CREATE TRIGGER follow AFTER INSERT ON parent BEGIN INSERT INTO loose VALUES (new.name); END');
-  pair.run("INSERT INTO parent VALUES (1, 'one'), (2, 'two'), (3, 'three')", "INSERT INTO child VALUES (1, 1, 'x'), (2, 1, NULL), (3, 2, x'00')");
+  pair.run(
+    "INSERT INTO parent VALUES (1, 'one'), (2, 'two'), (3, 'three')",
+    "INSERT INTO child VALUES (1, 1, 'x'), (2, 1, NULL), (3, 2, x'00')",
+  );
   pair.run("INSERT INTO pairs VALUES ('a', 1, 1.5), ('B', CAST(x'ff' AS TEXT), -0.0), ('c', x'', 9223372036854775807)");
   return pair;
 }
@@ -39,9 +44,18 @@ const undoable: readonly Sql[][] = [
   ["INSERT INTO parent VALUES (9, 'nine')", "INSERT INTO child VALUES (9, 9, 'y')"],
   ['DELETE FROM parent WHERE id = 1'],
   ["UPDATE parent SET id = 20, name = 'twenty' WHERE id = 2"],
-  ["UPDATE parent SET name = 'swap' WHERE id = 1", "UPDATE parent SET name = 'one' WHERE id = 3", "UPDATE parent SET name = 'three' WHERE id = 1"],
+  [
+    "UPDATE parent SET name = 'swap' WHERE id = 1",
+    "UPDATE parent SET name = 'one' WHERE id = 3",
+    "UPDATE parent SET name = 'three' WHERE id = 1",
+  ],
   ["UPDATE pairs SET a = 'A', v = CAST(x'fe' AS TEXT) WHERE a = 'a'", "DELETE FROM pairs WHERE a = 'b'"],
-  ["UPDATE child SET v = 1 WHERE id = 1", 'UPDATE child SET v = 1.0 WHERE id = 1', "INSERT INTO loose VALUES (NULL), ('')", 'DELETE FROM loose'],
+  [
+    'UPDATE child SET v = 1 WHERE id = 1',
+    'UPDATE child SET v = 1.0 WHERE id = 1',
+    "INSERT INTO loose VALUES (NULL), ('')",
+    'DELETE FROM loose',
+  ],
 ];
 
 test('what was applied is taken back to the byte, each transaction alone and all of them together', () => {
@@ -71,7 +85,11 @@ test('the inverse of the inverse does what the operations do', () => {
 });
 
 test('what the log does not tell how to take back is refused, and nothing of it is done', () => {
-  const refused = ['CREATE TABLE later (x)', 'PRAGMA user_version = 7', "INSERT OR REPLACE INTO parent VALUES (1, 'other')"];
+  const refused = [
+    'CREATE TABLE later (x)',
+    'PRAGMA user_version = 7',
+    "INSERT OR REPLACE INTO parent VALUES (1, 'other')",
+  ];
   for (const sql of refused) {
     using pair = schemaPair();
     const { captured } = pair.capture("INSERT INTO loose VALUES ('first')", sql);
@@ -98,7 +116,12 @@ test('changes are described with the names of columns, and values that JSON lack
     [...pair.replica.describe(captured.operations)],
     [
       { kind: 'update', table: 'pairs', key: { a: 'a', b: 1 }, before: { v: 1.5 }, after: { v: { real: '2' } } },
-      { kind: 'delete', table: 'pairs', key: { a: 'c', b: { blob: '' } }, before: { v: { integer: '9223372036854775807' } } },
+      {
+        kind: 'delete',
+        table: 'pairs',
+        key: { a: 'c', b: { blob: '' } },
+        before: { v: { integer: '9223372036854775807' } },
+      },
     ],
   );
 });
@@ -136,16 +159,22 @@ function repair(pair: ReplicatedPair, table: string, wanted: readonly WantedRow[
 
 test('a repair makes edited, missing and added rows what they are on the primary, also when unique values moved', () => {
   using pair = schemaPair();
-  edit(pair, "UPDATE parent SET name = 'tmp' WHERE id = 1; UPDATE parent SET name = 'one' WHERE id = 2; UPDATE parent SET name = 'two' WHERE id = 1");
+  edit(
+    pair,
+    "UPDATE parent SET name = 'tmp' WHERE id = 1; UPDATE parent SET name = 'one' WHERE id = 2; UPDATE parent SET name = 'two' WHERE id = 1",
+  );
   edit(pair, "DELETE FROM parent WHERE id = 3; INSERT INTO parent VALUES (4, 'four')");
   edit(pair, "UPDATE pairs SET a = 'A' WHERE a = 'a'; UPDATE pairs SET v = 0.0 WHERE a = 'b'");
   const { repaired, skipped } = repair(pair, 'parent', wantedRows(pair, 'parent'));
   assert.equal(skipped, 0);
-  assert.deepEqual(repaired.find(({ key }) => key['id'] === 1), {
-    key: { id: 1 },
-    before: { name: 'two' },
-    after: { name: 'one' },
-  });
+  assert.deepEqual(
+    repaired.find(({ key }) => key['id'] === 1),
+    {
+      key: { id: 1 },
+      before: { name: 'two' },
+      after: { name: 'one' },
+    },
+  );
   assert.deepEqual(repaired.find(({ key }) => key['id'] === 4)?.after, null);
   repair(pair, 'pairs', wantedRows(pair, 'pairs'));
   pair.assertEqual();

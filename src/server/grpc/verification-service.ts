@@ -40,7 +40,11 @@ export function verificationService(context: RpcContext): VerificationServer {
       const answerBytes = Math.min(request.answerBytes, maxAnswerBytes);
       const limits = { ...rangeLimits, answerBytes };
       return wireRanges(
-        await local(request.database).ask(markerOf(request), 'ranges', { table, after: Uint8Array.from(after), limits }),
+        await local(request.database).ask(markerOf(request), 'ranges', {
+          table,
+          after: Uint8Array.from(after),
+          limits,
+        }),
       );
     }),
     measure: unaryRpc(context, async (request) => {
@@ -51,7 +55,11 @@ export function verificationService(context: RpcContext): VerificationServer {
     rows: unaryRpc(context, async (request) => {
       const { table, range, content } = request;
       const limits = { ...pageLimits, content };
-      const page = await local(request.database).ask(markerOf(request), 'rows', { table, range: rangeOf(range), limits });
+      const page = await local(request.database).ask(markerOf(request), 'rows', {
+        table,
+        range: rangeOf(range),
+        limits,
+      });
       const rows = page.rows.map(({ key, readableKey, digest, row }) => ({
         key: Buffer.from(key),
         readableKey: JSON.stringify(readableKey),

@@ -25,9 +25,13 @@ export class LocalNode implements ComparedNode {
     }
     const { state, reason } = this.#managed.replicatorStatus ?? { state: 'streaming', reason: '' };
     if (state === 'diverged' || state === 'refused') {
-      throw new QuorateError('DIVERGED', `the replica ${name} is ${state}: ${reason}`, {
-        hint: 'It cannot get to the transaction of the other node. See its status.',
-      });
+      throw new QuorateError(
+        state === 'diverged' ? 'DIVERGED' : 'UNAVAILABLE',
+        `the replica ${name} is ${state}: ${reason}`,
+        {
+          hint: 'It cannot get to the transaction of the other node. See its status.',
+        },
+      );
     }
     await this.#database.verifications.prepare(marker);
     return databaseId;

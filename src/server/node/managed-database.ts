@@ -8,8 +8,10 @@ import {
 import { asQuorateError, type ErrorCode, QuorateError } from '../../errors/interface.ts';
 import { type AttachedReplica, Exporter, Replicator, type ReplicatorStatus } from '../../replication/interface.ts';
 import { resolveUpstream } from './follow-settings.ts';
+import { LocalNode } from './local-node.ts';
 import type { NodeServices } from './node-services.ts';
 import { explainDivergence, findPartingOf } from './parting.ts';
+import { Scrubber, type ScrubStatus } from './scrubber.ts';
 
 export type DatabaseState = 'opening' | 'importing' | 'open' | 'unloaded' | 'failed';
 
@@ -29,6 +31,7 @@ export class ManagedDatabase {
   #state: DatabaseState = 'opening';
   #opened: Opened | undefined;
   #replicator: Replicator | undefined;
+  #scrubber: Scrubber | undefined;
   #failure: DatabaseFailure | undefined;
   #tail: Promise<unknown> = Promise.resolve();
   /** Somebody feeds this database through ReplicateTx. */
@@ -48,7 +51,17 @@ export class ManagedDatabase {
 
   /** Why the database is not open, or cannot go on. */
   get failure(): DatabaseFailure | undefined {
-    return this.#failure ?? this.#opened?.database.failure();
+    return this.#failure ?? this.#opened?.database.failure() ?? this.#alarm();
+  }
+
+  /** What the comparison with the upstream in the background has found. */
+  get scrubStatus(): ScrubStatus | undefined {
+    return this.#scrubber?.status();
+  }
+
+  #alarm(): DatabaseFailure | undefined {
+    const { alarm, alarmAtMs = 0 } = this.#scrubber?.status() ?? {};
+    return alarm && { code: alarm.code, message: alarm.message, hint: alarm.hint ?? '', atMs: alarmAtMs };
   }
 
   get replicatorStatus(): ReplicatorStatus | undefined {
@@ -284,13 +297,34 @@ export class ManagedDatabase {
       explainDivergence: (error) => explainDivergence(database, upstreams, error),
     });
     this.#replicator.start();
+    this.#startScrubber(database);
+  }
+
+  #startScrubber(database: Database): void {
+    const { runtime, options, upstreams } = this.#services;
+    const { scrubIntervalMs: intervalMs, scrubRateBytes: bytesPerSecond } = options.limits;
+    if (intervalMs === 0) {
+      return;
+    }
+    this.#scrubber = new Scrubber({
+      runtime,
+      database: this.name,
+      here: new LocalNode(this, upstreams),
+      withUpstream: (action) => upstreams.use(database, (client, name) => action(client.verification.database(name))),
+      isFollowing: () => this.#replicator?.status().state === 'streaming',
+      intervalMs,
+      bytesPerSecond,
+    });
+    this.#scrubber.start();
   }
 
   async #stopReplicator(reason: string): Promise<void> {
     this.#stopFeeding?.(new QuorateError('CANCELLED', reason));
     const replicator = this.#replicator;
     this.#replicator = undefined;
-    await replicator?.[Symbol.asyncDispose]();
+    const scrubber = this.#scrubber;
+    this.#scrubber = undefined;
+    await Promise.all([replicator, scrubber].map((one) => one?.[Symbol.asyncDispose]()));
   }
 
   #exclusively<T>(action: () => Promise<T>): Promise<T> {
