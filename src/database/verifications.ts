@@ -43,6 +43,7 @@ export class Verifications implements AsyncDisposable {
   readonly #options: VerificationsOptions;
   readonly #running = new Map<string, Verification>();
   #starting = 0;
+  #closed = false;
 
   constructor(options: VerificationsOptions) {
     this.#options = options;
@@ -50,7 +51,12 @@ export class Verifications implements AsyncDisposable {
 
   /** From here on this database pins a snapshot when the marker arrives. @throws QuorateError OVERLOADED */
   async prepare(marker: string): Promise<void> {
-    if (this.#running.size + this.#starting >= maxVerifications || this.#running.has(marker)) {
+    if (this.#running.has(marker)) {
+      throw new QuorateError('INVALID_ARGUMENT', `${this.#options.name} is being compared with itself`, {
+        hint: 'Name another node, or another database.',
+      });
+    }
+    if (this.#running.size + this.#starting >= maxVerifications) {
       throw new QuorateError('OVERLOADED', `${maxVerifications} verifications of ${this.#options.name} run already`, {
         hint: 'Wait until they have ended.',
       });
@@ -58,6 +64,10 @@ export class Verifications implements AsyncDisposable {
     this.#starting += 1;
     try {
       const thread = await SnapshotThread.start({ file: this.#options.file() });
+      if (this.#running.has(marker) || this.#closed) {
+        await thread[Symbol.asyncDispose]();
+        throw new QuorateError('CANCELLED', `${this.#options.name} is being closed, or compared with itself`);
+      }
       this.#running.set(marker, this.#verification(marker, thread));
     } finally {
       this.#starting -= 1;
@@ -184,6 +194,7 @@ export class Verifications implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
     await Promise.all([...this.#running.keys()].map((marker) => this.end(marker)));
   }
 }

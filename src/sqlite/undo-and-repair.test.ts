@@ -18,6 +18,7 @@ function schemaPair(): ReplicatedPair {
   );
   pair.run('CREATE TABLE pairs (a TEXT COLLATE NOCASE, b, v, PRIMARY KEY (a, b)) WITHOUT ROWID');
   pair.run('CREATE TABLE loose (v)');
+  pair.run('CREATE VIRTUAL TABLE words USING fts5(text)');
   pair.run('CREATE TRIGGER follow AFTER INSERT ON parent BEGIN INSERT INTO loose VALUES (new.name); END');
   pair.run(
     "INSERT INTO parent VALUES (1, 'one'), (2, 'two'), (3, 'three')",
@@ -41,6 +42,7 @@ function undo(pair: ReplicatedPair, transactions: readonly CapturedTransaction[]
 }
 
 const undoable: readonly Sql[][] = [
+  ["INSERT INTO words VALUES ('one two'), ('three')", "UPDATE words SET text = 'four' WHERE rowid = 1"],
   ["INSERT INTO parent VALUES (9, 'nine')", "INSERT INTO child VALUES (9, 9, 'y')"],
   ['DELETE FROM parent WHERE id = 1'],
   ["UPDATE parent SET id = 20, name = 'twenty' WHERE id = 2"],
