@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { markerOf } from './marker.ts';
 import { type KeyRange, PinnedSnapshot, type RangeDigest } from './pinned-snapshot.ts';
+import { decodeValues } from './row-image.ts';
 import { ReplicatedPair } from './testing/replicated-pair.ts';
 
 const limits = { rangeRows: 100, rangeBytes: 1 << 20, answerBytes: 1 << 24 };
@@ -124,4 +125,22 @@ test('a marker changes nothing where it is applied, and is known for what it is'
   assert.deepEqual(markerOf(captured.operations), id);
   assert.equal(markerOf(pair.captured[0]!.operations), undefined);
   assert.throws(() => pair.apply({ ...captured, operations: Uint8Array.of(5, 2, 0, 0) }), { code: 'PROTOCOL_ERROR' });
+});
+
+test('each of many columns keeps its own type', () => {
+  using pair = new ReplicatedPair();
+  const columns = Array.from({ length: 95 }, (_, i) => `c${i}`);
+  pair.run(`CREATE TABLE wide (${columns.join(', ')})`);
+  const values = columns.map((_, i) => [`'${i}'`, `${i}`, `x'3${i % 10}'`, 'NULL'][i % 4]);
+  pair.run(`INSERT INTO wide VALUES (${values.join(', ')})`);
+  pair.assertEqual();
+  using snapshot = PinnedSnapshot.open(pair.replicaFile);
+  const page = { maxRows: 9, maxBytes: 1 << 20, content: true };
+  const { rows } = snapshot.rows('wide', { after: nothing, through: nothing }, page);
+  const [, ...stored] = decodeValues(rows[0]!.row, 96);
+  const kinds = stored.map((value) => (value instanceof Uint8Array ? 'blob' : value === null ? 'null' : typeof value));
+  assert.deepEqual(
+    kinds,
+    columns.map((_, i) => ['string', 'bigint', 'blob', 'null'][i % 4]),
+  );
 });
