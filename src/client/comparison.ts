@@ -68,6 +68,8 @@ export interface ComparisonOptions {
   readonly maxDifferences: number;
   /** Whether the rows of the reference are wanted, for a repair. */
   readonly content: boolean;
+  /** Bytes of rows that one step compares. Default: 4 MiB. */
+  readonly stepBytes?: number | undefined;
   /** Called after each step with the bytes that it compared; the next one waits for it. False ends the comparison there. */
   readonly pace?: ((sizeBytes: number) => Promise<boolean>) | undefined;
   readonly from?: ComparisonCursor | undefined;
@@ -168,9 +170,10 @@ class SnapshotComparison {
   }
 
   async #compareTable(table: string, from: Uint8Array): Promise<ComparisonCursor | undefined> {
-    const { here, reference, marker, pace } = this.#options;
+    const { here, reference, marker, pace, stepBytes = rangeLimits.answerBytes } = this.#options;
+    const limits = { ...rangeLimits, answerBytes: stepBytes };
     for (let after = from; ; ) {
-      const theirs = await reference.ask(marker, 'ranges', { table, after, limits: rangeLimits });
+      const theirs = await reference.ask(marker, 'ranges', { table, after, limits });
       const own = await here.ask(marker, 'measure', { table, ranges: theirs });
       let sizeBytes = 0;
       for (const [i, range] of theirs.entries()) {

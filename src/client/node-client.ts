@@ -77,6 +77,7 @@ export class NodeClient implements Disposable {
     this.verification = new RemoteVerification(
       new VerificationClient(address, credentials.createInsecure(), shared),
       this.#metadata,
+      () => this.#shortCall(),
     );
     this.#useToken(token);
   }

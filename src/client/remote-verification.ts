@@ -20,10 +20,13 @@ import type { ComparedNode } from './compared-node.ts';
 export class RemoteVerification {
   readonly #client: VerificationClient;
   readonly #metadata: Metadata;
+  readonly #shortCall: () => { deadline: number };
 
-  constructor(client: VerificationClient, metadata: Metadata) {
+  /** @param shortCall when a call that does next to nothing is given up */
+  constructor(client: VerificationClient, metadata: Metadata, shortCall: () => { deadline: number }) {
     this.#client = client;
     this.#metadata = metadata;
+    this.#shortCall = shortCall;
   }
 
   /** One database, to be compared with another one. */
@@ -36,7 +39,8 @@ export class RemoteVerification {
   }
 
   positions(database: string, txIds: readonly number[]): Promise<PositionsResponse> {
-    return unary((callback) => this.#client.positions({ database, txIds: [...txIds] }, this.#metadata, callback));
+    const request = { database, txIds: [...txIds] };
+    return unary((callback) => this.#client.positions(request, this.#metadata, this.#shortCall(), callback));
   }
 
   rejoin(database: string): Promise<RejoinResponse> {

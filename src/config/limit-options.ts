@@ -140,13 +140,13 @@ export const nodeLimitOptions = defineOptions('Limits of a node', {
   },
   scrubIntervalMs: {
     type: 'duration',
-    default: 30 * second,
+    default: 20 * second,
     help: 'How often a replica is compared with its upstream in the background, counted from the end of the last time; 0 never.',
   },
   scrubRateBytes: {
     type: 'bytes',
     flag: 'scrub-bytes-per-second',
-    default: 8 * mebibyte,
+    default: 4 * mebibyte,
     min: 64 * kibibyte,
     help: 'Bytes of rows that are compared in a second in the background.',
   },

@@ -123,8 +123,15 @@ export class Replicator implements AsyncDisposable {
     if (error.code !== 'DIVERGED' || explainDivergence === undefined) {
       return error;
     }
-    // Without an explanation the error stands as it is.
-    return await explainDivergence(error).catch(() => error);
+    // Without an explanation the error stands as it is, and whoever stops the replicator does not wait for one.
+    const stopped = Promise.withResolvers<QuorateError>();
+    const stop = () => stopped.resolve(error);
+    this.#stop.signal.addEventListener('abort', stop, { once: true });
+    try {
+      return await Promise.race([explainDivergence(error).catch(() => error), stopped.promise]);
+    } finally {
+      this.#stop.signal.removeEventListener('abort', stop);
+    }
   }
 
   /** Records why a session ended and waits for the next attempt; false when there is none. */

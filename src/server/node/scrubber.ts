@@ -5,6 +5,9 @@ import type { Runtime } from '../../runtime/interface.ts';
 /** How long snapshots stay pinned for one piece of the work: as long, SQLite cannot shorten its WAL. In milliseconds. */
 const maxPieceMs = 10_000;
 
+/** Bytes of rows that are compared without a pause: little, so that nobody waits for the core that does it. */
+const stepBytes = 256 * 1024;
+
 /** Wait between two pieces, in milliseconds. */
 const pieceIntervalMs = 500;
 
@@ -146,6 +149,7 @@ export class Scrubber implements AsyncDisposable {
       maxDifferences,
       content: false,
       from: this.#cursor,
+      stepBytes,
       pace: async (sizeBytes) => {
         const goesOn = await this.#sleep((sizeBytes / this.#options.bytesPerSecond) * millisecondsPerSecond);
         return goesOn && runtime.clock.monotonicMs() < endMs;
