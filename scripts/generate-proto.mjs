@@ -19,7 +19,7 @@ const longTypes = [
 
 function generate(output) {
   for (const { path, forceLong } of longTypes) {
-    const options = `env=node,esModuleInterop=true,importSuffix=.ts,oneof=unions-value,outputServices=grpc-js,forceLong=${forceLong},outputJsonMethods=false,outputPartialMethods=false,exportCommonSymbols=false`;
+    const options = `env=node,esModuleInterop=true,importSuffix=.ts,oneof=unions-value,outputServices=grpc-js,forceLong=${forceLong},outputJsonMethods=false,outputPartialMethods=false,exportCommonSymbols=false,useOptionals=messages`;
     const template = JSON.stringify({
       version: 'v2',
       plugins: [{ local: 'protoc-gen-ts_proto', out: output, opt: options }],

@@ -2,7 +2,7 @@
 import { globSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { run } from 'node:test';
-import { spec } from 'node:test/reporters';
+import { spec, type TestEvent } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -10,8 +10,11 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /** Test files at once; each is a process, and some of them start servers. */
 const concurrency = 2;
 
-/** A test file that takes longer hangs. */
-const fileTimeoutMs = 15 * 60_000;
+/** A test, or a whole file of them, that has not ended by then has failed. */
+const timeoutMs = 6 * 60_000;
+
+/** A file that goes on after that, because something in it keeps it alive, is ended. */
+const fileTimeoutMs = timeoutMs + 10_000;
 
 export interface TestCounts {
   readonly passed: number;
@@ -28,26 +31,60 @@ export function findTestFiles(selection: readonly string[] = ['src', 'test']): s
   });
 }
 
-/** Runs test files, each in a process of its own, and prints what happens. A cancelled test counts as failed. */
+/** Runs test files, each in a process of its own, and prints the results of each when it has ended. */
 export async function runTests(files: readonly string[]): Promise<TestCounts> {
-  const counts = { passed: 0, failed: 0 };
-  const stream = run({
-    files: [...files].sort(),
-    concurrency,
-    timeout: fileTimeoutMs,
-    execArgv: ['--conditions=quorate-source'],
+  const waiting = [...files].sort();
+  const total = { passed: 0, failed: 0 };
+  const runWaiting = async (): Promise<void> => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      const { passed, failed } = await runFile(file);
+      total.passed += passed;
+      total.failed += failed;
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, runWaiting));
+  return total;
+}
+
+/** A cancelled test counts as failed, and so does a file that hangs or runs no test. */
+async function runFile(file: string): Promise<TestCounts> {
+  const name = path.relative(root, file);
+  const signal = AbortSignal.timeout(fileTimeoutMs);
+  const stream = run({ files: [file], execArgv: ['--conditions=quorate-source'], timeout: timeoutMs, signal });
+  let counts: TestCounts | undefined;
+  let isEmpty = false;
+  // The runner reports a file in which no test has run as one test by the name of the file.
+  stream.on('test:pass', (result) => {
+    isEmpty ||= result.nesting === 0 && result.name === file;
   });
-  stream.on('test:summary', (summary) => {
-    if (summary.file === undefined) {
-      const { tests, passed, skipped, todo } = summary.counts;
-      counts.passed = passed;
-      counts.failed = tests - passed - skipped - todo;
+  stream.on('test:summary', ({ file: only, counts: { tests, passed, skipped, todo } }) => {
+    if (only === undefined) {
+      counts = { passed, failed: tests - passed - skipped - todo };
     }
   });
-  for await (const text of stream.compose(spec)) {
-    process.stdout.write(text);
+  let text = `${name}\n`;
+  for await (const part of stream.compose(withoutTotals).compose(spec)) {
+    text += part;
+  }
+  process.stdout.write(text);
+  if (signal.aborted) {
+    console.log(`✖ ${name} did not end and was ended after ${fileTimeoutMs / 1000} s`);
+    return { passed: counts?.passed ?? 0, failed: Math.max(1, counts?.failed ?? 0) };
+  }
+  if (isEmpty || counts === undefined) {
+    console.log(`✖ ${name} has run no test`);
+    return { passed: 0, failed: 1 };
   }
   return counts;
+}
+
+/** Leaves out the totals of each file; those of all files are printed at the end. */
+async function* withoutTotals(events: AsyncIterable<TestEvent>): AsyncGenerator<TestEvent> {
+  for await (const event of events) {
+    if (event.type !== 'test:diagnostic' && event.type !== 'test:summary') {
+      yield event;
+    }
+  }
 }
 
 if (import.meta.main) {
@@ -57,5 +94,6 @@ if (import.meta.main) {
     console.error('No test was found.');
   }
   console.log(`${counts.passed} passed, ${counts.failed} failed`);
-  process.exitCode = counts.failed === 0 && counts.passed > 0 ? 0 : 1;
+  // Not later: what a test that was ended has left running may still hold a pipe to this process.
+  process.exit(counts.failed === 0 && counts.passed > 0 ? 0 : 1);
 }

@@ -199,6 +199,14 @@ describe('command line with a server', () => {
     await fail('DATABASE_NOT_FOUND', 'status', 'garbage');
   });
 
+  test('options that all commands have may stand before the name of the command', async () => {
+    const { stdout } = await run(['--json', '--port', String(server.port), 'status'], { env: { QUORATE_PORT: '1' } });
+    assert.equal(JSON.parse(stdout).nodeId, server.ready.nodeId);
+    const missing = await run(['--json', 'database']);
+    assert.equal(missing.exitCode, exitCodeOf('INVALID_ARGUMENT'));
+    assert.equal(JSON.parse(missing.stderr).error.code, 'INVALID_ARGUMENT');
+  });
+
   test('status tells people and programs the same', async () => {
     const status = await json('status');
     assert.equal(status.nodeId, server.ready.nodeId);
@@ -275,7 +283,8 @@ describe('quorate server', () => {
     const txId = await server.execute('defaultdb', 'CREATE TABLE t (a)');
     await server.stop();
     const again = await fixture.start('server');
-    assert.equal((await again.database('asleep')).state, 'unloaded');
+    const { state, role } = await again.database('asleep');
+    assert.deepEqual([state, role], ['unloaded', 'primary']);
     assert.equal((await again.database('fed')).role, 'replica');
     assert.equal((await again.database('defaultdb')).appliedTxId, txId);
     await (await again.client()).loadDatabase('asleep');

@@ -17,6 +17,10 @@ const transactionsPerSeed = 500;
 /** Transactions after which replicas are compared, so that a difference is found near its cause. */
 const comparisonInterval = 100;
 
+/** After these transactions a node is closed and opened again: a replica that has to catch up, and the primary. */
+const replicaRestartAt = 150;
+const primaryRestartAt = 350;
+
 const adminPassword = 'a password of this test';
 const limits = { heartbeatIntervalMs: 50, backoffMaxMs: 100 };
 const folder = mkdtempSync(path.join(os.tmpdir(), 'quorate-equality-'));
@@ -36,8 +40,19 @@ function seeds(): number[] {
   return many === undefined ? [1, 2, 3, 4] : Array.from({ length: Number(many) }, (_, index) => first + index);
 }
 
-function open(name: string): Promise<Quorate> {
-  return Quorate.open({ directory: path.join(folder, name), name, listen: { port: 0 }, adminPassword, limits });
+/** Where nodes listen, so that one that is opened again is found by those who follow it. */
+const ports = new Map<string, number | undefined>();
+
+async function open(name: string): Promise<Quorate> {
+  const listen = { port: ports.get(name) ?? 0 };
+  const node = await Quorate.open({ directory: path.join(folder, name), name, listen, adminPassword, limits });
+  ports.set(name, node.address?.port);
+  return node;
+}
+
+async function openAgain(node: Quorate): Promise<Quorate> {
+  await node[Symbol.asyncDispose]();
+  return await open(node.nodeName);
 }
 
 function follow(node: Quorate, upstream: Quorate, name: string): Promise<QuorateDatabase> {
@@ -128,12 +143,20 @@ for (const seed of seeds()) {
   test(`replicas and a replica made from the log alone hold what the primary holds (seed ${seed})`, async (context) => {
     const name = `seed-${seed}`;
     const random = new RandomSql(seed);
-    const source = await primary.createDatabase(name);
-    const replicas = [await follow(near, primary, name), await follow(far, near, name)];
+    let source = await primary.createDatabase(name);
+    let replicas = [await follow(near, primary, name), await follow(far, near, name)];
     let statements = 0;
     try {
       for (let index = 1; index <= transactionsPerSeed; index += 1) {
         statements += await runTransaction(source, random, index);
+        if (index === replicaRestartAt) {
+          far = await openAgain(far);
+          replicas = [...replicas.slice(0, -1), await far.database(name)];
+        }
+        if (index === primaryRestartAt) {
+          primary = await openAgain(primary);
+          source = await primary.database(name);
+        }
         if (index % comparisonInterval === 0) {
           await assertEqual(source, replicas, `after transaction ${index}`);
         }
@@ -144,6 +167,10 @@ for (const seed of seeds()) {
       console.error(`To replay it: QUORATE_SEED=${seed} npm test -- test/equality.property.test.ts`);
       throw error;
     }
-    context.diagnostic(`${statements} statements, ${(await source.status()).open?.tipTxId} records`);
+    const { tipTxId } = (await source.status()).open ?? {};
+    context.diagnostic(`${statements} statements, ${tipTxId} records`);
+    for (const node of [far, near, primary]) {
+      await node.deleteDatabase(name);
+    }
   });
 }

@@ -226,3 +226,28 @@ test('a replica with replication disabled is fed by quorate replicate, one at a 
   await client.updateDatabase(update('fed', { role: 'primary' }));
   assert.equal((await once(resumed, 'exit'))[0], 9);
 });
+
+test('an external replicator outlives a crash of either server', async (t) => {
+  const fixture = new ServerFixture(t);
+  let source = await fixture.start('source');
+  let target = await fixture.start('target');
+  const ports = { source: source.port, target: target.port };
+  await (await target.client()).createDatabase({ database: 'fed', role: 'replica', replication: undefined });
+  await source.execute('defaultdb', createItems);
+  const addresses = ['--from', `127.0.0.1:${ports.source}/defaultdb`, '--to', `127.0.0.1:${ports.target}/fed`];
+  const env = { ...process.env, QUORATE_FROM_PASSWORD: adminPassword, QUORATE_TO_PASSWORD: adminPassword };
+  const pump = spawn(process.execPath, [program, 'replicate', ...addresses], { env, stdio: 'ignore' });
+  t.after(() => pump.kill('SIGKILL'));
+  await target.until('fed', shows(1));
+
+  await target.stop('SIGKILL');
+  await source.execute('defaultdb', "INSERT INTO items (name) VALUES ('while the target was down')");
+  target = await fixture.start('target', `--port=${ports.target}`);
+  await target.until('fed', shows(2));
+  await source.stop('SIGKILL');
+  source = await fixture.start('source', `--port=${ports.source}`);
+  const txId = await source.execute('defaultdb', "INSERT INTO items (name) VALUES ('after the source was down')");
+  await target.until('fed', shows(txId));
+  assert.equal(await digestOf(target, 'fed'), await digestOf(source, 'defaultdb'));
+  assert.equal(pump.exitCode, null);
+});

@@ -58,6 +58,7 @@ describe('endpoints of a server', () => {
       assert.match(line, /^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{([a-z_]+="[^"]*",?)*\})? -?[0-9.e+-]+)$/);
     }
     assert.match(text, /^quorate_applied_tx_id\{database="defaultdb"\} 1$/m);
+    assert.match(text, /^quorate_group_commits_total\{database="defaultdb"\} 1$/m);
     assert.match(text, /^quorate_errors_total\{code="SQL_ERROR"\} 1$/m);
     for (const limit of ['reader_queue', 'reader_processes', 'writer_queue', 'databases', 'attached_replicas']) {
       assert.match(text, new RegExp(`^quorate_${limit}_limit(\\{|) ?[^ ]* ?\\d+$`, 'm'), limit);
@@ -70,7 +71,7 @@ describe('endpoints of a server', () => {
     const query = new QueryClient(address, credentials.createInsecure());
     const replication = new ReplicationClient(address, credentials.createInsecure());
     const request = { database: 'defaultdb' };
-    const execute = { ...request, statements: [], waitForTxId: 0n, timeoutMs: 0 };
+    const execute = { ...request, statements: [], waitForTxId: 0n, timeoutMs: 0, idempotencyKey: '' };
     const unary = (start: (done: (error: ServiceError | null) => void) => unknown) =>
       new Promise<number | undefined>((resolve) => start((error) => resolve(error?.code)));
     const stream = (call: {

@@ -11,8 +11,9 @@ const candidates = ['/usr/lib/postgresql/15/bin', ...(process.env['PATH'] ?? '')
 const serverUser = 'postgres';
 
 const databaseName = 'postgres';
-const ports = { primary: 5432, standby: 5433 } as const;
+const ports = { primary: 5432, standby: 5433, standby2: 5434 } as const;
 type Member = keyof typeof ports;
+type Standby = Exclude<Member, 'primary'>;
 
 /** More than the default of 128 MiB, so that PostgreSQL does not lose because of a small cache. */
 const sharedBuffers = '512MB';
@@ -23,7 +24,14 @@ interface Identity {
   readonly gid?: number;
 }
 
-/** A primary and one asynchronous streaming standby in a folder of their own, reachable through Unix sockets only. */
+export interface PostgresOptions {
+  /** Standbys, asynchronous unless said otherwise. Default: one. */
+  readonly standbys?: readonly Standby[];
+  /** `synchronous_standby_names` of the primary. */
+  readonly synchronous?: string;
+}
+
+/** A primary and streaming standbys in a folder of their own, reachable through Unix sockets only. */
 export class PostgresCluster implements AsyncDisposable {
   readonly #bin: string;
   readonly #directory: string;
@@ -39,7 +47,7 @@ export class PostgresCluster implements AsyncDisposable {
   }
 
   /** Undefined when PostgreSQL is not installed. Everything but the cache size is as initdb leaves it: fsync is on. */
-  static async start(directory: string): Promise<PostgresCluster | undefined> {
+  static async start(directory: string, options: PostgresOptions = {}): Promise<PostgresCluster | undefined> {
     const bin = candidates.find(
       (folder) => existsSync(path.join(folder, 'initdb')) && existsSync(path.join(folder, 'pgbench')),
     );
@@ -53,21 +61,33 @@ export class PostgresCluster implements AsyncDisposable {
       chownSync(directory, identity.uid, identity.gid);
     }
     const cluster = new PostgresCluster(bin, directory, identity, version);
-    await cluster.#begin();
+    await cluster.#begin(options);
     return cluster;
   }
 
-  async #begin(): Promise<void> {
+  async #begin({ standbys = ['standby'], synchronous }: PostgresOptions): Promise<void> {
     const primary = path.join(this.#directory, 'primary');
-    const standby = path.join(this.#directory, 'standby');
     await this.#run('initdb', ['-D', primary, '--auth=trust', `--username=${serverUser}`, '--no-instructions']);
     await this.#startServer('primary', primary);
-    const connection = ['-h', this.#directory, '-p', String(ports.primary), '-U', serverUser];
-    await this.#run('pg_basebackup', [...connection, '-D', standby, '-R', '--checkpoint=fast']);
-    await this.#startServer('standby', standby);
+    for (const standby of standbys) {
+      await this.#startStandby(standby);
+    }
     await this.#until(
-      async () => (await this.query("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'")) === '1',
+      async () =>
+        (await this.query("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'")) ===
+        String(standbys.length),
     );
+    if (synchronous !== undefined) {
+      await this.query(`ALTER SYSTEM SET synchronous_standby_names = '${synchronous}'`);
+      await this.query('SELECT pg_reload_conf()');
+    }
+  }
+
+  async #startStandby(standby: Standby): Promise<void> {
+    const data = path.join(this.#directory, standby);
+    const connection = `host=${this.#directory} port=${ports.primary} user=${serverUser} application_name=${standby}`;
+    await this.#run('pg_basebackup', ['-d', connection, '-D', data, '-R', '--checkpoint=fast']);
+    await this.#startServer(standby, data);
   }
 
   async #startServer(member: Member, data: string): Promise<void> {

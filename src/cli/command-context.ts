@@ -10,7 +10,7 @@ import {
   readFlags,
 } from '../config/interface.ts';
 import { createNodeRuntime, type Runtime } from '../runtime/interface.ts';
-import { type clientOptions, connectionOptions } from './client-options.ts';
+import { clientOptions } from './client-options.ts';
 import { type Streams, toJson } from './output.ts';
 import { TokenStore } from './token-store.ts';
 
@@ -28,10 +28,10 @@ export class CommandContext {
     this.env = process.env;
   }
 
-  /** Values of the options of a command; those of a connection may stand before its name. */
+  /** Values of the options of a command; those that all commands have may stand before its name. */
   parse<const D extends OptionDeclarations>(command: Command, declarations: D): ParsedOptions<D> {
     const root = rootOf(command);
-    const flags = new Map([...readFlags(root, connectionOptions), ...readFlags(command, declarations)]);
+    const flags = new Map([...readFlags(root, clientOptions), ...readFlags(command, declarations)]);
     return parseOptions(declarations, { flags, env: this.env, files: this.runtime.files });
   }
 

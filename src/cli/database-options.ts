@@ -1,5 +1,16 @@
-import { defineOptions, type OptionValues, type ParsedOptions, replicationOptions } from '../config/interface.ts';
-import type { CreateDatabaseRequest, ReplicationSettings, UpdateDatabaseRequest } from '../proto/interface.ts';
+import {
+  defineOptions,
+  type OptionValues,
+  type ParsedOptions,
+  replicationOptions,
+  syncOptions,
+} from '../config/interface.ts';
+import type {
+  AckSettings,
+  CreateDatabaseRequest,
+  ReplicationSettings,
+  UpdateDatabaseRequest,
+} from '../proto/interface.ts';
 import { clientOptions } from './client-options.ts';
 
 const roleOptions = defineOptions('Role', {
@@ -10,7 +21,7 @@ const roleOptions = defineOptions('Role', {
   },
 });
 
-export const databaseOptions = { ...roleOptions, ...replicationOptions, ...clientOptions } as const;
+export const databaseOptions = { ...roleOptions, ...replicationOptions, ...syncOptions, ...clientOptions } as const;
 
 type Parsed = ParsedOptions<typeof databaseOptions>;
 
@@ -25,6 +36,32 @@ function givenReplication({ values, given }: Parsed): Partial<ReplicationSetting
   };
 }
 
+/** What was given of the flags on acknowledgements; undefined when none was. */
+function givenAcks({ values }: Parsed): AckSettings | undefined {
+  const {
+    replicationSyncEnabled: enabled,
+    replicationSyncLevel: level,
+    replicationSyncAcks: acks,
+    replicationSyncMembers: members,
+    replicationSyncWhenShort: whenShort,
+    replicationSyncDegradeAfterMs: degradeAfterMs,
+    replicationSyncTimeoutMs: timeoutMs,
+  } = values;
+  const given = [enabled, level, acks, members, whenShort, degradeAfterMs, timeoutMs];
+  if (given.every((value) => value === undefined)) {
+    return undefined;
+  }
+  const implied = enabled === undefined ? '' : enabled ? 'sync' : 'async';
+  return {
+    level: level ?? implied,
+    acks: acks ?? 0,
+    members: members?.split(',').map((name) => name.trim()) ?? [],
+    whenShort: whenShort ?? '',
+    degradeAfterMs: degradeAfterMs ?? 0,
+    timeoutMs: timeoutMs ?? 0,
+  };
+}
+
 export function createRequest(database: string, parsed: Parsed): CreateDatabaseRequest {
   const nothing = { primaryHost: '', primaryPort: 0, primaryDatabase: '', primaryUsername: '', primaryPassword: '' };
   const enabled = parsed.values.replicationEnabled ?? false;
@@ -32,6 +69,7 @@ export function createRequest(database: string, parsed: Parsed): CreateDatabaseR
     database,
     role: parsed.values.role ?? '',
     replication: { ...nothing, ...givenReplication(parsed), enabled },
+    acks: givenAcks(parsed),
   };
 }
 
@@ -46,6 +84,7 @@ export function updateRequest(database: string, parsed: Parsed): UpdateDatabaseR
     primaryUsername: undefined,
     primaryPassword: undefined,
     ...givenReplication(parsed),
+    acks: givenAcks(parsed),
   };
 }
 

@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { addFlags } from '../config/interface.ts';
 import { asQuorateError, exitCodeOf, QuorateError } from '../errors/interface.ts';
 import { version } from '../server/interface.ts';
-import { connectionOptions } from './client-options.ts';
+import { clientOptions } from './client-options.ts';
 import { CommandContext } from './command-context.ts';
 import { addDatabaseCommands } from './database-commands.ts';
 import { addLoginCommand } from './login-command.ts';
@@ -11,7 +11,7 @@ import { type Streams, writeError } from './output.ts';
 import { addQueryCommand } from './query-command.ts';
 import { addReplicateCommand } from './replicate-command.ts';
 import { addServerCommand } from './server-command.ts';
-import { addDigestCommand, addStatusCommand } from './status-command.ts';
+import { addDigestCommand, addOutcomeCommand, addStatusCommand } from './status-command.ts';
 import { addVerifyCommand } from './verify-command.ts';
 
 const processStreams: Streams = {
@@ -26,13 +26,14 @@ function buildProgram(context: CommandContext): Command {
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeOut: context.streams.out, writeErr: () => {} });
-  addFlags(program, connectionOptions);
+  addFlags(program, clientOptions);
   addServerCommand(program, context);
   addLoginCommand(program, context);
   addDatabaseCommands(program, context);
   addQueryCommand(program, context);
   addStatusCommand(program, context);
   addDigestCommand(program, context);
+  addOutcomeCommand(program, context);
   addReplicateCommand(program, context);
   addVerifyCommand(program, context);
   return program;
@@ -51,8 +52,16 @@ function usageError(error: CommanderError): QuorateError | undefined {
   });
 }
 
+/** `quorate query … | head` closes the pipe early; that is no error. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') {
+    throw error;
+  }
+}
+
 /** Runs one command line and returns its exit code; errors go to standard error. */
 export async function main(argv: readonly string[], streams: Streams = processStreams): Promise<number> {
+  process.stdout.on('error', ignoreClosedPipe);
   const program = buildProgram(new CommandContext(streams));
   try {
     await program.parseAsync(argv, { from: 'user' });

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { QueryResult } from '../client/interface.ts';
 import { defineOptions } from '../config/interface.ts';
+import type { AckLevel } from '../proto/interface.ts';
 import { clientOptions } from './client-options.ts';
 import { type CommandContext, describe } from './command-context.ts';
 import { parseParameters, sqlCell, sqlJson } from './sql-values.ts';
@@ -13,6 +14,15 @@ const queryOptions = defineOptions('Query', {
     default: 0,
     placeholder: 'TX',
     help: 'Wait until the node shows this transaction, to read on a replica what was just written on its primary.',
+  },
+  acks: {
+    type: 'string',
+    placeholder: 'LEVEL',
+    help: 'Acknowledgements that this write waits for: async, quorum, sync:N or applied:N. Default: those of the database.',
+  },
+  key: {
+    type: 'string',
+    help: 'Idempotency key: a write that is sent again with it within 24 hours takes effect once.',
   },
   timeoutMs: { type: 'duration', help: "How long the query may run; never more than the server's own limit." },
 });
@@ -36,14 +46,27 @@ export function addQueryCommand(program: Command, context: CommandContext): void
     'query defaultdb "SELECT * FROM orders WHERE id = :id" --param :id=7 --json',
     'query defaultdb - < schema.sql',
   ]).action(async (database: string, sql: string, flags: { param: string[] }) => {
-    const { waitFor, timeoutMs, json, ...connection } = context.parse(command, options).values;
+    const { waitFor, timeoutMs, acks, key, json, ...connection } = context.parse(command, options).values;
     using client = context.connect(connection);
     const text = sql === '-' ? await readStandardInput() : sql;
     const statements = [{ sql: text, parameters: parseParameters(flags.param) }];
-    const answer = await client.execute(database, statements, { waitForTxId: waitFor, timeoutMs });
+    const answer = await client.execute(database, statements, {
+      waitForTxId: waitFor,
+      timeoutMs,
+      key,
+      acks: acks === undefined ? undefined : parseAckLevel(acks),
+    });
     const { results, txId, term } = answer;
-    context.print(json, { results: results.map(resultJson), txId, term }, () => results.map(resultText).join('\n'));
+    context.print(json, { results: results.map(resultJson), txId, term, acks: answer.acks }, () =>
+      results.map(resultText).join('\n'),
+    );
   });
+}
+
+/** Reads `sync:2`. The server checks the level itself. */
+function parseAckLevel(text: string): AckLevel {
+  const [level = '', acks = '0'] = text.split(':');
+  return { level, acks: /^\d{1,3}$/.test(acks) ? Number(acks) : 0 };
 }
 
 function resultJson(result: QueryResult) {

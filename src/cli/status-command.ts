@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { defineOptions } from '../config/interface.ts';
 import { QuorateError } from '../errors/interface.ts';
 import type { DatabaseStatus } from '../proto/interface.ts';
 import { statusJson } from '../server/interface.ts';
@@ -43,4 +44,33 @@ export function addDigestCommand(program: Command, context: CommandContext): voi
     const hex = digest.toString('hex');
     context.print(json, { database, txId, digest: hex }, () => `${hex}  ${database} at transaction ${txId}\n`);
   });
+}
+
+const outcomeOptions = {
+  ...defineOptions('Transaction', {
+    term: { type: 'integer', default: 0, min: 0, help: 'Term that the error or the answer named; 0 when unknown.' },
+  }),
+  ...clientOptions,
+} as const;
+
+export function addOutcomeCommand(program: Command, context: CommandContext): void {
+  const command = program
+    .command('outcome <database> <tx>')
+    .description('Tell what became of a transaction after COMMIT_IN_DOUBT: committed, waiting or absent.');
+  describe(command, outcomeOptions, ['outcome defaultdb 1204']).action(async (database: string, tx: string) => {
+    const { json, term, ...connection } = context.parse(command, outcomeOptions).values;
+    using client = context.connect(connection);
+    const txId = parseTxId(tx);
+    const outcome = await client.outcome(database, txId, term);
+    context.print(json, { database, txId, outcome }, () => `transaction ${txId} of ${database} is ${outcome}\n`);
+  });
+}
+
+function parseTxId(text: string): number {
+  if (!/^[1-9]\d{0,15}$/.test(text)) {
+    throw new QuorateError('INVALID_ARGUMENT', `${JSON.stringify(text)} is no transaction`, {
+      hint: 'Give the number that the error named (txId).',
+    });
+  }
+  return Number(text);
 }

@@ -1,12 +1,31 @@
 import type { DatabaseStatus, StatusResponse } from '../proto/interface.ts';
 import { type Cell, renderTable } from './text-table.ts';
 
-const heading = ['database', 'role', 'state', 'tx', 'shown', 'lag', 'follows', 'followed by'];
+const heading = ['database', 'role', 'state', 'tx', 'shown', 'lag', 'acks', 'follows', 'followed by'];
 
 const number = (value: number): Cell => ({ text: String(value), align: 'right' });
 
 function lagText({ replicator }: DatabaseStatus): string {
   return replicator === undefined ? '' : `${replicator.lagTransactions} tx, ${Math.round(replicator.lagMs)} ms`;
+}
+
+/** What writes wait for, and how that stands: `sync 1`, `quorum (waiting)`. */
+function acksText({ acks, ackStatus }: DatabaseStatus): string {
+  if (acks === undefined) {
+    return '';
+  }
+  const level = acks.acks > 0 ? `${acks.level} ${acks.acks}` : acks.level;
+  return ackStatus === 'reached' ? level : `${level} (${ackStatus})`;
+}
+
+/** What would be gone if this primary and its disk died now. */
+function atRisk({ database, role, state, tipTxId, replicas }: DatabaseStatus): string {
+  if (role !== 'primary' || state !== 'open' || replicas.length === 0) {
+    return '';
+  }
+  const missing = tipTxId - Math.max(...replicas.map((replica) => replica.durableTxId));
+  const lost = missing <= 0 ? 'nothing: a replica holds every transaction' : `the last ${missing} transactions`;
+  return `${database}: if this node died now, what would be lost: ${lost}\n`;
 }
 
 function followsText({ replicator, replication, role }: DatabaseStatus): string {
@@ -27,6 +46,7 @@ function databaseRow(status: DatabaseStatus): Cell[] {
     number(status.tipTxId),
     number(status.appliedTxId),
     { text: lagText(status) },
+    { text: acksText(status) },
     { text: followsText(status) },
     { text: status.replicas.map((replica) => replica.replicaName).join(', ') },
   ];
@@ -44,10 +64,10 @@ function problems(databases: readonly DatabaseStatus[]): string {
     .join('');
 }
 
-/** A table of databases, and below it what is wrong with them. */
+/** A table of databases, and below it what is at risk and what is wrong. */
 export function databasesText(databases: readonly DatabaseStatus[]): string {
-  const trouble = problems(databases);
-  return `${renderTable(heading, databases.map(databaseRow))}${trouble === '' ? '' : `\n${trouble}`}`;
+  const notes = databases.map(atRisk).join('') + problems(databases);
+  return `${renderTable(heading, databases.map(databaseRow))}${notes === '' ? '' : `\n${notes}`}`;
 }
 
 /** The node in one line, and its databases. */

@@ -1,11 +1,13 @@
 import { type ChannelOptions, type ClientOptions, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import {
+  type AckLevel,
   AdminClient,
   type CreateDatabaseRequest,
   type DatabaseStatus,
   type DigestResponse,
   type ExecuteResponse,
   type LoginResponse,
+  type OutcomeResponse,
   QueryClient,
   ReplicationClient,
   type StatusResponse,
@@ -46,6 +48,10 @@ export interface ExecuteOptions {
   readonly waitForTxId?: number | undefined;
   /** Milliseconds; the node's own limit when absent. */
   readonly timeoutMs?: number | undefined;
+  /** Level of acknowledgement of this transaction alone: async, sync, quorum or applied, and how many replicas. */
+  readonly acks?: AckLevel | undefined;
+  /** Idempotency key: sent again after a lost answer, the write still takes effect once. */
+  readonly key?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -54,6 +60,8 @@ export interface ExecuteAnswer {
   /** Last transaction that the results show, or the one that the statements made. */
   readonly txId: number;
   readonly term: number;
+  /** Replicas that held a written transaction durably when it was answered. */
+  readonly acks: number;
 }
 
 /** A connection to one node. Every call throws `QuorateError`; UNAVAILABLE when the node cannot be reached. */
@@ -173,13 +181,23 @@ export class NodeClient implements Disposable {
       statements: statements.map(toWireStatement),
       waitForTxId: BigInt(options.waitForTxId ?? 0),
       timeoutMs: options.timeoutMs ?? 0,
+      acks: options.acks,
+      idempotencyKey: options.key ?? '',
     };
     const response = await unary<ExecuteResponse>(
       (callback) => this.#query.execute(request, this.#metadata, callback),
       options.signal,
     );
-    const { results, txId, term } = response;
-    return { results: results.map(fromWireResult), txId: Number(txId), term: Number(term) };
+    const { results, txId, term, acks } = response;
+    return { results: results.map(fromWireResult), txId: Number(txId), term: Number(term), acks };
+  }
+
+  /** What became of a transaction: committed, waiting (in the log, not yet acknowledged) or absent. */
+  async outcome(database: string, txId: number, term = 0): Promise<string> {
+    const response = await unary<OutcomeResponse>((callback) =>
+      this.#admin.outcome({ database, txId, term }, this.#metadata, this.#shortCall(), callback),
+    );
+    return response.outcome;
   }
 
   /** Opens ExportTx with the token of this client. */

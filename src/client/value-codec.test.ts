@@ -19,7 +19,7 @@ test('every SQL value crosses the wire bit for bit', () => {
 test('a whole number is bound as INTEGER and a result of type REAL stays REAL', () => {
   assert.deepEqual(throughWire([7]), [7n]);
   const result = { columns: ['a', 'b'], columnTypes: [null, null], rows: [[7, 7n]], changes: 0, lastInsertRowid: 0n };
-  const bytes = ExecuteResponse.encode({ results: [toWireResult(result)], txId: 1n, term: 1n }).finish();
+  const bytes = ExecuteResponse.encode({ results: [toWireResult(result)], txId: 1n, term: 1n, acks: 0 }).finish();
   assert.deepEqual(fromWireResult(ExecuteResponse.decode(bytes).results[0]!).rows, [[7, 7n]]);
 });
 

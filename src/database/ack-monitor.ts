@@ -2,7 +2,10 @@ import type { Clock, Logger } from '../runtime/interface.ts';
 import { type AckRule, type AckState, defaultAckSettings, reachedBy, ruleOf } from './acks.ts';
 import type { AckLevel, AckSettings, AckStatus } from './types.ts';
 
-/** A degraded database asks for acknowledgements again when its replicas are this close, in transactions. */
+/**
+ * A degraded database asks for acknowledgements again when enough replicas have the transaction that it had waited for and
+ * are this close to the end of the log, in transactions: under load they are always some behind.
+ */
 const catchUpSlack = 1000;
 
 export interface AckMonitorOptions {
@@ -25,6 +28,8 @@ export class AckMonitor {
   #state: AckState = { durable: [], applied: [] };
   #status: AckStatus = 'reached';
   #waitingSinceMs: number | undefined;
+  /** The transaction whose acknowledgements did not come. */
+  #missedTxId = 0;
 
   constructor(options: AckMonitorOptions) {
     this.#options = options;
@@ -54,7 +59,8 @@ export class AckMonitor {
   /** Takes what the replicas have now; `tipTxId` is the end of this log. */
   update(state: AckState, tipTxId: number): void {
     this.#state = state;
-    if (this.#status === 'degraded' && reachedBy(state.durable, this.#rule.durable) >= tipTxId - catchUpSlack) {
+    const reached = reachedBy(state.durable, this.#rule.durable);
+    if (this.#status === 'degraded' && reached >= this.#missedTxId && reached >= tipTxId - catchUpSlack) {
       this.#enter('reached');
     }
   }
@@ -77,13 +83,17 @@ export class AckMonitor {
     this.#waitingSinceMs ??= this.#options.clock.monotonicMs();
   }
 
-  /** Called from time to time while something waits: says so, and degrades when that is allowed and due. */
-  tick(): void {
+  /**
+   * Called from time to time while something waits: says so, and degrades when that is allowed and due. `tipTxId` is the
+   * end of this log.
+   */
+  tick(tipTxId: number): void {
     if (this.#waitingSinceMs === undefined || this.#status === 'degraded') {
       return;
     }
     const { whenShort, degradeAfterMs } = this.#settings;
     const waitedMs = this.#options.clock.monotonicMs() - this.#waitingSinceMs;
+    this.#missedTxId = tipTxId;
     this.#enter(whenShort === 'degrade' && waitedMs >= degradeAfterMs ? 'degraded' : 'waiting');
   }
 

@@ -32,6 +32,11 @@ export function ruleOf(level: AckLevel, members: readonly string[]): AckRule {
   return rule;
 }
 
+/** @throws QuorateError INVALID_ARGUMENT when the level can never be reached with the named members */
+export function checkAckSettings({ level, members }: AckSettings): void {
+  ruleOf(level, members);
+}
+
 function numbersOf(level: AckLevel, members: number): AckRule {
   switch (level.kind) {
     case 'async':

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { MessagePort } from 'node:worker_threads';
 import { QuorateError } from '../errors/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
-import { type AckState, ruleOf } from './acks.ts';
+import { type AckState, checkAckSettings, defaultAckSettings } from './acks.ts';
 import { type DatabaseLimits, defaultDatabaseLimits } from './limits.ts';
 import { runMaintenance } from './maintenance.ts';
 import { DatabaseSink } from './replication-sink.ts';
@@ -72,7 +72,6 @@ export class Database implements AsyncDisposable {
     }
     files.makeDirectorySync(context.directory);
     writeSettings(files, context.directory, settings);
-    files.syncDirectorySync(path.dirname(context.directory));
     return Database.open(context);
   }
 
@@ -88,6 +87,11 @@ export class Database implements AsyncDisposable {
 
   static exists(context: Pick<DatabaseContext, 'runtime' | 'directory'>): boolean {
     return settingsExist(context.runtime.files, context.directory);
+  }
+
+  /** The settings of a database that need not be open. @throws QuorateError DATABASE_CORRUPT, IO_ERROR */
+  static settingsOf({ runtime, directory }: Pick<DatabaseContext, 'runtime' | 'directory'>): DatabaseSettings {
+    return readSettings(runtime.files, directory);
   }
 
   private constructor(context: DatabaseContext, settings: DatabaseSettings) {
@@ -125,6 +129,8 @@ export class Database implements AsyncDisposable {
 
   async #start(): Promise<void> {
     const { name, directory, origin, limits, runtime, startWriter = startWriterThread } = this.#context;
+    // Also when it was there already: the process that made it may have been killed before this.
+    runtime.files.syncDirectorySync(path.dirname(directory));
     const start = {
       name,
       directory,
@@ -147,8 +153,7 @@ export class Database implements AsyncDisposable {
     switch (event[0]) {
       case 'appended':
         this.#positions.add('streamedBytes', -event[1].length);
-        this.#source.appended(event[1], { txId: event[2], term: event[3], hash: event[4] });
-        this.#source.moved();
+        this.#source.appended(event[1], event[2]);
         return;
       case 'log-opened':
         this.#source.databaseId = event[1];
@@ -169,7 +174,7 @@ export class Database implements AsyncDisposable {
         this.#degradations += event[1] === 'degraded' ? 1 : 0;
         return;
       case 'moved':
-        this.#source.moved();
+        this.#source.moved({ tip: event[1], commit: event[2] });
         this.#sink.moved();
         this.#wakeWaiters();
         return;
@@ -250,6 +255,11 @@ export class Database implements AsyncDisposable {
     return this.#positions.get('logBytes');
   }
 
+  /** Groups of transactions that this node has committed since the database was opened, each with one fsync. */
+  groupCommits(): number {
+    return this.#positions.get('groups');
+  }
+
   /** What waits inside this database now, for metrics. */
   queues(): { writerRequests: number; tailCacheBytes: number } {
     return { writerRequests: this.#link?.client.waitingCount ?? 0, tailCacheBytes: this.#source.tailBytes };
@@ -300,6 +310,15 @@ export class Database implements AsyncDisposable {
     }
   }
 
+  /** What became of a transaction whose client was not told. `term` is 0 when it is not known. */
+  async outcome({ term, txId }: Position): Promise<'committed' | 'waiting' | 'absent'> {
+    const record = txId > 0 && txId <= this.#positions.get('tip') ? await this.#source.positionOf(txId) : undefined;
+    if (record === undefined || (term !== 0 && record.term !== term)) {
+      return 'absent';
+    }
+    return txId <= this.#positions.get('commit') ? 'committed' : 'waiting';
+  }
+
   /** A further channel to the writer, for another thread; see `attachWriter`. */
   connectWriter(): Promise<MessagePort> {
     return this.#writer().connect();
@@ -313,9 +332,7 @@ export class Database implements AsyncDisposable {
     const promoted = this.#settings.role === 'replica' && settings.role === 'primary';
     const term = promoted ? Math.max(this.#settings.term, this.#positions.get('term')) + 1 : this.#settings.term;
     const onlyAcks = isDeepStrictEqual({ ...settings, term, acks: null }, { ...this.#settings, acks: null });
-    if (settings.acks !== undefined) {
-      ruleOf(settings.acks.level, settings.acks.members);
-    }
+    checkAckSettings(settings.acks ?? defaultAckSettings);
     this.#settings = { ...settings, term };
     writeSettings(this.#context.runtime.files, this.#context.directory, this.#settings);
     if (onlyAcks && settings.role === 'primary') {

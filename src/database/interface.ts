@@ -1,6 +1,6 @@
 /** The public face of the `database` layer: one database on one node. */
 
-export { defaultAckSettings } from './acks.ts';
+export { checkAckSettings, defaultAckSettings } from './acks.ts';
 export { Database, type DatabaseContext, type DatabaseLimits, defaultDatabaseLimits } from './database.ts';
 export { forwardingLogger, type LogEntry, writeLogEntry } from './forwarding-logger.ts';
 export { decodePosition, encodePosition } from './position-token.ts';

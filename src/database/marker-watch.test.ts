@@ -4,7 +4,7 @@ import type { Timers } from '../runtime/interface.ts';
 import { MarkerWatch } from './marker-watch.ts';
 
 const marker = 'ab'.repeat(16);
-const operations = Uint8Array.of(5, 16, ...new Array(16).fill(0xab));
+const operations = Uint8Array.of(7, 16, ...new Array(16).fill(0xab));
 
 /** Timers that run when the test says so. */
 class ManualTimers implements Timers {

@@ -1,5 +1,5 @@
 import type { QuorateError } from '../errors/interface.ts';
-import type { CapturedTransaction, PrimaryConnection, Statement } from '../sqlite/interface.ts';
+import type { CapturedTransaction, KeyedTransaction, PrimaryConnection, Statement } from '../sqlite/interface.ts';
 import type { AckRule } from './acks.ts';
 import { type CompactResult, compactResult } from './writer-messages.ts';
 
@@ -7,6 +7,8 @@ import { type CompactResult, compactResult } from './writer-messages.ts';
 export interface PendingTransaction {
   readonly statements: readonly Statement[];
   readonly bigint: boolean;
+  /** Idempotency key, if it has one. */
+  readonly key?: string | undefined;
   /** Acknowledgements that it waits for. */
   readonly acks: AckRule;
   /** `acks`: replicas that held it durably when it was answered. */
@@ -18,22 +20,38 @@ export interface PendingTransaction {
 export interface ExecutedTransaction {
   readonly pending: Pick<PendingTransaction, 'succeed' | 'fail' | 'acks'>;
   readonly results: readonly CompactResult[];
-  /** Its own id, or that of the last one before it when it changed nothing. */
+  /** Its own id; that of the last one before it when it changed nothing; that of the earlier one that it repeats. */
   readonly txId: number;
+  /** Of an earlier one that it repeats. */
+  readonly term?: number | undefined;
 }
 
-/** Runs one client transaction inside the open group. Throws with the group as it was before, or with no group at all. */
+/** What a client transaction did, or the earlier one that took its idempotency key. */
+export type TransactionRun =
+  | { readonly results: CompactResult[]; readonly captured: CapturedTransaction }
+  | { readonly repeats: KeyedTransaction };
+
+/**
+ * Runs one client transaction inside the open group. Throws with the group as it was before, or with no group at all.
+ * `next` is what its record will be, if it makes one.
+ */
 export function runTransaction(
   connection: PrimaryConnection,
   pending: PendingTransaction,
-): { results: CompactResult[]; captured: CapturedTransaction } {
+  next: Omit<KeyedTransaction, 'key'>,
+): TransactionRun {
+  const { key } = pending;
+  const earlier = key === undefined ? undefined : connection.findKey(key, next.timeMs);
+  if (earlier !== undefined) {
+    return { repeats: earlier };
+  }
   connection.beginClient();
   try {
     const results: CompactResult[] = [];
     for (const statement of pending.statements) {
       results.push(compactResult(connection.run(statement, { bigint: pending.bigint })));
     }
-    return { results, captured: connection.endClient() };
+    return { results, captured: connection.endClient(key === undefined ? undefined : { key, ...next }) };
   } catch (error) {
     if (connection.inTransaction) {
       connection.abortClient();

@@ -5,6 +5,7 @@ import type { CapturedTransaction, PrimaryConnection } from '../sqlite/interface
 import type { AckMonitor } from './ack-monitor.ts';
 import type { HybridClock } from './hybrid-clock.ts';
 import type { DatabaseLimits } from './limits.ts';
+import type { MarkerWatch } from './marker-watch.ts';
 import { type ExecutedTransaction, type PendingTransaction, runTransaction } from './pending-transaction.ts';
 import type { SharedPositions } from './shared-positions.ts';
 
@@ -18,8 +19,11 @@ export interface PrimaryPipelineOptions {
   readonly term: number;
   readonly limits: DatabaseLimits;
   readonly acks: AckMonitor;
-  /** Called after records were written to the log and before they are fsynced; the bytes are valid during the call only. */
-  readonly onAppended: (records: Uint8Array) => void;
+  /**
+   * Called after records were written to the log and before they are fsynced; the bytes are valid during the call only.
+   * `urgent`: somebody waits for acknowledgements.
+   */
+  readonly onAppended: (records: Uint8Array, urgent: boolean) => void;
   /** Called when SQLite did not take what the log has. Throws if the database cannot go on. */
   readonly onCommitFailed: (cause: QuorateError) => void;
   /** Called when an fsync of the log failed: nothing can be written any more. */
@@ -74,6 +78,29 @@ export class PrimaryPipeline {
     this.#persist([{ pending, results: [], txId: this.#encode(captured) }]);
   }
 
+  /** Writes a record that is nothing but a marker. Where somebody waits for it, nothing may be committed until they are done. */
+  commitMarker(
+    marker: Uint8Array,
+    markers: MarkerWatch,
+    call: { succeed(txId: number): void; fail(error: QuorateError): void },
+  ): void {
+    const { connection, acks } = this.#options;
+    const captured = connection.marker(marker);
+    const awaited = markers.awaitedIn(captured.operations);
+    connection.begin();
+    this.commitAlone(captured, {
+      // It is answered when it is committed, also where clients wait until replicas show their transactions.
+      acks: { ...acks.rule(undefined), applied: 0 },
+      succeed: (_term, txId) => {
+        if (awaited !== undefined) {
+          markers.reached(awaited, txId);
+        }
+        call.succeed(txId);
+      },
+      fail: (error) => call.fail(error),
+    });
+  }
+
   /**
    * Runs transactions until a limit of the group is reached. A statement with `OR ROLLBACK` or `RAISE(ROLLBACK)` takes the
    * whole SQLite transaction away: then only its own client fails, and the others are given back as `lost`.
@@ -91,8 +118,7 @@ export class PrimaryPipeline {
     let full = false;
     for (let pending = next(); pending !== undefined; pending = full ? undefined : next()) {
       try {
-        const { results, captured } = runTransaction(connection, pending);
-        executed.push({ pending, results, txId: this.#encode(captured) });
+        executed.push(this.#run(pending));
         ran.push(pending);
       } catch (error) {
         pending.fail(asQuorateError(error));
@@ -103,6 +129,15 @@ export class PrimaryPipeline {
       full = ran.length >= limits.maxGroupTransactions || clock.monotonicMs() > endMs || this.#isFull();
     }
     return { executed, lost: undefined };
+  }
+
+  #run(pending: PendingTransaction): ExecutedTransaction {
+    const { connection, clock, term } = this.#options;
+    const next = { txId: this.#lastTxId() + 1, term, timeMs: Math.floor(clock.nowMs()) };
+    const run = runTransaction(connection, pending, next);
+    return 'repeats' in run
+      ? { pending, results: [], txId: run.repeats.txId, term: run.repeats.term }
+      : { pending, results: run.results, txId: this.#encode(run.captured) };
   }
 
   #isFull(): boolean {
@@ -231,8 +266,8 @@ export class PrimaryPipeline {
     }
   }
 
-  #answer({ pending, results, txId }: ExecutedTransaction): void {
-    pending.succeed(this.#options.term, txId, results, this.#options.acks.holders(txId));
+  #answer({ pending, results, txId, term = this.#options.term }: ExecutedTransaction): void {
+    pending.succeed(term, txId, results, this.#options.acks.holders(txId));
   }
 
   #append(executed: readonly ExecutedTransaction[]): boolean {
@@ -247,7 +282,10 @@ export class PrimaryPipeline {
       return false;
     }
     positions.set('tip', log.tip.txId);
-    onAppended(this.#encoder.bytes);
+    onAppended(
+      this.#encoder.bytes,
+      executed.some(({ pending }) => pending.acks.durable > 0),
+    );
     return true;
   }
 
@@ -263,6 +301,7 @@ export class PrimaryPipeline {
       return false;
     }
     positions.set('durable', log.tip.txId);
+    positions.set('groups', positions.get('groups') + 1);
     return true;
   }
 

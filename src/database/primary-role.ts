@@ -2,22 +2,17 @@ import { isDeepStrictEqual } from 'node:util';
 import { asQuorateError, QuorateError } from '../errors/interface.ts';
 import type { TransactionLog } from '../log/interface.ts';
 import type { Timer } from '../runtime/interface.ts';
-import { importDatabase, PrimaryConnection } from '../sqlite/interface.ts';
+import { checkKey, importDatabase, PrimaryConnection } from '../sqlite/interface.ts';
 import { AckMonitor } from './ack-monitor.ts';
 import { defaultAckSettings } from './acks.ts';
 import { InteractiveSession } from './interactive-session.ts';
 import type { PendingTransaction } from './pending-transaction.ts';
 import { PrimaryPipeline } from './primary-pipeline.ts';
 import { checkAgainstLog, replayWholeLog } from './recovery.ts';
-import type { AckLevel, AckSettings } from './types.ts';
-import type { Call, WriterRole, WriterServices } from './writer-core.ts';
-import type { ClientRequest, RoleSettings } from './writer-messages.ts';
-
-type Queued = { readonly sinceMs: number } & (
-  | { readonly kind: 'transact'; readonly pending: PendingTransaction }
-  | { readonly kind: 'begin'; readonly call: Call }
-  | { readonly kind: 'marker'; readonly call: Call; readonly marker: Uint8Array }
-);
+import type { AckSettings } from './types.ts';
+import type { ClientRequest, RoleSettings, TransactionWishes } from './writer-messages.ts';
+import { type Queued, WriterQueue } from './writer-queue.ts';
+import type { Call, WriterRole, WriterServices } from './writer-role.ts';
 
 interface RunningImport {
   readonly chunks: ReturnType<typeof importDatabase>;
@@ -37,8 +32,7 @@ export class PrimaryRole implements WriterRole {
   readonly #term: number;
   #connection: PrimaryConnection | undefined;
   #pipeline: PrimaryPipeline | undefined;
-  #queue: Queued[] = [];
-  #head = 0;
+  readonly #queue = new WriterQueue();
   #session: InteractiveSession | undefined;
   #import: RunningImport | undefined;
   #lastTransaction = 0;
@@ -164,7 +158,7 @@ export class PrimaryRole implements WriterRole {
     this.#tick ??= this.#services.runtime.timers.after(waitTickMs, () => {
       this.#tick = undefined;
       if (this.#waitsForReplicas) {
-        this.#acks.tick();
+        this.#acks.tick(this.#log.tip.txId);
         this.#acknowledged();
         this.#pipeline?.expire(this.#acks.settings.timeoutMs);
         this.#expireQueued(this.#acks.settings.timeoutMs);
@@ -175,24 +169,14 @@ export class PrimaryRole implements WriterRole {
 
   /** Refuses requests that have waited too long behind what waits for replicas; nothing of them was begun. */
   #expireQueued(limitMs: number): void {
-    const endMs = this.#services.runtime.clock.monotonicMs() - limitMs;
-    for (
-      let entry = this.#queue[this.#head];
-      entry !== undefined && entry.sinceMs <= endMs;
-      entry = this.#queue[this.#head]
-    ) {
-      this.#head += 1;
-      answerTo(entry).fail(
-        new QuorateError(
-          'QUORUM_UNAVAILABLE',
-          `too few replicas acknowledge; the write waited ${limitMs} ms and was not begun`,
-          {
-            hint: 'See the status for the replicas. Start them, or lower the level with database update.',
-            details: { limitMs },
-          },
-        ),
-      );
-    }
+    const message = `too few replicas acknowledge; the write waited ${limitMs} ms and was not begun`;
+    this.#queue.failOlderThan(
+      this.#services.runtime.clock.monotonicMs() - limitMs,
+      new QuorateError('QUORUM_UNAVAILABLE', message, {
+        hint: 'See the status for the replicas. Start them, or lower the level with database update.',
+        details: { limitMs },
+      }),
+    );
     this.#services.wake();
   }
 
@@ -245,20 +229,16 @@ export class PrimaryRole implements WriterRole {
     const { request } = call;
     const sinceMs = this.#services.runtime.clock.monotonicMs();
     switch (request[0]) {
-      case 'transact':
-        this.#enqueue({
-          kind: 'transact',
-          pending: this.#pendingOf(call, request[2], request[3], request[4]),
-          sinceMs,
-        });
-        return;
+      case 'transact': {
+        const pending = this.#pendingOf(call, request[2], request[3], request[4]);
+        return this.#enqueue({ kind: 'transact', pending, sinceMs });
+      }
       case 'begin':
-        this.#enqueue({ kind: 'begin', call, sinceMs });
-        return;
+        return this.#enqueue({ kind: 'begin', call, sinceMs });
       case 'run':
         return call.succeed(this.#sessionOf(request[2]).run(request[3], request[4]));
       case 'commit':
-        return this.#sessionOf(request[2]).commit(this.#pendingOf(call, [], false, undefined));
+        return this.#sessionOf(request[2]).commit(this.#pendingOf(call, [], false));
       case 'rollback':
         this.#sessionOf(request[2]).abort(undefined);
         return call.succeed(undefined);
@@ -293,56 +273,28 @@ export class PrimaryRole implements WriterRole {
       this.#importChunk(this.#import);
       return true;
     }
-    if (this.#session !== undefined || this.#head === this.#queue.length) {
+    if (this.#session !== undefined || this.#queue.isEmpty) {
       return false;
     }
-    const first = this.#queue[this.#head];
+    const { first } = this.#queue;
     try {
       const connection = this.#ensureOpen();
       if (first?.kind === 'begin') {
-        this.#head += 1;
+        this.#queue.shift();
         this.#begin(connection, first.call);
       } else if (first?.kind === 'marker') {
-        this.#head += 1;
-        this.#commitMarker(connection, first.marker, first.call);
+        this.#queue.shift();
+        this.#pipeline?.commitMarker(first.marker, this.#services.markers, first.call);
       } else {
-        this.#pipeline?.runGroup(() => this.#nextPending());
+        this.#pipeline?.runGroup(() => this.#queue.shiftTransaction());
       }
     } catch (error) {
-      this.#failQueued(asQuorateError(error));
+      this.#queue.failAll(asQuorateError(error));
     }
-    this.#compactQueue();
     if (this.#waitsForReplicas) {
       this.#startTick();
     }
-    return this.#session === undefined && !this.#waitsForReplicas && this.#head < this.#queue.length;
-  }
-
-  #nextPending(): PendingTransaction | undefined {
-    const entry = this.#queue[this.#head];
-    if (entry?.kind !== 'transact') {
-      return undefined;
-    }
-    this.#head += 1;
-    return entry.pending;
-  }
-
-  #compactQueue(): void {
-    if (this.#head === this.#queue.length) {
-      this.#queue = [];
-      this.#head = 0;
-    } else if (this.#head > 4096) {
-      this.#queue = this.#queue.slice(this.#head);
-      this.#head = 0;
-    }
-  }
-
-  #failQueued(error: QuorateError): void {
-    const waiting = this.#queue.slice(this.#head);
-    this.#head = this.#queue.length;
-    for (const entry of waiting) {
-      answerTo(entry).fail(error);
-    }
+    return this.#session === undefined && !this.#waitsForReplicas && !this.#queue.isEmpty;
   }
 
   #begin(connection: PrimaryConnection, call: Call): void {
@@ -377,23 +329,6 @@ export class PrimaryRole implements WriterRole {
     this.#enqueue({ kind: 'marker', marker, call, sinceMs: this.#services.runtime.clock.monotonicMs() });
   }
 
-  #commitMarker(connection: PrimaryConnection, marker: Uint8Array, call: Call): void {
-    const captured = connection.marker(marker);
-    const awaited = this.#services.markers.awaitedIn(captured.operations);
-    connection.begin();
-    this.#pipeline?.commitAlone(captured, {
-      // It is answered when it is committed, also where clients wait until replicas show their transactions.
-      acks: { ...this.#acks.rule(undefined), applied: 0 },
-      succeed: (_term, txId) => {
-        if (awaited !== undefined) {
-          this.#services.markers.reached(awaited, txId);
-        }
-        call.succeed(txId);
-      },
-      fail: (error) => call.fail(error),
-    });
-  }
-
   /** Copies a SQLite file through the pipeline, so that replicas receive it like any write. Other writes wait meanwhile. */
   importFrom(sourcePath: string, call: Call): void {
     if (this.#session !== undefined || this.#import !== undefined) {
@@ -414,13 +349,10 @@ export class PrimaryRole implements WriterRole {
         this.#import = undefined;
         return call.succeed(undefined);
       }
-      this.#pipeline?.commitAlone(next.value.captured, {
-        acks: this.#acks.rule(undefined),
-        succeed: () => {},
-        fail: (error) => {
-          throw error;
-        },
-      });
+      const fail = (error: QuorateError) => {
+        throw error;
+      };
+      this.#pipeline?.commitAlone(next.value.captured, { acks: this.#acks.rule(undefined), succeed: () => {}, fail });
     } catch (error) {
       this.#abortImport(asQuorateError(error));
     }
@@ -441,7 +373,7 @@ export class PrimaryRole implements WriterRole {
     this.#session?.abort(closing);
     this.#pipeline?.abandon(closing);
     this.#abortImport(closing);
-    this.#failQueued(closing);
+    this.#queue.failAll(closing);
     this.#connection?.close();
     this.#connection = undefined;
   }
@@ -450,18 +382,18 @@ export class PrimaryRole implements WriterRole {
     call: Call,
     statements: PendingTransaction['statements'],
     bigint: boolean,
-    level: AckLevel | undefined,
+    { acks, key }: TransactionWishes = {},
   ): PendingTransaction {
+    if (key !== undefined) {
+      checkKey(key);
+    }
     return {
       statements,
       bigint,
-      acks: this.#acks.rule(level),
-      succeed: (term, txId, results, acks) => call.succeed([term, txId, results, acks]),
+      key,
+      acks: this.#acks.rule(acks),
+      succeed: (term, txId, results, holders) => call.succeed([term, txId, results, holders]),
       fail: (error) => call.fail(error),
     };
   }
-}
-
-function answerTo(entry: Queued): Pick<Call, 'fail'> {
-  return entry.kind === 'transact' ? entry.pending : entry.call;
 }

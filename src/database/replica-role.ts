@@ -8,8 +8,8 @@ import { rejoin } from './rejoin.ts';
 import { repair } from './repair.ts';
 import { ReplicaPipeline } from './replica-pipeline.ts';
 import type { LogEnds, RejoinReport, RepairReport, RepairRequest } from './types.ts';
-import type { Call, WriterRole, WriterServices } from './writer-core.ts';
 import type { ClientRequest, RoleSettings } from './writer-messages.ts';
+import type { Call, WriterRole, WriterServices } from './writer-role.ts';
 
 /** How long applying waits after a condition of the machine (a full disk, a lock) stopped it, in milliseconds. */
 const applyRetryMs = 1000;

@@ -45,7 +45,8 @@ export class DatabaseSink implements ReplicationSink {
 
   /** The buffer moves to the writer thread: the caller must not use it again. */
   append(records: Uint8Array, commitTxId: number): Promise<void> {
-    const owned = records.byteLength === records.buffer.byteLength ? records : Uint8Array.from(records);
+    // The `slice` of a Buffer would not copy.
+    const owned = records.byteLength === records.buffer.byteLength ? records : Uint8Array.prototype.slice.call(records);
     assertInvariant(owned.buffer instanceof ArrayBuffer, 'records are not in shared memory');
     return this.#options.client().request((id) => ['append', id, owned, commitTxId], 0, owned.buffer);
   }

@@ -1,10 +1,10 @@
 import path from 'node:path';
-import { decodeRecord, type LogPosition, LogReader, type RecordBatch } from '../log/interface.ts';
+import { decodeRecord, type LogPosition, LogReader } from '../log/interface.ts';
 import type { FileSystem } from '../runtime/interface.ts';
 import { Listeners } from './listeners.ts';
 import type { SharedPositions } from './shared-positions.ts';
 import { TailCache } from './tail-cache.ts';
-import type { DatabasePositions, ReplicationSource, Role } from './types.ts';
+import type { DatabasePositions, RecordRun, ReplicationSource, Role } from './types.ts';
 
 export interface DatabaseSourceOptions {
   readonly files: FileSystem;
@@ -18,12 +18,19 @@ export interface DatabaseSourceOptions {
   readonly onAcknowledged: (durable: readonly number[], applied: readonly number[]) => void;
 }
 
+type LogEnd = Pick<DatabasePositions, 'tip' | 'commit'>;
+
 /** The log of a database as its replicas read it: from memory while they keep up, from the files otherwise. */
 export class DatabaseSource implements ReplicationSource {
   readonly #options: DatabaseSourceOptions;
   readonly #listeners = new Listeners();
   readonly #tail: TailCache;
   #reader: LogReader | undefined;
+  /**
+   * Up to where this thread was told of records. The shared positions run ahead of the messages that bring the records,
+   * and what has not arrived yet would be read from the files, at many times the price.
+   */
+  #toldTxId: number | undefined;
   databaseId: Uint8Array | undefined;
 
   constructor(options: DatabaseSourceOptions) {
@@ -44,7 +51,10 @@ export class DatabaseSource implements ReplicationSource {
   }
 
   exportableTxId(): number {
-    const { tip, commit } = this.positions();
+    return Math.min(this.#ownExportable(this.positions()), this.#toldTxId ?? Number.POSITIVE_INFINITY);
+  }
+
+  #ownExportable({ tip, commit }: LogEnd): number {
     return this.role === 'primary' ? tip : commit;
   }
 
@@ -52,7 +62,7 @@ export class DatabaseSource implements ReplicationSource {
     return this.#openReader().positionOf(txId);
   }
 
-  async read(fromTxId: number, maxBytes: number): Promise<RecordBatch> {
+  async read(fromTxId: number, maxBytes: number): Promise<RecordRun> {
     const through = this.exportableTxId();
     return this.#tail.read(fromTxId, through, maxBytes) ?? (await this.#openReader().read(fromTxId, through, maxBytes));
   }
@@ -71,11 +81,13 @@ export class DatabaseSource implements ReplicationSource {
     };
   }
 
-  appended(bytes: Uint8Array, end: LogPosition): void {
-    this.#tail.add({ bytes, firstTxId: decodeRecord(bytes).txId, lastTxId: end.txId, end });
+  appended(bytes: Uint8Array, lastTxId: number): void {
+    this.#tail.add({ bytes, firstTxId: decodeRecord(bytes).txId, lastTxId });
   }
 
-  moved(): void {
+  /** `told`: the positions when the news was sent; absent when the shared ones are to be taken. */
+  moved(told?: LogEnd): void {
+    this.#toldTxId = told && this.#ownExportable(told);
     this.#listeners.notify();
   }
 
@@ -89,6 +101,7 @@ export class DatabaseSource implements ReplicationSource {
 
   /** Forgets what was read: records were cut from the log. */
   forget(): void {
+    this.#toldTxId = undefined;
     this.#tail.clear();
     this.#reader?.forget();
   }

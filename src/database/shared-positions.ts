@@ -1,6 +1,6 @@
 import type { DatabasePositions } from './types.ts';
 
-const slot = { tip: 0, durable: 1, commit: 2, applied: 3, term: 4, logBytes: 5, streamedBytes: 6 } as const;
+const slot = { tip: 0, durable: 1, commit: 2, applied: 3, term: 4, logBytes: 5, streamedBytes: 6, groups: 7 } as const;
 type Slot = keyof typeof slot;
 const slotCount = Object.keys(slot).length;
 
@@ -33,14 +33,12 @@ export class SharedPositions {
     return Number(Atomics.add(this.#slots, slot[name], BigInt(amount))) + amount;
   }
 
+  /** Lowest first: each only grows while they are read, so none is ever seen below one that it must not fall behind. */
   read(): DatabasePositions {
-    return {
-      tip: this.get('tip'),
-      durable: this.get('durable'),
-      commit: this.get('commit'),
-      applied: this.get('applied'),
-      term: this.get('term'),
-    };
+    const applied = this.get('applied');
+    const commit = this.get('commit');
+    const durable = this.get('durable');
+    return { tip: this.get('tip'), durable, commit, applied, term: this.get('term') };
   }
 
   /** Resolves to true when `applied` has reached `txId`, to false after `timeoutMs`. For threads other than the writer's. */

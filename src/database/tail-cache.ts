@@ -1,12 +1,30 @@
-import type { LogPosition, RecordBatch } from '../log/interface.ts';
+import type { TxId } from '../log/interface.ts';
+import type { RecordRun } from './types.ts';
+
+/** Largest size of a chunk, unless one batch alone is larger. */
+const maxChunkBytes = 64 * 1024;
+
+/** A cache has about this many chunks at least, since it forgets whole ones. */
+const minChunks = 8;
+
+/** Batches behind each other in one piece of memory, which is only ever appended to: what was read from it stays true. */
+interface Chunk {
+  readonly buffer: Uint8Array;
+  /** Of each batch its first transaction and its place. */
+  readonly firstTxIds: TxId[];
+  readonly offsets: number[];
+  lastTxId: TxId;
+  sizeBytes: number;
+}
 
 /**
  * The newest records of a log in memory, for replicas that keep up: they are sent without reading them from disk.
- * Bounded by bytes; the oldest batches go first.
+ * Bounded by bytes; the oldest go first. Many small batches share a piece of memory: with one writer there are tens of
+ * thousands of them, and as objects of their own they keep the garbage collector busier than everything else.
  */
 export class TailCache {
   readonly #limitBytes: number;
-  #batches: RecordBatch[] = [];
+  #chunks: Chunk[] = [];
   #sizeBytes = 0;
 
   constructor(limitBytes: number) {
@@ -17,69 +35,97 @@ export class TailCache {
     return this.#sizeBytes;
   }
 
-  add(batch: RecordBatch): void {
-    const last = this.#batches.at(-1);
-    if (last !== undefined && last.lastTxId + 1 !== batch.firstTxId) {
+  /** Copies a batch. One that does not follow on the last one empties the cache first. */
+  add({ bytes, firstTxId, lastTxId }: RecordRun): void {
+    const last = this.#chunks.at(-1);
+    if (last !== undefined && last.lastTxId + 1 !== firstTxId) {
       this.clear();
     }
-    this.#batches.push(batch);
-    this.#sizeBytes += batch.bytes.length;
-    let dropped = 0;
-    while (this.#sizeBytes > this.#limitBytes && dropped < this.#batches.length) {
-      this.#sizeBytes -= this.#batches[dropped]?.bytes.length ?? 0;
-      dropped += 1;
+    const chunk = this.#chunkFor(bytes.length);
+    chunk.buffer.set(bytes, chunk.sizeBytes);
+    chunk.firstTxIds.push(firstTxId);
+    chunk.offsets.push(chunk.sizeBytes);
+    chunk.sizeBytes += bytes.length;
+    chunk.lastTxId = lastTxId;
+    this.#sizeBytes += bytes.length;
+    this.#dropOldest();
+  }
+
+  #chunkFor(sizeBytes: number): Chunk {
+    const last = this.#chunks.at(-1);
+    if (last !== undefined && last.sizeBytes + sizeBytes <= last.buffer.length) {
+      return last;
     }
-    this.#batches.splice(0, dropped);
+    const capacity = Math.max(sizeBytes, Math.min(maxChunkBytes, Math.floor(this.#limitBytes / minChunks)));
+    const chunk = { buffer: new Uint8Array(capacity), firstTxIds: [], offsets: [], lastTxId: 0, sizeBytes: 0 };
+    this.#chunks.push(chunk);
+    return chunk;
+  }
+
+  #dropOldest(): void {
+    while (this.#sizeBytes > this.#limitBytes) {
+      this.#sizeBytes -= this.#chunks.shift()?.sizeBytes ?? 0;
+    }
   }
 
   clear(): void {
-    this.#batches = [];
+    this.#chunks = [];
     this.#sizeBytes = 0;
   }
 
-  /** Batches that start exactly at `fromTxId` and end at or before `throughTxId`, up to about `maxBytes`; or undefined. */
-  read(fromTxId: number, throughTxId: number, maxBytes: number): RecordBatch | undefined {
-    const start = this.#indexOf(fromTxId);
-    const taken: RecordBatch[] = [];
-    let bytes = 0;
-    for (let index = start; index >= 0 && index < this.#batches.length; index += 1) {
-      const batch = this.#batches[index];
-      if (batch === undefined || batch.lastTxId > throughTxId || (bytes > 0 && bytes + batch.bytes.length > maxBytes)) {
-        break;
-      }
-      taken.push(batch);
-      bytes += batch.bytes.length;
+  /**
+   * Batches from the one that starts exactly at `fromTxId` on, none beyond `throughTxId`, up to about `maxBytes` but at
+   * least one; or undefined. May end earlier, with a chunk.
+   */
+  read(fromTxId: TxId, throughTxId: TxId, maxBytes: number): RecordRun | undefined {
+    const chunk = this.#chunks.findLast(({ firstTxIds }) => (firstTxIds[0] ?? 0) <= fromTxId);
+    const start = chunk === undefined ? -1 : indexOf(chunk.firstTxIds, fromTxId);
+    if (chunk === undefined || start < 0) {
+      return undefined;
     }
-    return join(taken);
-  }
-
-  /** Binary search for the batch that starts at `txId`; -1 when none does. */
-  #indexOf(txId: number): number {
-    let low = 0;
-    let high = this.#batches.length - 1;
-    while (low <= high) {
-      const middle = (low + high) >> 1;
-      const firstTxId = this.#batches[middle]?.firstTxId ?? 0;
-      if (firstTxId === txId) {
-        return middle;
-      }
-      if (firstTxId < txId) {
-        low = middle + 1;
-      } else {
-        high = middle - 1;
-      }
+    const from = chunk.offsets[start] ?? 0;
+    let end = start;
+    while (lastTxIdOf(chunk, end) <= throughTxId && (end === start || endOf(chunk, end) - from <= maxBytes)) {
+      end += 1;
     }
-    return -1;
+    return end === start
+      ? undefined
+      : {
+          bytes: chunk.buffer.subarray(from, endOf(chunk, end - 1)),
+          firstTxId: fromTxId,
+          lastTxId: lastTxIdOf(chunk, end - 1),
+        };
   }
 }
 
-function join(batches: readonly RecordBatch[]): RecordBatch | undefined {
-  const first = batches[0];
-  const last = batches.at(-1);
-  if (first === undefined || last === undefined || first === last) {
-    return first;
+/** The last transaction of a batch; infinite where there is none. */
+function lastTxIdOf(chunk: Chunk, index: number): number {
+  if (index >= chunk.offsets.length) {
+    return Number.POSITIVE_INFINITY;
   }
-  const end: LogPosition = last.end;
-  const bytes = Buffer.concat(batches.map((batch) => batch.bytes));
-  return { bytes, firstTxId: first.firstTxId, lastTxId: last.lastTxId, end };
+  return (chunk.firstTxIds[index + 1] ?? chunk.lastTxId + 1) - 1;
+}
+
+/** Where a batch ends in its chunk. */
+function endOf(chunk: Chunk, index: number): number {
+  return chunk.offsets[index + 1] ?? chunk.sizeBytes;
+}
+
+/** Binary search for `wanted` in numbers that grow; -1 when it is not there. */
+function indexOf(numbers: readonly number[], wanted: number): number {
+  let low = 0;
+  let high = numbers.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const found = numbers[middle] ?? 0;
+    if (found === wanted) {
+      return middle;
+    }
+    if (found < wanted) {
+      low = middle + 1;
+    } else {
+      high = middle - 1;
+    }
+  }
+  return -1;
 }

@@ -82,6 +82,11 @@ export interface TransactOptions {
   readonly bigint?: boolean | undefined;
   /** Level of this transaction alone. Default: the level of the database. */
   readonly acks?: AckLevel | undefined;
+  /**
+   * Idempotency key, 1 to 200 characters: of all transactions sent with it within 24 hours one takes effect, also across
+   * restarts and on a replica that has become primary. The others get the position of that one, and no results.
+   */
+  readonly key?: string | undefined;
 }
 
 export interface TransactResult {
@@ -149,6 +154,8 @@ export interface RepairReport {
   /** Where the old and the new rows are recorded. */
   readonly file: string;
 }
+/** Whole records in a row, to be sent. */
+export type RecordRun = Omit<RecordBatch, 'end'>;
 
 /** What a database gives to those who follow it. */
 export interface ReplicationSource {
@@ -161,7 +168,7 @@ export interface ReplicationSource {
   /** Position of a record, or undefined when the log has none of that number. */
   positionOf(txId: TxId): Promise<LogPosition | undefined>;
   /** Whole records from `fromTxId` on, at most about `maxBytes`, at least one. @throws QuorateError SNAPSHOT_REQUIRED */
-  read(fromTxId: TxId, maxBytes: number): Promise<RecordBatch>;
+  read(fromTxId: TxId, maxBytes: number): Promise<RecordRun>;
   /** Calls back after records were appended or committed, until the returned function is called. */
   subscribe(listener: () => void): () => void;
   /** Tells the writer what the replicas have: one position for each that counts, the largest first. */

@@ -73,10 +73,11 @@ export class WriterClient implements Writer {
     for (const statement of statements) {
       size += statementBytes(statement);
     }
-    const { bigint = false, acks: level } = options;
+    const { bigint = false, acks: level, key } = options;
+    const wishes = level === undefined && key === undefined ? undefined : { acks: level, key };
     const [term, txId, results, acks] = await this.request<TransactValue>(
       (id) =>
-        level === undefined ? ['transact', id, statements, bigint] : ['transact', id, statements, bigint, level],
+        wishes === undefined ? ['transact', id, statements, bigint] : ['transact', id, statements, bigint, wishes],
       size,
     );
     return { results: results.map(expandResult), position: { term, txId }, acks };

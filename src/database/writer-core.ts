@@ -7,7 +7,7 @@ import { MarkerWatch } from './marker-watch.ts';
 import { PrimaryRole } from './primary-role.ts';
 import { ReplicaRole } from './replica-role.ts';
 import { SharedPositions } from './shared-positions.ts';
-import type { AckStatus, DatabaseFailure } from './types.ts';
+import type { DatabaseFailure } from './types.ts';
 import type {
   ClientRequest,
   ControlRequest,
@@ -18,43 +18,10 @@ import type {
   WriterRequest,
   WriterStart,
 } from './writer-messages.ts';
+import type { Call, WriterServices } from './writer-role.ts';
 
 /** How much of the next log segment is made ready in one turn: little enough that no commit waits for it, in bytes. */
-const preparationBytes = 256 * 1024;
-
-/** What a role shares with the core that plays it. */
-export interface WriterServices {
-  readonly runtime: Runtime;
-  readonly start: WriterStart;
-  readonly file: string;
-  readonly positions: SharedPositions;
-  readonly hybridClock: HybridClock;
-  readonly markers: MarkerWatch;
-  /** Makes the core call the role's `work` soon. */
-  readonly wake: () => void;
-  readonly onAppended: (records: Uint8Array) => void;
-  readonly onFailure: (failure: QuorateError | undefined) => void;
-  readonly onAckStatus: (status: AckStatus) => void;
-  /** Something waits for acknowledgements: the node is to report them. */
-  readonly onAcksWanted: () => void;
-}
-
-/** One request with the way back to the one who made it. */
-export interface Call<T extends WriterRequest = WriterRequest> {
-  readonly request: T;
-  succeed(value: unknown): void;
-  fail(error: QuorateError): void;
-}
-
-/** What a database does for its writer's clients while it has a role. */
-export interface WriterRole {
-  /** Takes a client's request; whoever made it is answered now or later. */
-  accept(call: Call<ClientRequest>): void;
-  /** Does a bounded piece of the waiting work; returns whether more is waiting. */
-  work(): boolean;
-  /** Fails what waits and closes SQLite; the log stays open. */
-  close(): void;
-}
+const preparationBytes = 1024 * 1024;
 
 /**
  * All that happens on the writer thread of one database. It owns the log and the only writing SQLite connection, plays
@@ -68,6 +35,8 @@ export class WriterCore {
   #role: PrimaryRole | ReplicaRole | undefined;
   #streaming = false;
   #scheduled = false;
+  /** In `#work`, which ends with `#flush`: answers made there need no turn of their own. */
+  #working = false;
   #replies = new Map<WriterPort, WriterReply[]>();
   #events: WriterEvent[] = [];
   #stopped = false;
@@ -89,7 +58,7 @@ export class WriterCore {
         onReleased: () => this.#wake(),
       }),
       wake: () => this.#wake(),
-      onAppended: (records) => this.#emitAppended(records),
+      onAppended: (records, urgent = false) => this.#emitAppended(records, urgent),
       onFailure: (failure) => this.#emitFailure(failure),
       onAckStatus: (status) => this.#emit(['ack-status', status]),
       onAcksWanted: () => this.#wantAcks(),
@@ -131,7 +100,9 @@ export class WriterCore {
   }
 
   #useLog(log: TransactionLog): void {
-    const { positions } = this.#services;
+    const { positions, runtime, start } = this.#services;
+    // A process that was killed may have made the folder of the log without making it durable.
+    runtime.files.syncDirectorySync(start.directory);
     this.#log = log;
     positions.set('tip', log.tip.txId);
     positions.set('durable', log.tip.txId);
@@ -291,14 +262,25 @@ export class WriterCore {
     if (this.#stopped) {
       return;
     }
+    this.#working = true;
     const more = this.#role?.work() ?? false;
+    this.#working = false;
     const { positions } = this.#services;
     positions.set('logBytes', this.#log?.sizeBytes ?? 0);
-    this.#emit(['moved']);
+    this.#emit(['moved', positions.get('tip'), positions.get('commit')]);
     this.#flush();
-    this.#log?.prepareNextSegment(preparationBytes);
     if (more) {
       this.#wake();
+    }
+    this.#prepareNextSegment();
+  }
+
+  /** A log that has failed says so to the next write; until then this thread must go on to answer and to let others read. */
+  #prepareNextSegment(): void {
+    try {
+      this.#log?.prepareNextSegment(preparationBytes);
+    } catch {
+      // The failure was reported when it happened, with its cause.
     }
   }
 
@@ -314,7 +296,7 @@ export class WriterCore {
 
   /** Answers made outside of `work` (by a timer, say) travel with the next turn. */
   #wakeToFlush(): void {
-    if (!this.#scheduled) {
+    if (!this.#working) {
       this.#wake();
     }
   }
@@ -326,8 +308,12 @@ export class WriterCore {
   /**
    * Hands appended records to the node's thread, copied, because the writer uses its buffer again. When that thread has
    * not taken enough of the earlier ones they are left out: whoever needs them reads them from the log.
+   *
+   * They travel together with the news that they are committed. Sent before the fsync, they would cost every thread and
+   * process on their way, and the replica's acknowledgement, a second message for each group. Only when a client waits for
+   * acknowledgements (`urgent`) do they go at once, so that the replicas' fsync and this one happen at the same time.
    */
-  #emitAppended(records: Uint8Array): void {
+  #emitAppended(records: Uint8Array, urgent: boolean): void {
     const { positions, start } = this.#services;
     if (!this.#streaming || this.#log === undefined) {
       return;
@@ -336,9 +322,12 @@ export class WriterCore {
       positions.add('streamedBytes', -records.length);
       return;
     }
-    const { txId, term, hash } = this.#log.tip;
-    this.#emit(['appended', Uint8Array.from(records), txId, term, hash]);
-    this.#flushEvents();
+    // The `slice` of a Buffer would not copy.
+    this.#emit(['appended', Uint8Array.prototype.slice.call(records), this.#log.tip.txId]);
+    if (urgent) {
+      this.#emit(['moved', positions.get('tip'), positions.get('commit')]);
+      this.#flush();
+    }
   }
 
   #wantAcks(): void {
@@ -362,23 +351,27 @@ export class WriterCore {
     this.#wakeToFlush();
   }
 
-  #flushEvents(): void {
-    const events = this.#events;
-    if (events.length > 0) {
-      this.#events = [];
-      const transfer = events.flatMap((event) => (event[0] === 'appended' ? [event[1].buffer as ArrayBuffer] : []));
-      this.#host.post({ events }, transfer);
-    }
-  }
-
+  /** Answers to other threads go first: somebody waits for them. */
   #flush(): void {
-    this.#flushEvents();
     const replies = this.#replies;
     if (replies.size > 0) {
       this.#replies = new Map();
       for (const [port, batch] of replies) {
-        port.post(port === this.#host ? { replies: batch } : batch);
+        if (port !== this.#host) {
+          port.post(batch);
+        }
       }
+    }
+    this.#flushToHost(replies.get(this.#host));
+  }
+
+  /** One message for all that the node is told, because waking its thread costs more than the message. */
+  #flushToHost(replies: readonly WriterReply[] = []): void {
+    const events = this.#events;
+    if (events.length > 0 || replies.length > 0) {
+      this.#events = [];
+      const transfer = events.flatMap((event) => (event[0] === 'appended' ? [event[1].buffer as ArrayBuffer] : []));
+      this.#host.post({ events, replies }, transfer);
     }
   }
 }

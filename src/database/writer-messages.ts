@@ -9,9 +9,21 @@ import type { AckLevel, AckSettings, AckStatus, DatabaseFailure, RepairRequest, 
  * clone of an object with named fields costs half as much again on the hottest path there is.
  */
 
+/** What only some transactions ask for. */
+export interface TransactionWishes {
+  readonly acks?: AckLevel | undefined;
+  readonly key?: string | undefined;
+}
+
 /** What any client of the writer may ask. `id` pairs the reply with the request. */
 export type ClientRequest =
-  | readonly [kind: 'transact', id: number, statements: readonly Statement[], bigint: boolean, acks?: AckLevel]
+  | readonly [
+      kind: 'transact',
+      id: number,
+      statements: readonly Statement[],
+      bigint: boolean,
+      wishes?: TransactionWishes,
+    ]
   | readonly [kind: 'begin', id: number]
   | readonly [kind: 'run', id: number, transaction: number, statement: Statement, bigint: boolean]
   | readonly [kind: 'commit', id: number, transaction: number]
@@ -73,8 +85,9 @@ export type TransactValue = readonly [term: number, txId: number, results: reado
 
 /** What the writer tells the node without being asked. Positions are in shared memory. */
 export type WriterEvent =
-  | readonly [kind: 'appended', records: Uint8Array, lastTxId: number, term: number, hash: Uint8Array]
-  | readonly [kind: 'moved']
+  /** Followed by `moved` when the turn ends in which they were appended. */
+  | readonly [kind: 'appended', records: Uint8Array, lastTxId: number]
+  | readonly [kind: 'moved', tipTxId: number, commitTxId: number]
   | readonly [kind: 'ack-status', status: AckStatus]
   /** From now on the node is to report acknowledgements. */
   | readonly [kind: 'acks-wanted']

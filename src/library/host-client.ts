@@ -29,7 +29,10 @@ export class HostClient {
     this.#worker = worker;
     this.#logger = logger;
     worker.on('message', (message: HostMessage) => this.#receive(message));
-    worker.on('error', (error) => this.#fail(asQuorateError(error)));
+    worker.on('error', (error) => {
+      logger.error({ err: error }, 'the thread of the node failed');
+      this.#fail(asQuorateError(error));
+    });
     worker.on('exit', () => {
       this.#fail(new QuorateError('DATABASE_UNLOADED', 'this node was closed', { hint: 'Open it again.' }));
       this.#exited.resolve();

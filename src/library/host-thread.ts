@@ -1,5 +1,6 @@
 /** Entry of the thread that runs the node of an application: network, replication, coordination. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import { defaultPort } from '../config/interface.ts';
 import { forwardingLogger } from '../database/interface.ts';
 import { asQuorateError, assertInvariant } from '../errors/interface.ts';
@@ -11,6 +12,9 @@ import type { HostOptions } from './options.ts';
 
 /** Milliseconds that a login of somebody who connects is valid. */
 const tokenTtlMs = 24 * 60 * 60 * 1000;
+
+// A library writes nothing to the terminal of its application; what matters comes as an error or to the logger.
+setLogVerbosity(logVerbosity.NONE);
 
 assertInvariant(parentPort !== null, 'this file runs in a worker thread');
 const application = parentPort;

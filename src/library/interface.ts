@@ -5,6 +5,7 @@ export type { GivenLimits, Limits, ListenOptions, QuorateOptions } from './optio
 export { Quorate } from './quorate.ts';
 export type { QuorateDatabase } from './quorate-database.ts';
 export type {
+  AckLevel,
   AsyncReadOptions,
   BatchResult,
   DatabaseChange,
@@ -25,4 +26,5 @@ export type {
   Transaction,
   UpstreamOptions,
   WaitOptions,
+  WriteOptions,
 } from './types.ts';

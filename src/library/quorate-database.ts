@@ -16,18 +16,21 @@ import type {
   BatchResult,
   DatabaseStatus,
   ExecuteResult,
-  IntegerOptions,
   ReadOptions,
   Row,
   Snapshot,
   StatementOutcome,
   Transaction,
   WaitOptions,
+  WriteOptions,
 } from './types.ts';
 import { CountingWriterPort } from './writer-port.ts';
 
 /** Milliseconds that `waitFor` waits unless told otherwise. */
 const defaultWaitMs = 10_000;
+
+/** The result of a write whose idempotency key was taken before: it did nothing. */
+const repeated: StatementResult = { columns: [], columnTypes: [], rows: [], changes: 0, lastInsertRowid: 0n };
 
 /** What a handle needs to know to open a database. */
 export interface DatabaseParts {
@@ -113,22 +116,22 @@ export class QuorateDatabase implements AsyncDisposable {
   async execute<R extends object = Row>(
     sql: string,
     parameters?: SqlParameters,
-    options?: IntegerOptions,
+    options?: WriteOptions,
   ): Promise<ExecuteResult<R>> {
     this.#requireWritable();
-    const { results, position } = await this.#writer.transact(
+    const { results, position, acks } = await this.#writer.transact(
       [{ sql, parameters: parametersNow(parameters) }],
       options,
     );
-    return { ...outcome<R>(results[0] as StatementResult), position: encodePosition(position) };
+    return { ...outcome<R>(results[0] ?? repeated), position: encodePosition(position), acks };
   }
 
   /** Runs several statements as one transaction: all of them or none. @throws as `execute` does */
-  async batch(statements: readonly (string | Statement)[], options?: IntegerOptions): Promise<BatchResult> {
+  async batch(statements: readonly (string | Statement)[], options?: WriteOptions): Promise<BatchResult> {
     this.#requireWritable();
     const full = statements.map(statementNow);
-    const { results, position } = await this.#writer.transact(full, options);
-    return { results: results.map((result) => outcome(result)), position: encodePosition(position) };
+    const { results, position, acks } = await this.#writer.transact(full, options);
+    return { results: results.map((result) => outcome(result)), position: encodePosition(position), acks };
   }
 
   /** Runs a text of several statements, such as a schema, as one transaction. @throws as `execute` does */

@@ -1,7 +1,7 @@
-import type { Role } from '../database/interface.ts';
+import type { AckLevel, Role } from '../database/interface.ts';
 import type { SqlParameters, SqlValue, Statement } from '../sqlite/interface.ts';
 
-export type { Role, SqlParameters, SqlValue, Statement };
+export type { AckLevel, Role, SqlParameters, SqlValue, Statement };
 
 /** A row as an object: column name to value. Of two columns with one name the last one wins. */
 export type Row = Record<string, SqlValue>;
@@ -12,6 +12,19 @@ export interface IntegerOptions {
    * Integers as `bigint`. Default false: as `number`, and INTEGER_OUT_OF_RANGE for one that a number cannot hold exactly.
    */
   readonly bigint?: boolean | undefined;
+}
+
+export interface WriteOptions extends IntegerOptions {
+  /**
+   * How many replicas must have this transaction before it is answered. Default: the level of the database. A level that
+   * does not come in time is COMMIT_IN_DOUBT.
+   */
+  readonly acks?: AckLevel | undefined;
+  /**
+   * Idempotency key, 1 to 200 characters: of all writes with it within 24 hours one takes effect, also across restarts and
+   * a change of primary. The others get its position, and no rows.
+   */
+  readonly key?: string | undefined;
 }
 
 export interface ReadOptions extends IntegerOptions {
@@ -45,6 +58,8 @@ export interface StatementOutcome<R extends object = Row> {
 
 /** A committed transaction of one statement. */
 export interface ExecuteResult<R extends object = Row> extends StatementOutcome<R> {
+  /** Replicas that held the transaction durably when it was answered. */
+  readonly acks: number;
   /** Token of the transaction, for `waitFor` on any node. */
   readonly position: string;
 }
@@ -52,6 +67,8 @@ export interface ExecuteResult<R extends object = Row> extends StatementOutcome<
 /** A committed transaction of several statements. */
 export interface BatchResult {
   readonly results: readonly StatementOutcome[];
+  /** Replicas that held the transaction durably when it was answered. */
+  readonly acks: number;
   /** Token of the transaction, for `waitFor` on any node. */
   readonly position: string;
 }

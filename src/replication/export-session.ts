@@ -196,7 +196,7 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
         const batch = await source.read(this.#sentTxId + 1, limits.exportBatchBytes);
         await this.#sendRecords(batch.bytes);
         this.#sentTxId = batch.lastTxId;
-      } else if (this.#sentCommit < source.positions().commit) {
+      } else if (this.#sentCommit < Math.min(source.positions().commit, this.#sentTxId)) {
         this.#send({ $case: 'heartbeat', value: this.#heartbeat() });
       } else {
         await this.#changed();

@@ -248,7 +248,13 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
 }
 
 /** Failures of applying that no retry of the stream can mend. */
-const lasting: ReadonlySet<string> = new Set(['DIVERGED', 'SCHEMA_MISMATCH', 'DATABASE_CORRUPT']);
+const lasting: ReadonlySet<string> = new Set([
+  'DIVERGED',
+  'SCHEMA_MISMATCH',
+  'DATABASE_CORRUPT',
+  'SQL_ERROR',
+  'CONSTRAINT_VIOLATION',
+]);
 
 function positionMessage(position: LogPosition): Position {
   return { txId: position.txId, term: position.term, hash: Buffer.from(position.hash) };

@@ -21,6 +21,8 @@ const final: ReadonlyMap<ErrorCode, ReplicatorState> = new Map([
   ['DIVERGED', 'diverged'],
   ['SCHEMA_MISMATCH', 'diverged'],
   ['DATABASE_CORRUPT', 'diverged'],
+  ['SQL_ERROR', 'diverged'],
+  ['CONSTRAINT_VIOLATION', 'diverged'],
   ['WRONG_DATABASE', 'refused'],
   ['PROTOCOL_VERSION', 'refused'],
 ]);

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { QuorateError } from '../errors/interface.ts';
 import { CaptureBuffer } from './capture-buffer.ts';
 import {
   captureAllRowsSql,
@@ -72,7 +73,24 @@ export class ChangeCapture {
   #capture(values: readonly SqlValue[], raw: boolean): 0 | 1 {
     const table = this.#catalogue.shape(values[0] as number);
     const item = values[1] as number;
+    if (item === rowItems.update && (this.statementReplaces || table.replaces)) {
+      this.#refuseReplacingRekey(table, values);
+    }
     return this.#encoder.encode(table, item, values, raw, this.#flags(table, item)) ? 0 : 1;
+  }
+
+  /**
+   * Such a change is captured after the foreign-key actions that it caused, and these could hit the row that it
+   * replaces on a replica, where that row is still there.
+   */
+  #refuseReplacingRekey(table: TableShape, values: readonly SqlValue[]): void {
+    const rekeyed = table.keyedByPrimaryKey || values[2] !== values[3];
+    if (rekeyed && this.#catalogue.current.cascadingParents.has(table.name.toLowerCase())) {
+      throw new QuorateError('UNSUPPORTED_STATEMENT', `a new key in ${table.name} cannot replace a row and cascade`, {
+        hint: 'Delete the row that is in the way first, and update without OR REPLACE.',
+        details: { table: table.name },
+      });
+    }
   }
 
   #flags(table: TableShape, item: number): number {

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { QuorateError } from '../errors/interface.ts';
 import { nodeFileSystem } from '../runtime/interface.ts';
-import { stateTable, suspendedTable } from './internal-names.ts';
+import { keyTable, stateTable, suspendedTable } from './internal-names.ts';
 import { StateTable } from './internal-schema.ts';
 import { mapSqliteError } from './sqlite-errors.ts';
 import { restoreTriggers } from './suspended-triggers.ts';
@@ -50,7 +50,9 @@ function makePlain(filePath: string): void {
   try {
     db.exec('BEGIN IMMEDIATE');
     restoreTriggers(db);
-    db.exec(`DROP TABLE ${stateTable}; DROP TABLE ${suspendedTable}; COMMIT; PRAGMA journal_mode = DELETE`);
+    db.exec(
+      `DROP TABLE ${stateTable}; DROP TABLE ${suspendedTable}; DROP TABLE ${keyTable}; COMMIT; PRAGMA journal_mode = DELETE`,
+    );
     const answer = db.prepare('PRAGMA quick_check(1)').get()?.quick_check;
     if (answer !== 'ok') {
       throw new QuorateError('DATABASE_CORRUPT', `the database is damaged: ${String(answer)}`, {

@@ -22,10 +22,11 @@ test('a lock of another process excludes this one, and is gone when that process
   t.after(() => rmSync(directory, { recursive: true }));
   const file = path.join(directory, 'lock');
   const script = `const { FileLock } = await import(${JSON.stringify(new URL('./file-lock.ts', import.meta.url).href)});
-    FileLock.acquire(${JSON.stringify(file)}); process.stdout.write('held'); setInterval(() => {}, 1000);`;
+    globalThis.held = FileLock.acquire(${JSON.stringify(file)}); process.stdout.write('held'); setInterval(() => {}, 1000);`;
   const holder = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  t.after(() => holder.kill('SIGKILL'));
   await once(holder.stdout, 'data');
   assert.throws(() => FileLock.acquire(file), { code: 'DATABASE_LOCKED' });
   holder.kill('SIGKILL');

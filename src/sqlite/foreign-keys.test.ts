@@ -62,6 +62,19 @@ test('REPLACE of a parent row takes its children along', () => {
   assert.deepEqual(pair.queryReplica('SELECT id FROM c'), [{ id: 2 }]);
 });
 
+test('a key that replaces another row and cascades is refused, since its order could not be kept', () => {
+  using pair = new ReplicatedPair();
+  pair.run('CREATE TABLE t (id INTEGER PRIMARY KEY, parent REFERENCES t (id) ON UPDATE CASCADE ON DELETE CASCADE)');
+  pair.run('INSERT INTO t VALUES (1, 1), (2, 1), (3, NULL)');
+  assert.throws(() => pair.run('UPDATE OR REPLACE t SET id = 2 WHERE id = 1'), { code: 'UNSUPPORTED_STATEMENT' });
+  pair.run(
+    'UPDATE OR REPLACE t SET parent = 3 WHERE id = 2',
+    'UPDATE t SET id = 9 WHERE id = 1',
+    'REPLACE INTO t VALUES (9, 3)',
+  );
+  pair.assertEqual();
+});
+
 test('dropping a parent table carries out its cascades on the replica too', () => {
   using pair = new ReplicatedPair();
   pair.run(
@@ -163,6 +176,23 @@ test('PRAGMA defer_foreign_keys counts for its own transaction only', () => {
     pair.primary.abortClient();
   }
   pair.primary.commit();
+  pair.assertEqual();
+});
+
+test('a BEFORE trigger that would make SQLite miscount deferred violations is refused', () => {
+  using pair = new ReplicatedPair();
+  pair.run(...deferred, 'CREATE TABLE audit (a)');
+  const own = 'CREATE TRIGGER g BEFORE DELETE ON c BEGIN UPDATE c SET p = NULL WHERE id = old.id; END';
+  assert.throws(() => pair.run(own), { code: 'UNSUPPORTED_STATEMENT', hint: /AFTER/ });
+  const parent = 'CREATE TRIGGER g BEFORE UPDATE OF id ON "P" BEGIN DELETE FROM p WHERE id = new.id; END';
+  assert.throws(() => pair.run(parent), { code: 'UNSUPPORTED_STATEMENT' });
+  pair.run(
+    'CREATE TRIGGER a BEFORE DELETE ON c BEGIN INSERT INTO audit SELECT p FROM c; END',
+    'CREATE TRIGGER b BEFORE INSERT ON c BEGIN DELETE FROM c WHERE id = new.id; END',
+    'CREATE TRIGGER d AFTER DELETE ON c BEGIN UPDATE c SET p = NULL; END',
+    'CREATE TRIGGER e BEFORE DELETE ON i BEGIN UPDATE i SET p = 2; END',
+  );
+  pair.run('DELETE FROM c', 'INSERT INTO c VALUES (1, 3)', 'INSERT INTO i VALUES (1)', 'DELETE FROM i');
   pair.assertEqual();
 });
 

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { QuorateError } from '../errors/interface.ts';
-import { stateTable, suspendedTable } from './internal-names.ts';
+import { keyTable, stateTable, suspendedTable } from './internal-names.ts';
 import type { AppliedPosition } from './types.ts';
 
 /** Version of the internal tables. */
@@ -12,6 +12,9 @@ const createSql = `
     tx_id INTEGER NOT NULL, term INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS main.${suspendedTable} (
     position INTEGER PRIMARY KEY, name TEXT NOT NULL, tbl_name TEXT NOT NULL, sql TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS main.${keyTable} (
+    key TEXT PRIMARY KEY, tx_id INTEGER NOT NULL, term INTEGER NOT NULL, at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS main.${keyTable}_age ON ${keyTable} (at_ms);
   INSERT OR IGNORE INTO main.${stateTable} VALUES (1, ${format}, 0, 0, zeroblob(32));`;
 
 /** Creates the internal tables where they are missing. @throws QuorateError DATABASE_CORRUPT for another format */

@@ -6,6 +6,9 @@ import { type RowChange, RowChangeReader, type TableReference } from './row-chan
 
 const noLimit = Number.POSITIVE_INFINITY;
 
+/** Kinds that change no rows of users. */
+const withoutContent: ReadonlySet<number> = new Set([operationKinds.marker, operationKinds.key]);
+
 /** A change that stays as it is while others are read. */
 interface KeptChange extends Pick<RowChange, 'kind' | 'flags' | 'key' | 'newKey' | 'changed' | 'before' | 'after'> {
   readonly table: TableReference;
@@ -17,7 +20,7 @@ interface KeptChange extends Pick<RowChange, 'kind' | 'flags' | 'key' | 'newKey'
  * schema, sqlite_sequence or a pragma, or a change may have replaced rows that it does not name.
  */
 export function inverseOperations(operations: Uint8Array): Uint8Array | undefined {
-  const parts = [...listOperations(operations)].filter(({ kind }) => kind !== operationKinds.marker);
+  const parts = [...listOperations(operations)].filter(({ kind }) => !withoutContent.has(kind));
   const result = new ByteWriter(noLimit);
   for (const { kind, payload } of parts.reverse()) {
     const inverse = kind === operationKinds.rows ? inverseRows(payload) : undefined;
@@ -32,7 +35,8 @@ export function inverseOperations(operations: Uint8Array): Uint8Array | undefine
 
 function inverseRows(payload: Uint8Array): Uint8Array | undefined {
   const changes: KeptChange[] = [];
-  const reader = new RowChangeReader(new ByteReader(payload));
+  const reader = new RowChangeReader();
+  reader.open(new ByteReader(payload));
   while (reader.next()) {
     if ((reader.flags & (changeFlags.replace | changeFlags.unverified)) !== 0) {
       return undefined;

@@ -1,9 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { QuorateError } from '../errors/interface.ts';
 import { ByteReader, malformed, type StoredValue } from './byte-reader.ts';
+import { decodeKey, IdempotencyKeys } from './idempotency-keys.ts';
 import { inverseOperations } from './inverse-operations.ts';
 import { markerIdBytes } from './marker.ts';
 import { operationKinds, pragmaCodes, sequenceFlags } from './operation-format.ts';
+import { listOperations } from './operation-list.ts';
 import { type ReadableChange, readableOperations } from './readable-operations.ts';
 import { RowApplier } from './row-applier.ts';
 import { type RepairOutcome, repairRows, type WantedRow } from './row-repair.ts';
@@ -17,6 +19,7 @@ export class OperationApplier {
   readonly #db: DatabaseSync;
   readonly #catalogue: TableCatalogue;
   readonly #rows: RowApplier;
+  readonly #keys: IdempotencyKeys;
   /** The schema has changed since triggers were suspended last. */
   #schemaChanging = false;
 
@@ -24,6 +27,7 @@ export class OperationApplier {
     this.#db = db;
     this.#catalogue = new TableCatalogue(db);
     this.#rows = new RowApplier(db, this.#catalogue);
+    this.#keys = new IdempotencyKeys(db);
   }
 
   get schemaHash(): bigint {
@@ -57,6 +61,11 @@ export class OperationApplier {
       });
     }
     this.apply(inverse);
+    for (const { kind, payload } of listOperations(operations)) {
+      if (kind === operationKinds.key) {
+        this.#keys.remove(decodeKey(new ByteReader(payload)).key);
+      }
+    }
   }
 
   /** Gives rows other content, past the log. */
@@ -90,6 +99,8 @@ export class OperationApplier {
       case operationKinds.marker:
         payload.view(markerIdBytes);
         return;
+      case operationKinds.key:
+        return this.#keys.add(decodeKey(payload));
       default:
         throw malformed(`unknown operation kind ${kind}`);
     }

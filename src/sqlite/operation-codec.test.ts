@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { isQuorateError } from '../errors/interface.ts';
@@ -93,6 +95,33 @@ test('an unknown kind of operation is refused', () => {
     const operations = Uint8Array.of(kind, 1, 0);
     assert.throws(() => pair.apply({ operations, schemaHash: pair.primary.schemaHash }), { code: 'PROTOCOL_ERROR' });
   }
+});
+
+test('the example in the format document is what is written', () => {
+  const page = fs.readFileSync(new URL('../../docs/operations-format.md', import.meta.url), 'utf8');
+  const example = page.slice(page.indexOf('## An example')).split('```')[1] ?? '';
+  const bytes = example.split('\n').flatMap((line) => line.slice(0, 21).match(/\b[0-9a-f]{2}\b/g) ?? []);
+  using pair = new ReplicatedPair();
+  pair.run('CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, n INTEGER)');
+  const { captured } = pair.capture("INSERT INTO t (a, n) VALUES ('hi', 300)");
+  assert.equal(Buffer.from(captured.operations).toString('hex'), bytes.join(''));
+});
+
+test('the schema hash is the one that the format document describes', () => {
+  using pair = new ReplicatedPair();
+  pair.run(
+    'CREATE TABLE t (a)',
+    'CREATE VIEW "ä" AS SELECT 1',
+    'CREATE TABLE s (id INTEGER PRIMARY KEY AUTOINCREMENT)',
+  );
+  const rows = [
+    ['table', 's', 's', 'CREATE TABLE s (id INTEGER PRIMARY KEY AUTOINCREMENT)'],
+    ['table', 't', 't', 'CREATE TABLE t (a)'],
+    ['view', 'ä', 'ä', 'CREATE VIEW "ä" AS SELECT 1'],
+  ];
+  const text = rows.flatMap((row) => row.map((field) => `${field.length}:${field}`)).join('');
+  const expected = createHash('sha256').update(text, 'utf8').digest().readBigUInt64BE(0);
+  assert.equal(pair.primary.schemaHash, expected);
 });
 
 /** What an action throws; its effects are undone by throwing in the end. */

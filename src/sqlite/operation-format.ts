@@ -9,7 +9,9 @@ export const operationKinds = {
   sequences: 3,
   pragma: 4,
   /** Changes nothing; 16 bytes that name a place in the log. */
-  marker: 5,
+  marker: 7,
+  /** The idempotency key of the transaction. */
+  key: 8,
 } as const;
 
 /** First byte of every item of a rows payload: one of these, or a change with its flags. */

@@ -124,7 +124,7 @@ test('a marker changes nothing where it is applied, and is known for what it is'
   pair.assertEqual();
   assert.deepEqual(markerOf(captured.operations), id);
   assert.equal(markerOf(pair.captured[0]!.operations), undefined);
-  assert.throws(() => pair.apply({ ...captured, operations: Uint8Array.of(5, 2, 0, 0) }), { code: 'PROTOCOL_ERROR' });
+  assert.throws(() => pair.apply({ ...captured, operations: Uint8Array.of(7, 2, 0, 0) }), { code: 'PROTOCOL_ERROR' });
 });
 
 test('each of many columns keeps its own type', () => {

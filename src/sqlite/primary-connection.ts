@@ -5,8 +5,10 @@ import { type CheckpointMode, type CheckpointResult, runCheckpoint } from './che
 import { ClientExecutor } from './client-executor.ts';
 import { ClientTransaction } from './client-transaction.ts';
 import { DeferredForeignKeys } from './deferred-foreign-keys.ts';
+import { encodeKey, IdempotencyKeys, type KeyedTransaction } from './idempotency-keys.ts';
 import { StateTable } from './internal-schema.ts';
 import { markerOperations } from './marker.ts';
+import { operationKinds } from './operation-format.ts';
 import { defaultMaxCachedStatements, defaultMaxTransactionBytes, type PrimaryOptions } from './primary-options.ts';
 import { RowImporter } from './row-importer.ts';
 import { isLogical } from './schema-hash.ts';
@@ -37,6 +39,7 @@ export class PrimaryConnection implements Disposable {
   readonly #executor: ClientExecutor;
   readonly #deferred: DeferredForeignKeys;
   readonly #state: StateTable;
+  readonly #keys: IdempotencyKeys;
   readonly #control: Readonly<Record<'begin' | 'commit' | 'savepoint' | 'release', StatementSync>>;
   /** The schema at `begin`. */
   #groupSchema: SchemaSnapshot;
@@ -60,6 +63,7 @@ export class PrimaryConnection implements Disposable {
     });
     this.#deferred = new DeferredForeignKeys(db);
     this.#state = new StateTable(db);
+    this.#keys = new IdempotencyKeys(db);
     this.#control = {
       begin: db.prepare('BEGIN IMMEDIATE'),
       commit: db.prepare('COMMIT'),
@@ -158,9 +162,10 @@ export class PrimaryConnection implements Disposable {
    * Ends the client transaction successfully and returns what it did. When this throws, the client transaction is
    * still open and must be aborted.
    *
+   * @param keyed the idempotency key that the transaction takes, with the id it will have
    * @throws QuorateError CONSTRAINT_VIOLATION for a violated deferred foreign key; TRANSACTION_TOO_LARGE
    */
-  endClient(): CapturedTransaction {
+  endClient(keyed?: KeyedTransaction): CapturedTransaction {
     const client = this.#openClient();
     return translated(() => {
       this.#shadow.flush();
@@ -168,6 +173,10 @@ export class PrimaryConnection implements Disposable {
       this.#checkDeferredForeignKeys(client);
       refuseLoneTempStatement(client);
       appendFinalState(this.#db, client, this.#capture.buffer);
+      if (keyed !== undefined) {
+        this.#keys.add(keyed);
+        this.#capture.buffer.append(operationKinds.key, encodeKey(keyed));
+      }
       this.#endSpecial(client);
       const operations = this.#capture.buffer.take();
       this.#control.release.run();
@@ -179,6 +188,11 @@ export class PrimaryConnection implements Disposable {
   /** What a record is made of that only names a place in the log. */
   marker(id: Uint8Array): CapturedTransaction {
     return { operations: markerOperations(id), schemaHash: this.schemaHash };
+  }
+
+  /** The transaction that took an idempotency key not long ago, in this group or before it. */
+  findKey(key: string, nowMs: number): KeyedTransaction | undefined {
+    return translated(() => this.#keys.find(key, nowMs));
   }
 
   /** Undoes the open client transaction; nothing happens when there is none, or when its group is gone. */

@@ -128,6 +128,23 @@ test('a reader sees committed transactions only', () => {
   open.pair.apply(captured);
 });
 
+test('an iteration is not disturbed by the same query in another form, nested in it', () => {
+  using pair = new ReplicatedPair();
+  pair.run('CREATE TABLE t (id INTEGER PRIMARY KEY)', 'INSERT INTO t VALUES (1), (2), (3)');
+  using reader = ReadConnection.open(pair.primaryFile, { maxCachedStatements: 1 });
+  const sql = 'SELECT id FROM t';
+  const seen: unknown[] = [];
+  for (const row of reader.iterateObjects(sql)) {
+    seen.push(row.id, reader.all(sql).length, [...reader.iterate({ sql })].length, reader.get('SELECT 1 AS one')?.one);
+  }
+  assert.deepEqual(seen, [1, 3, 3, 1, 2, 3, 3, 1, 3, 3, 3, 1]);
+  for (const row of reader.iterate({ sql })) {
+    assert.deepEqual(row, [1]);
+    break;
+  }
+  assert.equal(reader.all(sql).length, 3);
+});
+
 test('a cache that holds few statements still answers all of them', () => {
   using pair = new ReplicatedPair();
   using reader = ReadConnection.open(pair.primaryFile, { maxCachedStatements: 3 });

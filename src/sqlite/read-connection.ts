@@ -1,13 +1,14 @@
-import { DatabaseSync, type StatementSync, constants as sqlite } from 'node:sqlite';
+import { DatabaseSync, constants as sqlite } from 'node:sqlite';
 import { QuorateError } from '../errors/interface.ts';
 import { StateTable } from './internal-schema.ts';
 import { readPragmaRefusal } from './pragma-rules.ts';
 import { defaultBusyTimeoutMs, defaultMaxCachedStatements } from './primary-options.ts';
+import { ReadStatement, type RowMode, rowBytes } from './read-statement.ts';
 import { mapSqliteError } from './sqlite-errors.ts';
 import { StatementCache } from './statement-cache.ts';
 import { classify, singleStatement } from './statement-kind.ts';
 import type { AppliedPosition, SqlParameters, SqlValue, Statement, StatementResult } from './types.ts';
-import { bindParameters, listParameters, type ParameterList } from './value-binding.ts';
+import { type BoundParameters, bindParameters } from './value-binding.ts';
 import { translated } from './writing-connection.ts';
 
 /** Limits on what one query may return. */
@@ -16,7 +17,7 @@ export interface QueryOptions {
   readonly bigint?: boolean | undefined;
   /** More rows throw RESULT_TOO_LARGE. Default: no limit. */
   readonly maxRows?: number | undefined;
-  /** Values of more bytes in all throw RESULT_TOO_LARGE (a number counts 8). Default: no limit. */
+  /** Values of more bytes in all throw RESULT_TOO_LARGE (a number counts 8, a character 1). Default: no limit. */
   readonly maxBytes?: number | undefined;
 }
 
@@ -29,13 +30,6 @@ export interface ReadOptions {
 
 /** A row as an object: a value for each column name. */
 export type RowObject = Record<string, SqlValue>;
-
-interface ReadStatement {
-  readonly statement: StatementSync;
-  readonly parameters: ParameterList;
-  /** How the statement returns rows now. */
-  mode: 'object' | 'array' | 'array-bigint' | 'object-bigint';
-}
 
 /** Reads a database on its own read-only connection; every query sees one consistent moment. */
 export class ReadConnection implements Disposable {
@@ -71,35 +65,29 @@ export class ReadConnection implements Disposable {
    *
    * @throws QuorateError READ_ONLY_QUERY for what would write; RESULT_TOO_LARGE; INTEGER_OUT_OF_RANGE; SQL_ERROR
    */
-  query(statement: Statement, options: QueryOptions = {}): StatementResult {
+  query({ sql, parameters }: Statement, options: QueryOptions = {}): StatementResult {
     return translated(() => {
-      const prepared = this.#prepared(statement.sql);
-      const rows = [...this.#rows(prepared, statement.parameters, options)];
-      const columns = prepared.statement.columns();
-      return {
-        columns: columns.map((column) => column.name),
-        columnTypes: columns.map((column) => column.type),
-        rows,
-        changes: 0,
-        lastInsertRowid: 0n,
-      };
+      const prepared = this.#prepared(sql);
+      const rows = collectRows(prepared, bindParameters(prepared.parameters, parameters), options);
+      const { names, types } = prepared.columns;
+      return { columns: names, columnTypes: types, rows, changes: 0, lastInsertRowid: 0n };
     });
   }
 
   /** The same, row by row; the snapshot stays open until the iteration ends. */
-  *iterate(statement: Statement, options: QueryOptions = {}): Generator<readonly SqlValue[]> {
-    try {
-      yield* this.#rows(this.#prepared(statement.sql), statement.parameters, options);
-    } catch (error) {
-      throw mapSqliteError(error);
+  *iterate({ sql, parameters }: Statement, options: QueryOptions = {}): Generator<readonly SqlValue[]> {
+    const limits = new RowLimits(options);
+    for (const row of this.#borrowed(sql, parameters, options.bigint === true ? 'array-bigint' : 'array')) {
+      limits.count(row as readonly SqlValue[]);
+      yield row as readonly SqlValue[];
     }
   }
 
   /** The fast path of the library: all rows as objects, without limits. */
   all(sql: string, parameters?: SqlParameters, bigint = false): RowObject[] {
     try {
-      const prepared = this.#statements.get(sql) ?? this.#prepared(sql);
-      setMode(prepared, bigint ? 'object-bigint' : 'object');
+      const prepared = this.#prepared(sql);
+      prepared.mode = bigint ? 'object-bigint' : 'object';
       const bound = bindParameters(prepared.parameters, parameters);
       return prepared.statement.all(...(bound as SqlValue[])) as RowObject[];
     } catch (error) {
@@ -110,8 +98,8 @@ export class ReadConnection implements Disposable {
   /** The first row as an object, or undefined. */
   get(sql: string, parameters?: SqlParameters, bigint = false): RowObject | undefined {
     try {
-      const prepared = this.#statements.get(sql) ?? this.#prepared(sql);
-      setMode(prepared, bigint ? 'object-bigint' : 'object');
+      const prepared = this.#prepared(sql);
+      prepared.mode = bigint ? 'object-bigint' : 'object';
       const bound = bindParameters(prepared.parameters, parameters);
       return prepared.statement.get(...(bound as SqlValue[])) as RowObject | undefined;
     } catch (error) {
@@ -119,16 +107,9 @@ export class ReadConnection implements Disposable {
     }
   }
 
-  /** Rows as objects one by one; the snapshot stays open until the iteration ends. */
+  /** All rows as objects, one by one; the snapshot stays open until the iteration ends. */
   *iterateObjects(sql: string, parameters?: SqlParameters, bigint = false): Generator<RowObject> {
-    try {
-      const prepared = this.#prepared(sql);
-      setMode(prepared, bigint ? 'object-bigint' : 'object');
-      const bound = bindParameters(prepared.parameters, parameters);
-      yield* prepared.statement.iterate(...(bound as SqlValue[])) as Iterable<RowObject>;
-    } catch (error) {
-      throw mapSqliteError(error);
-    }
+    yield* this.#borrowed(sql, parameters, bigint ? 'object-bigint' : 'object') as Iterable<RowObject>;
   }
 
   /** Everything that `read` reads is of one moment. */
@@ -154,31 +135,33 @@ export class ReadConnection implements Disposable {
     this.close();
   }
 
-  *#rows(
-    prepared: ReadStatement,
-    parameters: SqlParameters | undefined,
-    { bigint = false, maxRows = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY }: QueryOptions,
-  ): Generator<readonly SqlValue[]> {
-    setMode(prepared, bigint ? 'array-bigint' : 'array');
-    const bound = bindParameters(prepared.parameters, parameters);
-    let rows = 0;
-    let bytes = 0;
-    for (const row of prepared.statement.iterate(...(bound as SqlValue[])) as Iterable<unknown>) {
-      const values = row as readonly SqlValue[];
-      rows++;
-      bytes += maxBytes === Number.POSITIVE_INFINITY ? 0 : sizeOf(values);
-      if (rows > maxRows || bytes > maxBytes) {
-        throw tooLarge(rows > maxRows ? `${maxRows} rows` : `${maxBytes} bytes`);
+  /** Nobody else may use a statement while somebody iterates over it, so it leaves the cache meanwhile. */
+  *#borrowed(sql: string, parameters: SqlParameters | undefined, mode: RowMode): Generator<unknown> {
+    let prepared: ReadStatement | undefined;
+    try {
+      prepared = this.#statements.take(sql) ?? this.#prepare(sql);
+      prepared.mode = mode;
+      const bound = bindParameters(prepared.parameters, parameters);
+      yield* prepared.statement.iterate(...(bound as SqlValue[]));
+    } catch (error) {
+      throw mapSqliteError(error);
+    } finally {
+      if (prepared !== undefined) {
+        this.#statements.set(sql, prepared);
       }
-      yield values;
     }
   }
 
-  #prepared(text: string): ReadStatement {
-    const known = this.#statements.get(text);
-    if (known !== undefined) {
-      return known;
+  #prepared(sql: string): ReadStatement {
+    let prepared = this.#statements.get(sql);
+    if (prepared === undefined) {
+      prepared = this.#prepare(sql);
+      this.#statements.set(sql, prepared);
     }
+    return prepared;
+  }
+
+  #prepare(text: string): ReadStatement {
     const sql = singleStatement(text);
     const kind = classify(sql);
     if (kind !== 'read' && kind !== 'pragma') {
@@ -187,10 +170,7 @@ export class ReadConnection implements Disposable {
     this.#refusal = undefined;
     this.#preparing = true;
     try {
-      const statement = this.#db.prepare(sql);
-      const prepared: ReadStatement = { statement, parameters: listParameters(sql), mode: 'object' };
-      this.#statements.set(text, prepared);
-      return prepared;
+      return new ReadStatement(this.#db.prepare(sql), sql);
     } catch (error) {
       throw this.#refusal ?? error;
     } finally {
@@ -218,24 +198,41 @@ function readOnlyRefusal(what = 'the statement would write'): QuorateError {
   });
 }
 
-function tooLarge(limit: string): QuorateError {
-  return new QuorateError('RESULT_TOO_LARGE', `the result has more than ${limit}`, {
-    hint: 'Ask for fewer rows or columns, with LIMIT or page by page.',
-  });
-}
+/** Counts rows and bytes against the limits of a query. */
+class RowLimits {
+  readonly #maxRows: number;
+  readonly #maxBytes: number;
+  #rows = 0;
+  #bytes = 0;
 
-function setMode(prepared: ReadStatement, mode: ReadStatement['mode']): void {
-  if (prepared.mode !== mode) {
-    prepared.statement.setReturnArrays(mode === 'array' || mode === 'array-bigint');
-    prepared.statement.setReadBigInts(mode === 'array-bigint' || mode === 'object-bigint');
-    prepared.mode = mode;
+  constructor({ maxRows = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY }: QueryOptions) {
+    this.#maxRows = maxRows;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** @throws QuorateError RESULT_TOO_LARGE */
+  count(row: readonly SqlValue[]): void {
+    this.#rows++;
+    this.#bytes += rowBytes(row);
+    if (this.#rows > this.#maxRows || this.#bytes > this.#maxBytes) {
+      const limit = this.#rows > this.#maxRows ? `${this.#maxRows} rows` : `${this.#maxBytes} bytes`;
+      throw new QuorateError('RESULT_TOO_LARGE', `the result has more than ${limit}`, {
+        hint: 'Ask for fewer rows or columns, with LIMIT or page by page.',
+      });
+    }
   }
 }
 
-function sizeOf(values: readonly SqlValue[]): number {
-  let bytes = 0;
-  for (const value of values) {
-    bytes += typeof value === 'string' || value instanceof Uint8Array ? value.length : 8;
+function collectRows(prepared: ReadStatement, bound: BoundParameters, options: QueryOptions): (readonly SqlValue[])[] {
+  prepared.mode = options.bigint === true ? 'array-bigint' : 'array';
+  if (options.maxRows === undefined && options.maxBytes === undefined) {
+    return prepared.statement.all(...(bound as SqlValue[])) as unknown as (readonly SqlValue[])[];
   }
-  return bytes;
+  const limits = new RowLimits(options);
+  const rows: (readonly SqlValue[])[] = [];
+  for (const row of prepared.statement.iterate(...(bound as SqlValue[])) as Iterable<unknown>) {
+    limits.count(row as readonly SqlValue[]);
+    rows.push(row as readonly SqlValue[]);
+  }
+  return rows;
 }

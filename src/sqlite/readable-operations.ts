@@ -1,4 +1,5 @@
 import { ByteReader } from './byte-reader.ts';
+import { decodeKey } from './idempotency-keys.ts';
 import { operationKinds, rowItems } from './operation-format.ts';
 import { listOperations } from './operation-list.ts';
 import { type RowChange, RowChangeReader, type TableReference } from './row-change-reader.ts';
@@ -22,7 +23,13 @@ export type ReadableChange =
       readonly after?: ReadableValues;
     }
   | { readonly kind: 'schema'; readonly sql: string }
+  | { readonly kind: 'key'; readonly idempotencyKey: string }
   | { readonly kind: 'sequences' | 'pragma' | 'marker' };
+
+const plainKinds = new Map<number, 'pragma' | 'marker'>([
+  [operationKinds.pragma, 'pragma'],
+  [operationKinds.marker, 'marker'],
+]);
 
 /** What operations did. Columns have the names that they have now; a column that is gone has a number. */
 export function* readableOperations(operations: Uint8Array, catalogue: TableCatalogue): Generator<ReadableChange> {
@@ -34,16 +41,18 @@ export function* readableOperations(operations: Uint8Array, catalogue: TableCata
       case operationKinds.schema:
         yield { kind: 'schema', sql: Buffer.from(payload).toString() };
         break;
+      case operationKinds.key:
+        yield { kind: 'key', idempotencyKey: decodeKey(new ByteReader(payload)).key };
+        break;
       default:
-        yield {
-          kind: kind === operationKinds.marker ? 'marker' : kind === operationKinds.pragma ? 'pragma' : 'sequences',
-        };
+        yield { kind: plainKinds.get(kind) ?? 'sequences' };
     }
   }
 }
 
 function* readableRows(payload: Uint8Array, catalogue: TableCatalogue): Generator<ReadableChange> {
-  const change = new RowChangeReader(new ByteReader(payload));
+  const change = new RowChangeReader();
+  change.open(new ByteReader(payload));
   while (change.next()) {
     const reference = change.table as TableReference;
     yield readableRow(reference, catalogue.current.tables.get(reference.name), change);

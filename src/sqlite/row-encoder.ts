@@ -96,8 +96,9 @@ export class RowEncoder {
     const complete = rekeyed || (flags & changeFlags.unverified) !== 0;
     const changed = this.#changedColumns(table.valueColumns, complete);
     this.#failed = changed === undefined;
-    // With stale old values, an update that seems to change nothing may well do so.
-    return changed === true || (complete && changed !== undefined);
+    // With stale old values, an update that seems to change nothing may well do so; but it must have something to set.
+    const settable = rekeyed || table.valueColumns.length > 0;
+    return changed === true || (complete && settable && changed !== undefined);
   }
 
   /** Reads the old and the new key; returns whether they differ, or undefined if a text is not exact. */

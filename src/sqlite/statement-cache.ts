@@ -36,7 +36,20 @@ export class StatementCache<Entry extends Closable> {
     return entry;
   }
 
+  /** Takes a statement out, for somebody who uses it over a longer time; `set` puts it back. */
+  take(sql: string): Entry | undefined {
+    const entry = this.#entries.get(sql);
+    this.#entries.delete(sql);
+    this.#forget(sql);
+    return entry;
+  }
+
   set(sql: string, entry: Entry): void {
+    const previous = this.#entries.get(sql);
+    if (previous !== undefined) {
+      closeStatement(previous.statement);
+      this.#forget(sql);
+    }
     this.#entries.set(sql, entry);
     if (this.#entries.size <= this.#limit) {
       return;

@@ -16,8 +16,19 @@ export interface SchemaSnapshot {
   readonly writtenBefore: ReadonlySet<string>;
   /** Some foreign key is checked at commit only. */
   readonly deferredForeignKeys: boolean;
+  /** Names, in lower case, of tables whose new keys are passed on to other rows by foreign keys. */
+  readonly cascadingParents: ReadonlySet<string>;
+  /**
+   * Tables with deferred foreign keys whose BEFORE triggers write to them: SQLite counts violations by values that are
+   * stale then, and can refuse a COMMIT in which nothing is violated.
+   */
+  readonly miscountedTables: readonly string[];
   /** Names of tables, views and indexes that start as Quorate's own do. */
   readonly internalNames: readonly string[];
+}
+
+interface TableTrigger extends TriggerTraits {
+  readonly table: string;
 }
 
 const listSql = `
@@ -30,7 +41,7 @@ export class TableCatalogue {
   readonly #db: DatabaseSync;
   /** By number; only grows, since captured changes and triggers refer to tables by number. */
   readonly #shapes: TableShape[] = [];
-  readonly #traits = new Map<string, TriggerTraits>();
+  #traits = new Map<string, TriggerTraits>();
   #current: SchemaSnapshot;
 
   constructor(db: DatabaseSync) {
@@ -61,8 +72,7 @@ export class TableCatalogue {
   #read(known: ReadonlyMap<string, TableShape>): SchemaSnapshot {
     const rows = this.schemaRows();
     const tables = this.#tables(known);
-    const triggers = rows.filter((row) => row.type === 'trigger' && isLogical(row));
-    const traits = triggers.map((row) => ({ table: row.tbl_name, ...this.#traitsOf(row.sql ?? '') }));
+    const traits = this.#readTriggers(rows.filter((row) => row.type === 'trigger' && isLogical(row)));
     return {
       tables,
       schemaHash: hashSchema(rows),
@@ -70,6 +80,8 @@ export class TableCatalogue {
       triggersFail: traits.some((trigger) => trigger.fails),
       writtenBefore: new Set(traits.filter((trigger) => trigger.writesBefore).map((trigger) => trigger.table)),
       deferredForeignKeys: [...tables.values()].some((table) => table.deferredForeignKeys),
+      cascadingParents: this.#cascadingParents(tables),
+      miscountedTables: this.#miscounted(tables, traits),
       internalNames: rows.flatMap((row) => (isInternalName(row.name) ? [row.name] : [])),
     };
   }
@@ -103,6 +115,27 @@ export class TableCatalogue {
     return tables;
   }
 
+  #miscounted(tables: ReadonlyMap<string, TableShape>, traits: readonly TableTrigger[]): string[] {
+    const triggers = traits.filter((trigger) => trigger.writesOwnTableBefore);
+    if (triggers.length === 0) {
+      return [];
+    }
+    const children = [...tables.values()].filter((table) => table.deferredForeignKeys);
+    const list = this.#db.prepare(`SELECT "table" AS parent FROM pragma_foreign_key_list(?, 'main')`);
+    const parents = children.flatMap((table) => list.all(table.name).map((row) => row.parent as string));
+    const counted = new Set([...children.map((table) => table.name), ...parents].map((name) => name.toLowerCase()));
+    return triggers.flatMap(({ table }) => (counted.has(table.toLowerCase()) ? [table] : []));
+  }
+
+  #cascadingParents(tables: ReadonlyMap<string, TableShape>): Set<string> {
+    const children = [...tables.values()].filter((table) => table.updateActions);
+    const list = this.#db.prepare(
+      `SELECT lower("table") AS parent FROM pragma_foreign_key_list(?, 'main')
+       WHERE on_update IN ('CASCADE', 'SET NULL', 'SET DEFAULT')`,
+    );
+    return new Set(children.flatMap((table) => list.all(table.name).map((row) => row.parent as string)));
+  }
+
   #shapeOf(listing: TableListing, known: TableShape | undefined): TableShape {
     if (known?.sql === listing.sql && known.kind === listing.type) {
       return known;
@@ -112,12 +145,9 @@ export class TableCatalogue {
     return shape;
   }
 
-  #traitsOf(sql: string): TriggerTraits {
-    let traits = this.#traits.get(sql);
-    if (traits === undefined) {
-      traits = triggerTraits(sql);
-      this.#traits.set(sql, traits);
-    }
-    return traits;
+  #readTriggers(rows: readonly SchemaRow[]): TableTrigger[] {
+    const known = this.#traits;
+    this.#traits = new Map(rows.map(({ sql }) => [sql ?? '', known.get(sql ?? '') ?? triggerTraits(sql ?? '')]));
+    return rows.map((row) => ({ table: row.tbl_name, ...(this.#traits.get(row.sql ?? '') as TriggerTraits) }));
   }
 }

@@ -35,6 +35,8 @@ export interface TableShape {
   readonly fails: boolean;
   /** A foreign key of the table is checked at commit only. */
   readonly deferredForeignKeys: boolean;
+  /** A foreign key of the table has an action when its parent gets another key. */
+  readonly updateActions: boolean;
 }
 
 /** A row of `PRAGMA table_list` with the text of the schema. */
@@ -111,6 +113,7 @@ interface TableWords {
   readonly replaces: boolean;
   readonly fails: boolean;
   readonly deferredForeignKeys: boolean;
+  readonly updateActions: boolean;
 }
 
 function tableWords(sql: string): TableWords {
@@ -121,6 +124,7 @@ function tableWords(sql: string): TableWords {
     replaces: afterConflict('REPLACE'),
     fails: afterConflict('FAIL'),
     deferredForeignKeys: words.some((text, i) => text === 'DEFERRED' && words[i - 1] === 'INITIALLY'),
+    updateActions: words.some((text, i) => text === 'UPDATE' && words[i - 1] === 'ON'),
   };
 }
 

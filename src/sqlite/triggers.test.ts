@@ -145,3 +145,16 @@ test('RAISE(ROLLBACK) ends the whole group and leaves a connection that works', 
   pair.assertEqual();
   assert.deepEqual(pair.queryReplica('SELECT a FROM t'), [{ a: 'kept' }]);
 });
+
+test('an update that changes nothing in a table that is all key leaves nothing to apply, stale values or not', () => {
+  using pair = new ReplicatedPair();
+  pair.run(
+    'CREATE TABLE t (a TEXT, k TEXT, PRIMARY KEY (k, a)) WITHOUT ROWID',
+    'CREATE TABLE deleted (k)',
+    'CREATE TRIGGER before_delete BEFORE DELETE ON t BEGIN INSERT INTO deleted VALUES (old.k); END',
+    "INSERT INTO t VALUES ('a', 'x'), ('a', 'y')",
+  );
+  pair.run("UPDATE t SET k = k WHERE k = 'x'", "UPDATE t SET k = 'z' WHERE k = 'y'");
+  pair.assertEqual();
+  assert.deepEqual(pair.queryReplica('SELECT k FROM t ORDER BY k'), [{ k: 'x' }, { k: 'z' }]);
+});

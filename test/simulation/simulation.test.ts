@@ -8,7 +8,7 @@ import { Simulation } from './simulation.ts';
 const seeds = 50;
 
 /** Seeds within which a defect put in on purpose must be noticed. */
-const seedsPerMutation = 12;
+const seedsPerMutation = 40;
 
 const writes = 150;
 

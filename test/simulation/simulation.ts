@@ -139,6 +139,7 @@ export class Simulation {
       chance: new Chance(seed, 'workload'),
       history: this.#history,
       maxBlobBytes: 20_000,
+      randomShare: this.#chance.pick([0, 0.5]),
       writes,
     });
     const faults = new FaultSchedule({
@@ -186,7 +187,7 @@ export class Simulation {
   }
 
   #read(node: SimulatedNode): void {
-    const { txId, digest } = logicalDigest(node.sqlitePath);
+    const { txId, digest } = logicalDigest(node.machine.sqlitePath);
     const hex = Buffer.from(digest).toString('hex');
     this.#trace.add(node.name, `shows ${txId} ${hex.slice(0, 12)}`);
     this.#history.observe({ node: node.name, txId, digest: hex });

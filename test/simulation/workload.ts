@@ -1,5 +1,7 @@
-import { asQuorateError } from '../../src/errors/interface.ts';
+import type { Database, InteractiveTransaction } from '../../src/database/interface.ts';
+import { asQuorateError, type ErrorCode, isQuorateError } from '../../src/errors/interface.ts';
 import type { Statement } from '../../src/sqlite/interface.ts';
+import { RandomSql } from '../random-sql.ts';
 import type { Chance } from './chance.ts';
 import type { History } from './history.ts';
 import type { SimulatedNode } from './simulated-node.ts';
@@ -16,19 +18,28 @@ export interface WorkloadOptions {
   readonly trace: Trace;
   readonly history: History;
   readonly maxBlobBytes: number;
+  /** Part of the writes that are random SQL of every kind. */
+  readonly randomShare: number;
   /** Writes that are sent in all. */
   readonly writes: number;
 }
+
+/** What SQLite may say of a random statement; its transaction goes on without it. */
+const harmless: ReadonlySet<ErrorCode> = new Set(['SQL_ERROR', 'CONSTRAINT_VIOLATION', 'UNSUPPORTED_STATEMENT']);
 
 /** Clients that write to the primary, and now and then, in error, to a replica. */
 export class Workload {
   readonly #options: WorkloadOptions;
   readonly #statements: StatementSource;
+  readonly #random: RandomSql;
+  /** The life of the primary in which random SQL runs now; it has no end of its own when that life ends first. */
+  #randomIn: Database | undefined;
   #sent = 0;
 
   constructor(options: WorkloadOptions) {
     this.#options = options;
     this.#statements = new StatementSource(options.chance);
+    this.#random = new RandomSql(options.chance.integer(0, 1_000_000));
   }
 
   get isOver(): boolean {
@@ -53,7 +64,9 @@ export class Workload {
     const { chance, primary } = this.#options;
     const count = chance.happens(0.2) ? chance.integer(2, 20) : 1;
     for (let index = 0; index < count && primary.database !== undefined && !this.isOver; index += 1) {
-      if (chance.happens(0.06)) {
+      if (chance.happens(this.#options.randomShare) && this.#randomIn !== primary.database) {
+        this.#track('s', (name) => this.#randomTransaction(name));
+      } else if (chance.happens(0.06)) {
         this.#track('i', (name) => this.#interactive(name));
       } else if (chance.happens(0.03)) {
         this.#writeToReplica();
@@ -99,14 +112,17 @@ export class Workload {
     return position.txId;
   }
 
+  #begin(): Promise<InteractiveTransaction> {
+    const { database } = this.#options.primary;
+    return database === undefined
+      ? Promise.reject(asQuorateError(new Error('the node is down'), 'UNAVAILABLE'))
+      : database.writer.begin();
+  }
+
   /** BEGIN, statements, and COMMIT or ROLLBACK, with pauses that may be longer than the time limit. */
   async #interactive(name: string): Promise<number> {
-    const { primary, chance } = this.#options;
-    const { database } = primary;
-    if (database === undefined) {
-      throw asQuorateError(new Error('the node is down'), 'UNAVAILABLE');
-    }
-    const transaction = await database.writer.begin();
+    const { chance } = this.#options;
+    const transaction = await this.#begin();
     for (const statement of this.#next(name)) {
       await transaction.run(statement);
       await this.#wait(chance.happens(0.02) ? 700 : chance.between(0, 3));
@@ -116,6 +132,44 @@ export class Workload {
       throw asQuorateError(new Error('the client rolled back'), 'CANCELLED');
     }
     return (await transaction.commit()).txId;
+  }
+
+  /** Random SQL, whose statements may fail one by one. */
+  async #randomTransaction(name: string): Promise<number> {
+    const { database } = this.#options.primary;
+    this.#randomIn = database;
+    const statements = this.#random.transaction();
+    let committed = false;
+    try {
+      const transaction = await this.#begin();
+      const [marker = { sql: 'SELECT 1' }] = this.#statements.transaction(name, 0);
+      await transaction.run(marker);
+      for (const { sql, succeeded } of statements) {
+        if (await this.#tryRun(transaction, sql)) {
+          succeeded();
+        }
+      }
+      const { txId } = await transaction.commit();
+      committed = true;
+      return txId;
+    } finally {
+      if (this.#randomIn === database) {
+        this.#random.settle(committed);
+        this.#randomIn = undefined;
+      }
+    }
+  }
+
+  async #tryRun(transaction: InteractiveTransaction, sql: string): Promise<boolean> {
+    try {
+      await transaction.run({ sql });
+      return true;
+    } catch (error) {
+      if (isQuorateError(error) && harmless.has(error.code)) {
+        return false;
+      }
+      throw error;
+    }
   }
 
   #wait(delayMs: number): Promise<void> {

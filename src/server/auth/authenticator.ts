@@ -1,3 +1,5 @@
+import { QuorateError } from '../../errors/interface.ts';
+
 /** Who makes a request. */
 export interface Principal {
   readonly user: string;
@@ -21,4 +23,13 @@ export interface Authenticator {
   login(user: string, password: string, address: string): Promise<Login>;
   /** @throws QuorateError UNAUTHENTICATED */
   verify(token: string | undefined): Principal;
+}
+
+/** The user behind a token, who may administer the node. @throws QuorateError UNAUTHENTICATED, PERMISSION_DENIED */
+export function requireAdmin(authenticator: Authenticator, token: string | undefined): Principal {
+  const principal = authenticator.verify(token);
+  if (!principal.isAdmin) {
+    throw new QuorateError('PERMISSION_DENIED', `${principal.user} has no admin permission on this server`);
+  }
+  return principal;
 }

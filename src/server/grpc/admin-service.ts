@@ -4,6 +4,7 @@ import {
   deleteDatabase,
   digest,
   loadDatabase,
+  outcome,
   unloadDatabase,
   updateDatabase,
 } from './database-rpcs.ts';
@@ -26,5 +27,6 @@ export function adminService(context: RpcContext): AdminServer {
     importDatabase: importDatabase(context),
     exportDatabase: exportDatabase(context),
     digest: digest(context),
+    outcome: outcome(context),
   };
 }

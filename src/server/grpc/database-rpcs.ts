@@ -3,7 +3,7 @@ import type { FollowRequest } from '../node/node-options.ts';
 import { type RpcContext, unaryRpc } from './rpc.ts';
 
 /** What a request to create a database asks for. */
-export function followRequestOf({ role, replication }: CreateDatabaseRequest): FollowRequest {
+export function followRequestOf({ role, replication, acks }: CreateDatabaseRequest): FollowRequest {
   return {
     role,
     enabled: replication?.enabled ?? false,
@@ -12,6 +12,7 @@ export function followRequestOf({ role, replication }: CreateDatabaseRequest): F
     database: replication?.primaryDatabase ?? '',
     username: replication?.primaryUsername ?? '',
     password: replication?.primaryPassword ?? '',
+    acks,
   };
 }
 
@@ -55,4 +56,10 @@ export function digest(context: RpcContext): AdminServer['digest'] {
     const found = await context.node.databases.require(database).digest();
     return { txId: found.txId, digest: Buffer.from(found.digest) };
   });
+}
+
+export function outcome(context: RpcContext): AdminServer['outcome'] {
+  return unaryRpc(context, async ({ database, txId, term }) => ({
+    outcome: await context.node.databases.require(database).outcome({ txId, term }),
+  }));
 }

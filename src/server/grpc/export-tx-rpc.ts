@@ -1,8 +1,8 @@
-import { asQuorateError, QuorateError } from '../../errors/interface.ts';
+import { QuorateError } from '../../errors/interface.ts';
 import type { ExportTxRequest, ExportTxResponse, ReplicationServer } from '../../proto/interface.ts';
 import type { ChannelListener } from '../../replication/interface.ts';
-import { authorize, type RpcContext } from './rpc.ts';
-import { listen, ServerChannel } from './server-channel.ts';
+import type { RpcContext } from './rpc.ts';
+import { ServerChannel, serveStream } from './server-channel.ts';
 
 /** Hands a replica's stream to the exporter of the database that its first message names. */
 export function exportTx(context: RpcContext): ReplicationServer['exportTx'] {
@@ -13,18 +13,13 @@ export function exportTx(context: RpcContext): ReplicationServer['exportTx'] {
       if (message?.$case !== 'start') {
         throw new QuorateError('PROTOCOL_ERROR', 'the first message of ExportTx must be "start"');
       }
-      authorize(context, call.metadata);
       const exporter = context.node.databases.get(message.value.database).requireExporter();
       return exporter.accept(channel, call.getPeer());
     };
-    listen(call, channel, {
+    serveStream(context, call, channel, {
       onMessage(message) {
-        try {
-          session ??= begin(message);
-          session.onMessage(message);
-        } catch (error) {
-          channel.end(asQuorateError(error));
-        }
+        session ??= begin(message);
+        session.onMessage(message);
       },
       onDrain: () => session?.onDrain(),
       onEnd: (error) => session?.onEnd(error),

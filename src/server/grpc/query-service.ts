@@ -1,5 +1,6 @@
 import { fromWireStatement, toWireResult } from '../../client/interface.ts';
 import type { ExecuteRequest, ExecuteResponse, QueryServer } from '../../proto/interface.ts';
+import { ackLevelOf } from '../node/ack-settings.ts';
 import { executeSql } from '../node/sql.ts';
 import { type RpcContext, unaryRpc } from './rpc.ts';
 
@@ -13,11 +14,14 @@ export function queryService(context: RpcContext): QueryServer {
         waitForTxId: Number(request.waitForTxId),
         timeoutMs: request.timeoutMs,
         signal,
+        acks: ackLevelOf(request.acks),
+        key: request.idempotencyKey || undefined,
       });
       return {
         results: answer.results.map(toWireResult),
         txId: BigInt(answer.position.txId),
         term: BigInt(answer.position.term),
+        acks: answer.acks,
       };
     }),
   };

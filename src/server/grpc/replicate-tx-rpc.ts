@@ -6,8 +6,8 @@ import type {
   ReplicationServer,
 } from '../../proto/interface.ts';
 import { ReplicaSession } from '../../replication/interface.ts';
-import { authorize, type RpcContext } from './rpc.ts';
-import { listen, ServerChannel } from './server-channel.ts';
+import type { RpcContext } from './rpc.ts';
+import { ServerChannel, serveStream } from './server-channel.ts';
 
 type Channel = ServerChannel<ExportTxRequest, ReplicateTxResponse>;
 
@@ -20,7 +20,6 @@ export function replicateTx(context: RpcContext): ReplicationServer['replicateTx
       if (message?.$case === 'upstream' && session !== undefined) {
         session.onMessage(message.value);
       } else if (message?.$case === 'start' && session === undefined) {
-        authorize(context, call.metadata);
         session = startSession(context, channel, message.value.database);
       } else {
         throw new QuorateError(
@@ -29,14 +28,8 @@ export function replicateTx(context: RpcContext): ReplicationServer['replicateTx
         );
       }
     };
-    listen(call, channel, {
-      onMessage(message) {
-        try {
-          receive(message);
-        } catch (error) {
-          channel.end(asQuorateError(error));
-        }
-      },
+    serveStream(context, call, channel, {
+      onMessage: receive,
       onDrain: () => session?.onDrain(),
       onEnd: (error) => session?.onEnd(error),
     });

@@ -1,7 +1,7 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import type { QuorateError } from '../../errors/interface.ts';
-import type { ChannelListener, ExportStream, MessageChannel } from '../../replication/interface.ts';
-import { failure, type RpcContext } from './rpc.ts';
+import { asQuorateError, type QuorateError } from '../../errors/interface.ts';
+import type { ChannelListener, MessageChannel } from '../../replication/interface.ts';
+import { authorize, failure, type RpcContext } from './rpc.ts';
 
 /** The server's end of a bidirectional stream. @typeParam Wire what goes over the wire for one message */
 export class ServerChannel<Out, Wire> implements MessageChannel<Out> {
@@ -41,11 +41,9 @@ export class ServerChannel<Out, Wire> implements MessageChannel<Out> {
   }
 }
 
-/** A channel whose reading can be paused: what a replica's session needs. */
-export type PausableChannel<Out, Wire> = ServerChannel<Out, Wire> & ExportStream;
-
-/** Tells the listener of the life of a call; `onEnd` once. */
-export function listen<In, Wire>(
+/** Serves a bidirectional stream of an authorized caller; `onEnd` of the listener is called once. */
+export function serveStream<In, Wire>(
+  context: RpcContext,
   call: ServerDuplexStream<In, Wire>,
   channel: { end(error?: QuorateError): void },
   listener: ChannelListener<In>,
@@ -58,9 +56,19 @@ export function listen<In, Wire>(
       channel.end();
     }
   };
-  call.on('data', (message: In) => listener.onMessage(message));
-  call.on('drain', () => listener.onDrain());
   for (const event of ['end', 'cancelled', 'error', 'close']) {
     call.on(event, end);
+  }
+  guard(channel, () => authorize(context, call.metadata));
+  call.on('data', (message: In) => guard(channel, () => ended || listener.onMessage(message)));
+  call.on('drain', () => listener.onDrain());
+}
+
+/** What goes wrong with a message ends the stream. */
+function guard(channel: { end(error?: QuorateError): void }, action: () => unknown): void {
+  try {
+    action();
+  } catch (error) {
+    channel.end(asQuorateError(error));
   }
 }

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { asQuorateError, httpStatusOf, QuorateError } from '../../errors/interface.ts';
+import { requireAdmin } from '../auth/authenticator.ts';
 import type { RpcContext } from '../grpc/rpc.ts';
 import type { NodeAddress } from '../node/follow-settings.ts';
 import { statusJson } from '../node/status-json.ts';
@@ -86,7 +87,7 @@ function route(context: RpcContext, request: IncomingMessage): Answer {
     case '/metrics':
       return { status: 200, type: metricsType, body: renderNodeMetrics(context) };
     case '/status':
-      node.authenticator.verify(bearerToken(request));
+      requireAdmin(node.authenticator, bearerToken(request));
       return json(200, statusJson(node.status()));
     default:
       return json(404, { error: { code: 'INVALID_ARGUMENT', message: 'use /health, /ready, /status or /metrics' } });

@@ -12,7 +12,7 @@ export function renderNodeMetrics(context: RpcContext): string {
   readerMetrics(metrics, context);
   for (const database of context.node.status().databases) {
     databaseMetrics(metrics, database);
-    queueMetrics(metrics, context, database.database);
+    writerMetrics(metrics, context, database.database);
     scrubMetrics(metrics, context, database.database);
   }
   return metrics.render();
@@ -60,6 +60,9 @@ function databaseMetrics(metrics: MetricsText, status: DatabaseStatus): void {
   metrics.gauge('quorate_applied_tx_id', 'Last transaction visible in SQLite.', status.appliedTxId, labels);
   metrics.gauge('quorate_term', 'Term of the last transaction.', status.term, labels);
   metrics.gauge('quorate_log_size_bytes', 'Size of the log on disk.', status.logSizeBytes, labels);
+  if (status.ackStatus !== '') {
+    ackMetrics(metrics, status);
+  }
   metrics.gauge('quorate_attached_replicas', 'Replicas that follow the database now.', status.replicas.length, labels);
   for (const replica of status.replicas) {
     attachedMetrics(metrics, status, replica);
@@ -67,6 +70,14 @@ function databaseMetrics(metrics: MetricsText, status: DatabaseStatus): void {
   if (status.replicator !== undefined) {
     replicatorMetrics(metrics, database, status.replicator);
   }
+}
+
+function ackMetrics(metrics: MetricsText, { database, acks, ackStatus, degradations }: DatabaseStatus): void {
+  const labels = { database, level: acks?.level ?? '', status: ackStatus };
+  metrics.gauge('quorate_ack_status', 'Level of acknowledgement and how it stands; always 1.', 1, labels);
+  metrics.counter('quorate_degradations_total', 'How often too few replicas acknowledged for too long.', degradations, {
+    database,
+  });
 }
 
 function attachedMetrics(metrics: MetricsText, { database, tipTxId }: DatabaseStatus, replica: AttachedReplica): void {
@@ -114,13 +125,17 @@ function scrubMetrics(metrics: MetricsText, { node }: RpcContext, database: stri
   metrics.gauge('quorate_scrub_finished_seconds', 'Unix time at which the last one ended; 0 before.', finished, labels);
 }
 
-function queueMetrics(metrics: MetricsText, { node }: RpcContext, database: string): void {
-  const queues = node.databases.get(database).opened?.queues();
-  if (queues === undefined) {
+function writerMetrics(metrics: MetricsText, { node }: RpcContext, database: string): void {
+  const { opened } = node.databases.get(database);
+  if (opened === undefined) {
     return;
   }
+  const queues = opened.queues();
   const { writerQueueLimit, tailCacheBytes } = node.options.databaseLimits;
   const labels = { database };
+  const groups =
+    'Groups committed with one fsync since the database was opened; the rate of tip_tx_id over it is the group size.';
+  metrics.counter('quorate_group_commits_total', groups, opened.groupCommits(), labels);
   metrics.gauge('quorate_writer_queue', 'Requests that wait for the writer.', queues.writerRequests, labels);
   metrics.gauge('quorate_writer_queue_limit', 'Option writer-queue-limit.', writerQueueLimit, labels);
   metrics.gauge('quorate_tail_cache_bytes', 'Newest records kept in memory.', queues.tailCacheBytes, labels);

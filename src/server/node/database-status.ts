@@ -1,5 +1,6 @@
-import type { DatabaseFailure, DatabasePositions, DatabaseSettings } from '../../database/interface.ts';
+import type { Database, DatabaseFailure, DatabasePositions, DatabaseSettings } from '../../database/interface.ts';
 import type { DatabaseStatus, ErrorInfo, ReplicationSettings } from '../../proto/interface.ts';
+import { wireAcks } from './ack-settings.ts';
 import { type NodeAddress, resolveUpstream } from './follow-settings.ts';
 import type { ManagedDatabase } from './managed-database.ts';
 
@@ -7,11 +8,11 @@ const nothing: DatabasePositions = { tip: 0, durable: 0, commit: 0, applied: 0, 
 
 /** Where a database stands, for the wire, HTTP and metrics. It holds no secret. */
 export function databaseStatus(managed: ManagedDatabase, own: NodeAddress | undefined): DatabaseStatus {
-  const { opened, replicatorStatus, failure } = managed;
+  const { opened, settings, replicatorStatus, failure } = managed;
   const positions = opened?.positions() ?? nothing;
   return {
     database: managed.name,
-    role: opened?.settings.role ?? '',
+    role: settings?.role ?? '',
     state: managed.state,
     databaseId: Buffer.from(opened?.databaseId ?? []),
     term: positions.term,
@@ -23,8 +24,17 @@ export function databaseStatus(managed: ManagedDatabase, own: NodeAddress | unde
     replicator: replicatorStatus && { ...replicatorStatus, lastError: errorInfo(replicatorStatus.lastError) },
     replicas: managed.attachedReplicas.map((replica) => ({ ...replica })),
     lastError: errorInfo(failure),
-    replication: opened === undefined ? undefined : replicationSettings(opened.settings, own),
+    ...ackStatus(opened),
+    replication: settings && replicationSettings(settings, own),
   };
+}
+
+function ackStatus(opened: Database | undefined): Pick<DatabaseStatus, 'acks' | 'ackStatus' | 'degradations'> {
+  if (opened?.settings.role !== 'primary') {
+    return { acks: undefined, ackStatus: '', degradations: 0 };
+  }
+  const { status, degradations } = opened.ackReport();
+  return { acks: wireAcks(opened.settings.acks), ackStatus: status, degradations };
 }
 
 function errorInfo(failure: DatabaseFailure | undefined): ErrorInfo | undefined {

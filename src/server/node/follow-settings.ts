@@ -1,6 +1,7 @@
 import type { DatabaseSettings, Role, Upstream } from '../../database/interface.ts';
 import { QuorateError } from '../../errors/interface.ts';
 import type { UpdateDatabaseRequest } from '../../proto/interface.ts';
+import { changedAcks } from './ack-settings.ts';
 import type { FollowRequest } from './node-options.ts';
 
 /** Where a node can be reached. */
@@ -42,7 +43,8 @@ function wantsUpstream(request: FollowRequest): boolean {
 export function newSettings(name: string, request: FollowRequest, own: NodeAddress | undefined): DatabaseSettings {
   const implied = request.enabled || wantsUpstream(request) ? 'replica' : 'primary';
   const role = checkRole(request.role === '' ? implied : request.role);
-  return settingsOf(name, role, role === 'primary' ? firstTerm : 0, request, own);
+  const settings = settingsOf(name, role, role === 'primary' ? firstTerm : 0, request, own);
+  return { ...settings, acks: changedAcks(undefined, request.acks) };
 }
 
 /** The settings after an update; fields that are absent stay as they are. */
@@ -63,7 +65,8 @@ export function changedSettings(
     username: change.primaryUsername ?? upstream?.username ?? '',
     password: change.primaryPassword ?? upstream?.password ?? '',
   };
-  return settingsOf(name, checkRole(request.role), current.term, request, own);
+  const settings = settingsOf(name, checkRole(request.role), current.term, request, own);
+  return { ...settings, acks: changedAcks(current.acks, change.acks) };
 }
 
 function settingsOf(

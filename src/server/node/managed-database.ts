@@ -4,6 +4,7 @@ import {
   type DatabaseFailure,
   type DatabaseSettings,
   type RejoinReport,
+  type Upstream,
 } from '../../database/interface.ts';
 import { asQuorateError, type ErrorCode, QuorateError } from '../../errors/interface.ts';
 import { type AttachedReplica, Exporter, Replicator, type ReplicatorStatus } from '../../replication/interface.ts';
@@ -75,6 +76,19 @@ export class ManagedDatabase {
   /** The database if it is open, for status. */
   get opened(): Database | undefined {
     return this.#opened?.database;
+  }
+
+  /** Its settings, also while it is not open; undefined when they cannot be read. */
+  get settings(): DatabaseSettings | undefined {
+    if (this.#opened !== undefined) {
+      return this.#opened.database.settings;
+    }
+    try {
+      return Database.settingsOf(this.#context());
+    } catch {
+      // Why so is in `failure`.
+      return undefined;
+    }
   }
 
   /** The open database. @throws QuorateError DATABASE_UNLOADED, UNAVAILABLE, or why it could not be opened */
@@ -258,13 +272,12 @@ export class ManagedDatabase {
 
   #fail(error: QuorateError): void {
     this.#state = 'failed';
-    this.#failure = {
-      code: error.code,
-      message: error.message,
-      hint: error.hint ?? '',
-      atMs: this.#services.runtime.clock.nowMs(),
-    };
+    this.#failure = this.#failureOf(error);
     this.#services.runtime.logger.error({ database: this.name, code: error.code }, `not opened: ${error.message}`);
+  }
+
+  #failureOf({ code, message, hint = '' }: QuorateError): DatabaseFailure {
+    return { code, message, hint, atMs: this.#services.runtime.clock.nowMs() };
   }
 
   async #end(state: DatabaseState): Promise<void> {
@@ -286,10 +299,20 @@ export class ManagedDatabase {
     if (database.settings.role !== 'replica' || !enabled || upstream === undefined) {
       return;
     }
+    this.#failure = undefined;
+    try {
+      this.#follow(database, resolveUpstream(upstream, this.#services.address()));
+    } catch (error) {
+      // The database itself works; its status says why it follows nobody.
+      this.#failure = this.#failureOf(asQuorateError(error));
+    }
+  }
+
+  #follow(database: Database, upstream: Upstream): void {
     const { runtime, transport, upstreams, options, identity } = this.#services;
     this.#replicator = new Replicator({
       sink: database.sink,
-      upstream: resolveUpstream(upstream, this.#services.address()),
+      upstream,
       transport,
       runtime,
       limits: options.replicationLimits,

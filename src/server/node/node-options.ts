@@ -1,5 +1,6 @@
 import type { nodeLimitOptions, OptionValues } from '../../config/interface.ts';
 import type { DatabaseLimits } from '../../database/interface.ts';
+import type { AckSettings } from '../../proto/interface.ts';
 import type { ReplicationLimits } from '../../replication/interface.ts';
 
 /** What to do with replication flags of the server: they tell how `systemdb` and `defaultdb` begin. */
@@ -38,4 +39,5 @@ export interface FollowRequest {
   readonly database: string;
   readonly username: string;
   readonly password: string;
+  readonly acks?: AckSettings | undefined;
 }

@@ -1,4 +1,4 @@
-import type { Database, Position } from '../../database/interface.ts';
+import type { AckLevel, Database, Position } from '../../database/interface.ts';
 import { isQuorateError, QuorateError } from '../../errors/interface.ts';
 import { type Statement, type StatementResult, splitStatements } from '../../sqlite/interface.ts';
 import { resolveUpstream } from './follow-settings.ts';
@@ -19,6 +19,10 @@ export interface SqlRequest {
   /** Milliseconds; 0 for the node's limit, which it cannot pass. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** Level of this transaction; that of the database when absent. */
+  readonly acks?: AckLevel | undefined;
+  /** Idempotency key of a write. */
+  readonly key?: string | undefined;
 }
 
 export interface SqlAnswer {
@@ -26,6 +30,8 @@ export interface SqlAnswer {
   readonly results: readonly StatementResult[];
   /** Of the transaction, or of what the reads saw. */
   readonly position: Position;
+  /** Replicas that held a written transaction durably when it was answered. */
+  readonly acks: number;
 }
 
 /**
@@ -47,7 +53,7 @@ export async function executeSql(node: Node, request: SqlRequest): Promise<SqlAn
       return answer;
     }
   }
-  return await write(node, database, statements);
+  return await write(node, database, statements, request);
 }
 
 function splitAll(statements: readonly Statement[]): Statement[] {
@@ -82,7 +88,7 @@ async function read(
   const options = { bigint: true, timeoutMs, maxBytes: maxResultBytes, signal };
   try {
     const { results, appliedTxId } = await node.readers.query(database.filePath, statements, options);
-    return { results, position: { txId: appliedTxId, term: database.positions().term } };
+    return { results, position: { txId: appliedTxId, term: database.positions().term }, acks: 0 };
   } catch (error) {
     if (isQuorateError(error) && error.code === 'READ_ONLY_QUERY') {
       return undefined;
@@ -91,11 +97,16 @@ async function read(
   }
 }
 
-async function write(node: Node, database: Database, statements: readonly Statement[]): Promise<SqlAnswer> {
+async function write(
+  node: Node,
+  database: Database,
+  statements: readonly Statement[],
+  { acks, key }: SqlRequest,
+): Promise<SqlAnswer> {
   if (database.settings.role === 'replica') {
     throw readOnlyReplica(node, database);
   }
-  return await database.writer.transact(statements, { bigint: true });
+  return await database.writer.transact(statements, { bigint: true, acks, key });
 }
 
 function readOnlyReplica(node: Node, database: Database): QuorateError {

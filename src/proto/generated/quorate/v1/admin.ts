@@ -67,11 +67,29 @@ export interface ReplicationSettings {
   primaryPassword: string;
 }
 
+/**
+ * How many replicas must have a transaction before its client is told "committed". In a request, fields that are empty or
+ * 0 keep what they were.
+ */
+export interface AckSettings {
+  /** "async", "sync", "quorum" or "applied". */
+  level: string;
+  /** Of "sync" and "applied". */
+  acks: number;
+  /** Names or ids of the replicas that count; all when empty. In a request, "*" alone means all. */
+  members: string[];
+  /** "block" or "degrade". */
+  whenShort: string;
+  degradeAfterMs: number;
+  timeoutMs: number;
+}
+
 export interface CreateDatabaseRequest {
   database: string;
   /** "primary" or "replica". */
   role: string;
-  replication: ReplicationSettings | undefined;
+  replication?: ReplicationSettings | undefined;
+  acks?: AckSettings | undefined;
 }
 
 /** Absent fields stay as they are. */
@@ -84,11 +102,12 @@ export interface UpdateDatabaseRequest {
   primaryDatabase?: string | undefined;
   primaryUsername?: string | undefined;
   primaryPassword?: string | undefined;
+  acks?: AckSettings | undefined;
 }
 
 export interface DatabaseStatus {
   database: string;
-  /** "primary" or "replica"; empty while the database is not open. */
+  /** "primary" or "replica"; empty when the settings of a failed database cannot be read. */
   role: string;
   /** "opening", "open", "importing", "unloaded" or "failed"; in the last case `last_error` says why. */
   state: string;
@@ -100,13 +119,23 @@ export interface DatabaseStatus {
   appliedTxId: number;
   logSizeBytes: number;
   /** Of a replica. */
-  replicator:
+  replicator?:
     | ReplicatorStatus
     | undefined;
   /** Nodes that follow this database now. */
   replicas: AttachedReplica[];
-  lastError: ErrorInfo | undefined;
-  replication: ReplicationSettings | undefined;
+  lastError?: ErrorInfo | undefined;
+  replication?:
+    | ReplicationSettings
+    | undefined;
+  /** Of a primary. */
+  acks?:
+    | AckSettings
+    | undefined;
+  /** "reached", "waiting" or "degraded". */
+  ackStatus: string;
+  /** How often it degraded since it was opened. */
+  degradations: number;
 }
 
 export interface ReplicatorStatus {
@@ -120,7 +149,7 @@ export interface ReplicatorStatus {
   /** Milliseconds since this replica last showed everything that its upstream had committed; 0 when it does now. */
   lagMs: number;
   retries: number;
-  lastError: ErrorInfo | undefined;
+  lastError?: ErrorInfo | undefined;
 }
 
 export interface AttachedReplica {
@@ -143,7 +172,7 @@ export interface ErrorInfo {
 }
 
 export interface ImportDatabaseRequest {
-  message: { $case: "create"; value: CreateDatabaseRequest } | { $case: "chunk"; value: FileChunk } | undefined;
+  message?: { $case: "create"; value: CreateDatabaseRequest } | { $case: "chunk"; value: FileChunk } | undefined;
 }
 
 export interface FileChunk {
@@ -153,6 +182,18 @@ export interface FileChunk {
 export interface DigestResponse {
   txId: number;
   digest: Buffer;
+}
+
+export interface OutcomeRequest {
+  database: string;
+  txId: number;
+  /** Term in which it was written; 0 when unknown. */
+  term: number;
+}
+
+export interface OutcomeResponse {
+  /** "committed", "waiting" (in the log, not yet acknowledged) or "absent". */
+  outcome: string;
 }
 
 function createBaseLoginRequest(): LoginRequest {
@@ -594,8 +635,109 @@ export const ReplicationSettings: MessageFns<ReplicationSettings> = {
   },
 };
 
+function createBaseAckSettings(): AckSettings {
+  return { level: "", acks: 0, members: [], whenShort: "", degradeAfterMs: 0, timeoutMs: 0 };
+}
+
+export const AckSettings: MessageFns<AckSettings> = {
+  encode(message: AckSettings, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.level !== "") {
+      writer.uint32(10).string(message.level);
+    }
+    if (message.acks !== 0) {
+      writer.uint32(16).uint32(message.acks);
+    }
+    for (const v of message.members) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.whenShort !== "") {
+      writer.uint32(34).string(message.whenShort);
+    }
+    if (message.degradeAfterMs !== 0) {
+      writer.uint32(40).uint64(message.degradeAfterMs);
+    }
+    if (message.timeoutMs !== 0) {
+      writer.uint32(48).uint64(message.timeoutMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AckSettings {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAckSettings();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.level = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.acks = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.members.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.whenShort = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.degradeAfterMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.timeoutMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseCreateDatabaseRequest(): CreateDatabaseRequest {
-  return { database: "", role: "", replication: undefined };
+  return { database: "", role: "", replication: undefined, acks: undefined };
 }
 
 export const CreateDatabaseRequest: MessageFns<CreateDatabaseRequest> = {
@@ -608,6 +750,9 @@ export const CreateDatabaseRequest: MessageFns<CreateDatabaseRequest> = {
     }
     if (message.replication !== undefined) {
       ReplicationSettings.encode(message.replication, writer.uint32(26).fork()).join();
+    }
+    if (message.acks !== undefined) {
+      AckSettings.encode(message.acks, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -649,6 +794,14 @@ export const CreateDatabaseRequest: MessageFns<CreateDatabaseRequest> = {
             message.replication = ReplicationSettings.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.acks = AckSettings.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -672,6 +825,7 @@ function createBaseUpdateDatabaseRequest(): UpdateDatabaseRequest {
     primaryDatabase: undefined,
     primaryUsername: undefined,
     primaryPassword: undefined,
+    acks: undefined,
   };
 }
 
@@ -700,6 +854,9 @@ export const UpdateDatabaseRequest: MessageFns<UpdateDatabaseRequest> = {
     }
     if (message.primaryPassword !== undefined) {
       writer.uint32(66).string(message.primaryPassword);
+    }
+    if (message.acks !== undefined) {
+      AckSettings.encode(message.acks, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -781,6 +938,14 @@ export const UpdateDatabaseRequest: MessageFns<UpdateDatabaseRequest> = {
             message.primaryPassword = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.acks = AckSettings.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -810,6 +975,9 @@ function createBaseDatabaseStatus(): DatabaseStatus {
     replicas: [],
     lastError: undefined,
     replication: undefined,
+    acks: undefined,
+    ackStatus: "",
+    degradations: 0,
   };
 }
 
@@ -856,6 +1024,15 @@ export const DatabaseStatus: MessageFns<DatabaseStatus> = {
     }
     if (message.replication !== undefined) {
       ReplicationSettings.encode(message.replication, writer.uint32(114).fork()).join();
+    }
+    if (message.acks !== undefined) {
+      AckSettings.encode(message.acks, writer.uint32(122).fork()).join();
+    }
+    if (message.ackStatus !== "") {
+      writer.uint32(130).string(message.ackStatus);
+    }
+    if (message.degradations !== 0) {
+      writer.uint32(136).uint64(message.degradations);
     }
     return writer;
   },
@@ -983,6 +1160,30 @@ export const DatabaseStatus: MessageFns<DatabaseStatus> = {
             }
 
             message.replication = ReplicationSettings.decode(reader, reader.uint32());
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.acks = AckSettings.decode(reader, reader.uint32());
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.ackStatus = reader.string();
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.degradations = longToNumber(reader.uint64());
             continue;
           }
         }
@@ -1491,6 +1692,120 @@ export const DigestResponse: MessageFns<DigestResponse> = {
   },
 };
 
+function createBaseOutcomeRequest(): OutcomeRequest {
+  return { database: "", txId: 0, term: 0 };
+}
+
+export const OutcomeRequest: MessageFns<OutcomeRequest> = {
+  encode(message: OutcomeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.database !== "") {
+      writer.uint32(10).string(message.database);
+    }
+    if (message.txId !== 0) {
+      writer.uint32(16).uint64(message.txId);
+    }
+    if (message.term !== 0) {
+      writer.uint32(24).uint64(message.term);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OutcomeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOutcomeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.database = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.txId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.term = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseOutcomeResponse(): OutcomeResponse {
+  return { outcome: "" };
+}
+
+export const OutcomeResponse: MessageFns<OutcomeResponse> = {
+  encode(message: OutcomeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.outcome !== "") {
+      writer.uint32(10).string(message.outcome);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OutcomeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOutcomeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.outcome = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /** All calls but Login need the metadata entry `authorization: Bearer TOKEN`. */
 export type AdminService = typeof AdminService;
 export const AdminService = {
@@ -1591,6 +1906,16 @@ export const AdminService = {
     responseSerialize: (value: DigestResponse): Buffer => Buffer.from(DigestResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DigestResponse => DigestResponse.decode(value),
   },
+  /** What became of a transaction whose outcome a client was not told. */
+  outcome: {
+    path: "/quorate.v1.Admin/Outcome" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: OutcomeRequest): Buffer => Buffer.from(OutcomeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): OutcomeRequest => OutcomeRequest.decode(value),
+    responseSerialize: (value: OutcomeResponse): Buffer => Buffer.from(OutcomeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): OutcomeResponse => OutcomeResponse.decode(value),
+  },
 } as const;
 
 export interface AdminServer extends UntypedServiceImplementation {
@@ -1607,6 +1932,8 @@ export interface AdminServer extends UntypedServiceImplementation {
   exportDatabase: handleServerStreamingCall<DatabaseRequest, FileChunk>;
   /** SHA-256 over the logical content of a database: equal on two nodes that are at the same position. */
   digest: handleUnaryCall<DatabaseRequest, DigestResponse>;
+  /** What became of a transaction whose outcome a client was not told. */
+  outcome: handleUnaryCall<OutcomeRequest, OutcomeResponse>;
 }
 
 export interface AdminClient extends Client {
@@ -1754,6 +2081,22 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DigestResponse) => void,
+  ): ClientUnaryCall;
+  /** What became of a transaction whose outcome a client was not told. */
+  outcome(
+    request: OutcomeRequest,
+    callback: (error: ServiceError | null, response: OutcomeResponse) => void,
+  ): ClientUnaryCall;
+  outcome(
+    request: OutcomeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: OutcomeResponse) => void,
+  ): ClientUnaryCall;
+  outcome(
+    request: OutcomeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: OutcomeResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -22,7 +22,7 @@ import {
 /** SQL over gRPC. */
 
 export interface Value {
-  kind:
+  kind?:
     | { $case: "null"; value: boolean }
     | { $case: "integer"; value: bigint }
     | { $case: "real"; value: number }
@@ -33,13 +33,19 @@ export interface Value {
 
 export interface NamedValue {
   name: string;
-  value: Value | undefined;
+  value?: Value | undefined;
 }
 
 export interface SqlStatement {
   sql: string;
   positional: Value[];
   named: NamedValue[];
+}
+
+/** Level of one transaction; see AckSettings. */
+export interface AckLevel {
+  level: string;
+  acks: number;
 }
 
 export interface ExecuteRequest {
@@ -49,6 +55,15 @@ export interface ExecuteRequest {
   waitForTxId: bigint;
   /** Milliseconds; 0 takes the node's limit. */
   timeoutMs: number;
+  /** Level of this transaction alone; that of the database when absent. */
+  acks?:
+    | AckLevel
+    | undefined;
+  /**
+   * Idempotency key, 1 to 200 characters: of all transactions sent with it within 24 hours one takes effect. The others get
+   * its position and no results.
+   */
+  idempotencyKey: string;
 }
 
 export interface Row {
@@ -67,6 +82,8 @@ export interface ExecuteResponse {
   /** Position of the transaction, or of the content that a read saw. */
   txId: bigint;
   term: bigint;
+  /** Replicas that held the transaction durably when it was answered. */
+  acks: number;
 }
 
 function createBaseValue(): Value {
@@ -289,8 +306,65 @@ export const SqlStatement: MessageFns<SqlStatement> = {
   },
 };
 
+function createBaseAckLevel(): AckLevel {
+  return { level: "", acks: 0 };
+}
+
+export const AckLevel: MessageFns<AckLevel> = {
+  encode(message: AckLevel, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.level !== "") {
+      writer.uint32(10).string(message.level);
+    }
+    if (message.acks !== 0) {
+      writer.uint32(16).uint32(message.acks);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AckLevel {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAckLevel();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.level = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.acks = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseExecuteRequest(): ExecuteRequest {
-  return { database: "", statements: [], waitForTxId: 0n, timeoutMs: 0 };
+  return { database: "", statements: [], waitForTxId: 0n, timeoutMs: 0, acks: undefined, idempotencyKey: "" };
 }
 
 export const ExecuteRequest: MessageFns<ExecuteRequest> = {
@@ -309,6 +383,12 @@ export const ExecuteRequest: MessageFns<ExecuteRequest> = {
     }
     if (message.timeoutMs !== 0) {
       writer.uint32(32).uint32(message.timeoutMs);
+    }
+    if (message.acks !== undefined) {
+      AckLevel.encode(message.acks, writer.uint32(42).fork()).join();
+    }
+    if (message.idempotencyKey !== "") {
+      writer.uint32(50).string(message.idempotencyKey);
     }
     return writer;
   },
@@ -356,6 +436,22 @@ export const ExecuteRequest: MessageFns<ExecuteRequest> = {
             }
 
             message.timeoutMs = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.acks = AckLevel.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.idempotencyKey = reader.string();
             continue;
           }
         }
@@ -503,7 +599,7 @@ export const SqlResult: MessageFns<SqlResult> = {
 };
 
 function createBaseExecuteResponse(): ExecuteResponse {
-  return { results: [], txId: 0n, term: 0n };
+  return { results: [], txId: 0n, term: 0n, acks: 0 };
 }
 
 export const ExecuteResponse: MessageFns<ExecuteResponse> = {
@@ -522,6 +618,9 @@ export const ExecuteResponse: MessageFns<ExecuteResponse> = {
         throw new globalThis.Error("value provided for field message.term of type uint64 too large");
       }
       writer.uint32(24).uint64(message.term);
+    }
+    if (message.acks !== 0) {
+      writer.uint32(32).uint32(message.acks);
     }
     return writer;
   },
@@ -561,6 +660,14 @@ export const ExecuteResponse: MessageFns<ExecuteResponse> = {
             }
 
             message.term = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.acks = reader.uint32();
             continue;
           }
         }

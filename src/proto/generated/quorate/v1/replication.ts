@@ -29,7 +29,7 @@ export interface Position {
 }
 
 export interface ExportTxRequest {
-  message: { $case: "start"; value: ExportStart } | { $case: "acknowledgement"; value: Acknowledgement } | undefined;
+  message?: { $case: "start"; value: ExportStart } | { $case: "acknowledgement"; value: Acknowledgement } | undefined;
 }
 
 /** The first message of the replica. */
@@ -42,11 +42,11 @@ export interface ExportStart {
   /** Identity of the database, 16 bytes; empty when the replica has no log yet. */
   databaseId: Buffer;
   /** Last record in the replica's log. */
-  durable:
+  durable?:
     | Position
     | undefined;
   /** Last record that the replica knows to be committed; never above `durable`. */
-  committed:
+  committed?:
     | Position
     | undefined;
   /** Some positions between the two, newest first: the log is cut after the newest one that the upstream has. */
@@ -68,7 +68,7 @@ export interface Acknowledgement {
 }
 
 export interface ExportTxResponse {
-  message: { $case: "started"; value: ExportStarted } | { $case: "records"; value: Records } | {
+  message?: { $case: "started"; value: ExportStarted } | { $case: "records"; value: Records } | {
     $case: "heartbeat";
     value: Heartbeat;
   } | undefined;
@@ -82,9 +82,9 @@ export interface ExportStarted {
    * The replica's log is to end here before records follow: equal to its `durable`, or lower when records that
    * were never committed are to be cut.
    */
-  from: Position | undefined;
+  from?: Position | undefined;
   term: number;
-  heartbeat: Heartbeat | undefined;
+  heartbeat?: Heartbeat | undefined;
 }
 
 /**
@@ -112,7 +112,7 @@ export interface Heartbeat {
  * its messages to the upstream and the upstream's back.
  */
 export interface ReplicateTxRequest {
-  message: { $case: "start"; value: ReplicateStart } | { $case: "upstream"; value: ExportTxResponse } | undefined;
+  message?: { $case: "start"; value: ReplicateStart } | { $case: "upstream"; value: ExportTxResponse } | undefined;
 }
 
 /** The first message of the caller. */
@@ -122,7 +122,7 @@ export interface ReplicateStart {
 }
 
 export interface ReplicateTxResponse {
-  replica: ExportTxRequest | undefined;
+  replica?: ExportTxRequest | undefined;
 }
 
 function createBasePosition(): Position {

@@ -60,7 +60,7 @@ export interface KeyRange {
 }
 
 export interface RangeDigest {
-  range: KeyRange | undefined;
+  range?: KeyRange | undefined;
   rows: number;
   sizeBytes: number;
   /** SHA-256 over the rows. */
@@ -92,7 +92,7 @@ export interface RowsRequest {
   database: string;
   marker: Buffer;
   table: string;
-  range:
+  range?:
     | KeyRange
     | undefined;
   /** Whether the rows themselves are wanted. */
