@@ -185,6 +185,18 @@ export const nodeLimitOptions = defineOptions('Limits of a node', {
     max: 10 * minute,
     help: 'How long running requests may go on when the server is told to stop.',
   },
+  scrubIntervalMs: {
+    type: 'duration',
+    default: 20 * second,
+    help: 'How often a replica is compared with its upstream in the background, counted from the end of the last time; 0 never.',
+  },
+  scrubRateBytes: {
+    type: 'bytes',
+    flag: 'scrub-bytes-per-second',
+    default: 4 * mebibyte,
+    min: 64 * kibibyte,
+    help: 'Bytes of rows that are compared in a second in the background.',
+  },
   maxReplicas: {
     type: 'integer',
     default: 1000,

@@ -22,6 +22,9 @@ import type {
   DatabasePositions,
   DatabaseSettings,
   Position,
+  RejoinReport,
+  RepairReport,
+  RepairRequest,
   ReplicationSink,
   ReplicationSource,
   SnapshotInbox,
@@ -29,6 +32,7 @@ import type {
   StorageReport,
   Writer,
 } from './types.ts';
+import { Verifications } from './verifications.ts';
 import { startWriterThread, type WriterLink } from './writer-link.ts';
 import type { RoleSettings, WriterEvent } from './writer-messages.ts';
 
@@ -45,6 +49,8 @@ export class Database implements AsyncDisposable {
   readonly #snapshots: SnapshotStore;
   readonly #inbox: FileInbox;
   readonly #waiters: AppliedWaiters;
+  /** Snapshots of this database that are compared with those of other nodes. */
+  readonly verifications: Verifications;
   #settings: DatabaseSettings;
   #content: number;
   #link: WriterLink | undefined;
@@ -133,6 +139,17 @@ export class Database implements AsyncDisposable {
       databaseId: () => this.#source.databaseId,
       onTruncated: () => this.#source.forget(),
     });
+    this.verifications = this.#makeVerifications();
+  }
+
+  #makeVerifications(): Verifications {
+    return new Verifications({
+      runtime: this.#context.runtime,
+      name: this.#context.name,
+      file: () => this.filePath,
+      client: () => this.#writer().client,
+      failure: () => this.#failure,
+    });
   }
 
   #makeInbox(): FileInbox {
@@ -187,6 +204,8 @@ export class Database implements AsyncDisposable {
         this.#sink.setFailure(this.#failure);
         this.#sink.moved();
         return;
+      case 'at-marker':
+        return this.verifications.reached(event[1], event[2]);
       case 'acks-wanted':
         this.#acks.wanted();
         return;
@@ -387,6 +406,21 @@ export class Database implements AsyncDisposable {
     writeSettings(runtime.files, directory, { settings: this.#settings, content: this.#content });
   }
 
+  /**
+   * Takes this replica back to the last transaction in common with its upstream. The transactions after it are saved.
+   * @throws QuorateError SNAPSHOT_REQUIRED, DIVERGED, WRONG_ROLE …
+   */
+  async rejoin(commonTxId: number): Promise<RejoinReport> {
+    const report = await this.#writer().client.request<RejoinReport>((id) => ['rejoin', id, commonTxId]);
+    this.#source.forget();
+    return report;
+  }
+
+  /** Gives rows of this replica the content that they have on its upstream. @throws QuorateError WRONG_ROLE … */
+  repair(request: RepairRequest): Promise<RepairReport> {
+    return this.#writer().client.request((id) => ['repair', id, request]);
+  }
+
   /** Copies a SQLite file into this empty primary, through the log. @throws QuorateError UNSUPPORTED_STATEMENT, WRONG_ROLE … */
   importFrom(sqlitePath: string): Promise<void> {
     return this.#writer().client.request((id) => ['import', id, sqlitePath]);
@@ -404,6 +438,7 @@ export class Database implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.verifications[Symbol.asyncDispose]();
     const link = this.#link;
     this.#link = undefined;
     this.#source.close();

@@ -22,6 +22,9 @@ export type {
   LogEnds,
   Position,
   QueryOptions,
+  RejoinReport,
+  RepairReport,
+  RepairRequest,
   ReplicaHold,
   ReplicationSink,
   ReplicationSource,
@@ -36,4 +39,6 @@ export type {
   Upstream,
   Writer,
 } from './types.ts';
+export type { SnapshotCall, SnapshotCalls } from './verification-messages.ts';
+export { Verifications } from './verifications.ts';
 export { attachWriter, type WriterAttachment } from './writer-client.ts';

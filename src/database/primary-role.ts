@@ -230,16 +230,12 @@ export class PrimaryRole implements WriterRole {
     const { request } = call;
     const sinceMs = this.#services.runtime.clock.monotonicMs();
     switch (request[0]) {
-      case 'transact':
-        this.#enqueue({
-          kind: 'transact',
-          pending: this.#pendingOf(call, request[2], request[3], request[4]),
-          sinceMs,
-        });
-        return;
+      case 'transact': {
+        const pending = this.#pendingOf(call, request[2], request[3], request[4]);
+        return this.#enqueue({ kind: 'transact', pending, sinceMs });
+      }
       case 'begin':
-        this.#enqueue({ kind: 'begin', call, sinceMs });
-        return;
+        return this.#enqueue({ kind: 'begin', call, sinceMs });
       case 'run':
         return call.succeed(this.#sessionOf(request[2]).run(request[3], request[4]));
       case 'commit':
@@ -271,7 +267,7 @@ export class PrimaryRole implements WriterRole {
     if (this.#waitsForReplicas) {
       this.#startTick();
     }
-    if (this.#tailWaits || this.#pipeline?.isHeld === true) {
+    if (this.#tailWaits || this.#pipeline?.isHeld === true || this.#services.markers.isHeld) {
       return false;
     }
     if (this.#import !== undefined) {
@@ -287,6 +283,9 @@ export class PrimaryRole implements WriterRole {
       if (first?.kind === 'begin') {
         this.#queue.shift();
         this.#begin(connection, first.call);
+      } else if (first?.kind === 'marker') {
+        this.#queue.shift();
+        this.#pipeline?.commitMarker(first.marker, this.#services.markers, first.call);
       } else {
         this.#pipeline?.runGroup(() => this.#queue.shiftTransaction());
       }
@@ -326,6 +325,11 @@ export class PrimaryRole implements WriterRole {
     this.#services.wake();
   }
 
+  /** Writes a record that changes nothing, in its turn. Answers when SQLite has committed it and nothing after it. */
+  writeMarker(marker: Uint8Array, call: Call): void {
+    this.#enqueue({ kind: 'marker', marker, call, sinceMs: this.#services.runtime.clock.monotonicMs() });
+  }
+
   /** Copies a SQLite file through the pipeline, so that replicas receive it like any write. Other writes wait meanwhile. */
   importFrom(sourcePath: string, call: Call): void {
     if (this.#session !== undefined || this.#import !== undefined) {
@@ -346,13 +350,10 @@ export class PrimaryRole implements WriterRole {
         this.#import = undefined;
         return call.succeed(undefined);
       }
-      this.#pipeline?.commitAlone(next.value.captured, {
-        acks: this.#acks.rule(undefined),
-        succeed: () => {},
-        fail: (error) => {
-          throw error;
-        },
-      });
+      const fail = (error: QuorateError) => {
+        throw error;
+      };
+      this.#pipeline?.commitAlone(next.value.captured, { acks: this.#acks.rule(undefined), succeed: () => {}, fail });
     } catch (error) {
       this.#abortImport(asQuorateError(error));
     }

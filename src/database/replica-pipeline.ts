@@ -1,7 +1,8 @@
 import { asQuorateError, type ErrorCode, QuorateError } from '../errors/interface.ts';
-import { type TransactionLog, verifyBatch } from '../log/interface.ts';
+import { type LogRecord, type TransactionLog, verifyBatch } from '../log/interface.ts';
 import type { ReplicaConnection } from '../sqlite/interface.ts';
 import type { DatabaseLimits } from './limits.ts';
+import type { MarkerWatch } from './marker-watch.ts';
 import { applyRecords } from './recovery.ts';
 import type { SharedPositions } from './shared-positions.ts';
 import { UnappliedRecords } from './unapplied-records.ts';
@@ -13,6 +14,8 @@ export interface ReplicaPipelineOptions {
   readonly limits: DatabaseLimits;
   /** Called after new records are durable. */
   readonly onAppended: (records: Uint8Array) => void;
+  /** Where applying has to stop for a moment. */
+  readonly markers: MarkerWatch;
 }
 
 interface Arrival {
@@ -55,10 +58,9 @@ export class ReplicaPipeline {
 
   /** Whether `step` has something to do. */
   get hasWork(): boolean {
-    const { positions } = this.#options;
-    return (
-      this.#arrivals.length > 0 || (this.#failure === undefined && positions.get('applied') < positions.get('commit'))
-    );
+    const { positions, markers } = this.#options;
+    const mayApply = this.#failure === undefined && !markers.isHeld;
+    return this.#arrivals.length > 0 || (mayApply && positions.get('applied') < positions.get('commit'));
   }
 
   /** Queues records; `arrival.done` is called when they are durable. */
@@ -85,7 +87,7 @@ export class ReplicaPipeline {
   step(): void {
     this.#log();
     this.#advanceCommit();
-    if (this.#failure === undefined) {
+    if (this.#failure === undefined && !this.#options.markers.isHeld) {
       this.#applySlice();
     }
   }
@@ -126,17 +128,21 @@ export class ReplicaPipeline {
   }
 
   #applySlice(): void {
-    const { connection, positions, limits } = this.#options;
+    const { connection, positions, limits, markers } = this.#options;
     const applied = positions.get('applied');
     const commit = positions.get('commit');
     if (applied >= commit) {
       return;
     }
     try {
-      const slice = this.#unapplied.peek(commit, limits);
+      const { slice, marker } = this.#upToMarker(this.#unapplied.peek(commit, limits));
       applyRecords(connection, slice);
       this.#unapplied.remove(slice);
-      positions.set('applied', slice.at(-1)?.txId ?? applied);
+      const reached = slice.at(-1)?.txId ?? applied;
+      positions.set('applied', reached);
+      if (marker !== undefined) {
+        markers.reached(marker, reached);
+      }
     } catch (error) {
       const failure = asQuorateError(error);
       if (!passing.has(failure.code)) {
@@ -144,6 +150,17 @@ export class ReplicaPipeline {
       }
       throw failure;
     }
+  }
+
+  /** The records up to the first marker that somebody waits for. */
+  #upToMarker(records: readonly LogRecord[]): { slice: readonly LogRecord[]; marker?: string } {
+    for (const [i, { operations }] of records.entries()) {
+      const marker = this.#options.markers.awaitedIn(operations);
+      if (marker !== undefined) {
+        return { slice: records.slice(0, i + 1), marker };
+      }
+    }
+    return { slice: records };
   }
 
   /** Refuses what has arrived and was not logged yet. */

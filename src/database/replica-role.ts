@@ -4,8 +4,10 @@ import type { Timer } from '../runtime/interface.ts';
 import { ReplicaConnection } from '../sqlite/interface.ts';
 import { logEnds } from './log-ends.ts';
 import { checkAgainstLog } from './recovery.ts';
+import { rejoin } from './rejoin.ts';
+import { repair } from './repair.ts';
 import { ReplicaPipeline } from './replica-pipeline.ts';
-import type { LogEnds } from './types.ts';
+import type { LogEnds, RejoinReport, RepairReport, RepairRequest } from './types.ts';
 import type { ClientRequest, RoleSettings } from './writer-messages.ts';
 import type { Call, WriterRole, WriterServices } from './writer-role.ts';
 
@@ -38,7 +40,7 @@ export class ReplicaRole implements WriterRole {
 
   /** Starts following into this log. */
   useLog(log: TransactionLog): void {
-    const { positions, start, onAppended } = this.#services;
+    const { positions, start, onAppended, markers } = this.#services;
     const applied = this.#connection.readPosition();
     checkAgainstLog(applied, log);
     this.#log = log;
@@ -50,6 +52,7 @@ export class ReplicaRole implements WriterRole {
       positions,
       limits: start.limits,
       onAppended,
+      markers,
     });
   }
 
@@ -88,6 +91,31 @@ export class ReplicaRole implements WriterRole {
     this.#following().truncateAfter(txId);
   }
 
+  /** Goes back to the last transaction in common with the upstream. */
+  rejoin(commonTxId: number): RejoinReport {
+    const { runtime, start, positions, onFailure } = this.#services;
+    const log = this.#log;
+    if (log === undefined) {
+      throw new QuorateError('PROTOCOL_ERROR', 'the replica has no log yet');
+    }
+    const { files, clock } = runtime;
+    const { name, directory } = start;
+    const report = rejoin({ connection: this.#connection, log, files, clock, name, directory, commonTxId });
+    positions.set('tip', log.tip.txId);
+    positions.set('durable', log.tip.txId);
+    this.useLog(log);
+    this.#failing = false;
+    onFailure(undefined);
+    return report;
+  }
+
+  /** Gives rows the content that they have on the upstream. */
+  repair(request: RepairRequest): RepairReport {
+    const { runtime, start } = this.#services;
+    const { files, clock } = runtime;
+    return repair({ connection: this.#connection, files, clock, directory: start.directory, request });
+  }
+
   /** What its upstream is told when it connects. */
   ends(): LogEnds {
     if (this.#log === undefined) {
@@ -104,7 +132,9 @@ export class ReplicaRole implements WriterRole {
     }
     try {
       pipeline.step();
-      this.#recovered();
+      if (pipeline.failure === undefined) {
+        this.#recovered();
+      }
     } catch (error) {
       this.#stumbled(asQuorateError(error), pipeline);
       return false;

@@ -1,5 +1,5 @@
 import type { LogPosition, RecordBatch, Term, TxId } from '../log/interface.ts';
-import type { Statement, StatementResult } from '../sqlite/interface.ts';
+import type { Statement, StatementResult, WantedRow } from '../sqlite/interface.ts';
 
 export type Role = 'primary' | 'replica';
 
@@ -129,6 +129,31 @@ export interface DatabaseFailure {
   readonly atMs: number;
 }
 
+/** What became of a replica whose history had parted from that of its upstream. */
+export interface RejoinReport {
+  /** Last transaction in common. */
+  readonly commonTxId: TxId;
+  /** Transactions after it that were taken back. */
+  readonly transactions: number;
+  /** Where they are saved; empty when there were none. */
+  readonly file: string;
+}
+
+/** Rows of one table that are to become what they are on the upstream. */
+export interface RepairRequest {
+  /** Position at which they were compared, for the record. */
+  readonly txId: TxId;
+  readonly table: string;
+  readonly rows: readonly WantedRow[];
+}
+
+export interface RepairReport {
+  readonly repaired: number;
+  /** Rows that have changed since they were compared. */
+  readonly skipped: number;
+  /** Where the old and the new rows are recorded. */
+  readonly file: string;
+}
 /** Whole records in a row, to be sent. */
 export type RecordRun = Omit<RecordBatch, 'end'>;
 

@@ -5,6 +5,7 @@ import { logPath, sqlitePath } from './content-directory.ts';
 import { DiskFloor } from './disk-floor.ts';
 import { HybridClock } from './hybrid-clock.ts';
 import { LogRetention } from './log-retention.ts';
+import { MarkerWatch } from './marker-watch.ts';
 import { PrimaryRole } from './primary-role.ts';
 import { ReplicaRole } from './replica-role.ts';
 import { SharedPositions } from './shared-positions.ts';
@@ -64,6 +65,11 @@ export class WriterCore {
       file: () => sqlitePath(this.#directory),
       positions: new SharedPositions(start.positions),
       hybridClock: new HybridClock(runtime.clock),
+      markers: new MarkerWatch({
+        timers: runtime.timers,
+        onReached: (marker, txId) => this.#outbox.emit(['at-marker', marker, txId]),
+        onReleased: () => this.#wake(),
+      }),
       wake: () => this.#wake(),
       onAppended: (records, urgent = false) => this.#emitAppended(records, urgent),
       onFailure: (failure) => this.#emitFailure(failure),
@@ -172,6 +178,7 @@ export class WriterCore {
   #takeRole(settings: RoleSettings): void {
     this.#role?.close();
     this.#role = undefined;
+    this.#services.markers.clear();
     this.#acksWanted = false;
     if (settings.role === 'primary') {
       if (this.#log === undefined) {
@@ -236,6 +243,16 @@ export class WriterCore {
       case 'import':
         this.#floor.check();
         return this.#as(PrimaryRole).importFrom(request[2], call);
+      case 'rejoin':
+        return call.succeed(this.#as(ReplicaRole).rejoin(request[2]));
+      case 'repair':
+        return call.succeed(this.#as(ReplicaRole).repair(request[2]));
+      case 'write-marker':
+        return this.#as(PrimaryRole).writeMarker(request[2], call);
+      case 'await-marker':
+        return call.succeed(this.#services.markers.await(request[2]));
+      case 'release-marker':
+        return call.succeed(this.#services.markers.release(request[2]));
       case 'acks':
         if (this.#role instanceof PrimaryRole) {
           this.#role.acknowledge(request[2], request[3]);

@@ -9,6 +9,7 @@ export type Queued = {
 } & (
   | { readonly kind: 'transact'; readonly pending: PendingTransaction }
   | { readonly kind: 'begin'; readonly call: Call }
+  | { readonly kind: 'marker'; readonly call: Call; readonly marker: Uint8Array }
 );
 
 /** Consumed entries that are kept before the array is cut. */
@@ -40,7 +41,7 @@ export class WriterQueue {
     return entry;
   }
 
-  /** The next transaction that fits a group; undefined before a BEGIN, which needs the writer for itself. */
+  /** The next transaction that fits a group; undefined before what needs the writer for itself. */
   shiftTransaction(): PendingTransaction | undefined {
     const entry = this.first;
     if (entry?.kind !== 'transact') {
@@ -58,7 +59,7 @@ export class WriterQueue {
   failOlderThan(sinceMs: number, error: QuorateError): void {
     for (let entry = this.first; entry !== undefined && entry.sinceMs <= sinceMs; entry = this.first) {
       this.shift();
-      (entry.kind === 'begin' ? entry.call : entry.pending).fail(error);
+      (entry.kind === 'transact' ? entry.pending : entry.call).fail(error);
     }
   }
 

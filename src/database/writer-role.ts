@@ -1,6 +1,7 @@
 import type { QuorateError } from '../errors/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
 import type { HybridClock } from './hybrid-clock.ts';
+import type { MarkerWatch } from './marker-watch.ts';
 import type { SharedPositions } from './shared-positions.ts';
 import type { AckStatus } from './types.ts';
 import type { ClientRequest, WriterRequest, WriterStart } from './writer-messages.ts';
@@ -13,6 +14,7 @@ export interface WriterServices {
   readonly file: () => string;
   readonly positions: SharedPositions;
   readonly hybridClock: HybridClock;
+  readonly markers: MarkerWatch;
   /** Makes the core call the role's `work` soon. */
   readonly wake: () => void;
   /** `urgent`: a client waits until replicas have the records. */

@@ -15,6 +15,8 @@ export interface ReplicatorOptions {
   readonly identity: ReplicaIdentity;
   /** How this replica gets a snapshot; without it, it can only follow the log. */
   readonly snapshots?: { readonly inbox: SnapshotInbox; readonly transport: SnapshotTransport } | undefined;
+  /** Finds out more about a divergence, such as the transaction where the histories part. */
+  readonly explainDivergence?: ((error: QuorateError) => Promise<QuorateError>) | undefined;
 }
 
 /** Errors that end the following for good: two histories, or another database. Only new settings start it again. */
@@ -84,7 +86,7 @@ export class Replicator implements AsyncDisposable {
   async #run(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       const error = await this.#attempt();
-      if (this.#stop.signal.aborted || !(await this.#pause(error))) {
+      if (this.#stop.signal.aborted || !(await this.#pause(await this.#explained(error)))) {
         return;
       }
       this.#retries += 1;
@@ -160,6 +162,22 @@ export class Replicator implements AsyncDisposable {
     this.#backoff.reset();
     this.#options.snapshots?.inbox.discard();
     this.#enter('streaming', '');
+  }
+
+  async #explained(error: QuorateError): Promise<QuorateError> {
+    const { explainDivergence } = this.#options;
+    if (error.code !== 'DIVERGED' || explainDivergence === undefined) {
+      return error;
+    }
+    // Without an explanation the error stands as it is, and whoever stops the replicator does not wait for one.
+    const stopped = Promise.withResolvers<QuorateError>();
+    const stop = () => stopped.resolve(error);
+    this.#stop.signal.addEventListener('abort', stop, { once: true });
+    try {
+      return await Promise.race([explainDivergence(error).catch(() => error), stopped.promise]);
+    } finally {
+      this.#stop.signal.removeEventListener('abort', stop);
+    }
   }
 
   /** Records why a session ended and waits for the next attempt; false when there is none. */

@@ -4,6 +4,7 @@ import type { Runtime } from '../../runtime/interface.ts';
 import type { NodeAddress } from './follow-settings.ts';
 import type { NodeDirectory, NodeIdentity } from './node-directory.ts';
 import type { NodeOptions } from './node-options.ts';
+import type { UpstreamClients } from './upstream-clients.ts';
 
 /** What the databases of a node share. */
 export interface NodeServices {
@@ -13,6 +14,7 @@ export interface NodeServices {
   readonly directory: NodeDirectory;
   readonly readers: ReaderPool;
   readonly transport: ReplicationTransport & SnapshotTransport;
+  readonly upstreams: UpstreamClients;
   /** Where this node listens; undefined while it does not. */
   address(): NodeAddress | undefined;
 }

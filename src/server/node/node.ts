@@ -13,6 +13,7 @@ import type { NodeAddress } from './follow-settings.ts';
 import { NodeDirectory, type NodeIdentity } from './node-directory.ts';
 import type { FollowRequest, NodeOptions } from './node-options.ts';
 import type { NodeServices } from './node-services.ts';
+import { UpstreamClients } from './upstream-clients.ts';
 import { version } from './version.ts';
 
 /** The databases of one data folder, with everything they need, and no network of its own. */
@@ -25,6 +26,8 @@ export class Node implements AsyncDisposable {
   readonly readers: ReaderPool;
   /** Milliseconds of the monotonic clock. */
   readonly startedAtMs: number;
+  readonly #transport: GrpcReplicationTransport;
+  readonly upstreams: UpstreamClients;
   readonly #directory: NodeDirectory;
   readonly #users: SystemUserStore;
   #address: NodeAddress | undefined;
@@ -43,6 +46,12 @@ export class Node implements AsyncDisposable {
       maxProcesses: limits.readerProcesses,
       idleTimeoutMs: limits.readerIdleTimeoutMs,
       queueLimit: limits.readerQueueLimit,
+    });
+    this.#transport = new GrpcReplicationTransport(runtime.clock);
+    this.upstreams = new UpstreamClients({
+      transport: this.#transport,
+      clock: runtime.clock,
+      address: () => this.#address,
     });
     this.databases = new DatabaseCatalog(this.#services());
     this.#users = new SystemUserStore(() => this.#systemDatabase(), this.readers, runtime);
@@ -67,14 +76,15 @@ export class Node implements AsyncDisposable {
   }
 
   #services(): NodeServices {
-    const { runtime, options, identity, readers } = this;
+    const { runtime, options, identity, readers, upstreams } = this;
     return {
       runtime,
       options,
       identity,
       readers,
       directory: this.#directory,
-      transport: new GrpcReplicationTransport(runtime.clock),
+      transport: this.#transport,
+      upstreams,
       address: () => this.#address,
     };
   }
