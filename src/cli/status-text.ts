@@ -1,3 +1,4 @@
+import { formatDuration } from '../config/interface.ts';
 import type { DatabaseStatus, StatusResponse } from '../proto/interface.ts';
 import { type Cell, renderTable } from './text-table.ts';
 
@@ -6,7 +7,12 @@ const heading = ['database', 'role', 'state', 'tx', 'shown', 'lag', 'acks', 'fol
 const number = (value: number): Cell => ({ text: String(value), align: 'right' });
 
 function lagText({ replicator }: DatabaseStatus): string {
-  return replicator === undefined ? '' : `${replicator.lagTransactions} tx, ${Math.round(replicator.lagMs)} ms`;
+  if (replicator === undefined) {
+    return '';
+  }
+  const { lagTransactions, lagMs, delayMs, receivedLagTransactions, receivedLagMs } = replicator;
+  const shown = `${lagTransactions} tx, ${Math.round(lagMs)} ms`;
+  return delayMs === 0 ? shown : `${shown}; on disk ${receivedLagTransactions} tx, ${Math.round(receivedLagMs)} ms`;
 }
 
 /** What writes wait for, and how that stands: `sync 1`, `quorum (waiting)`. */
@@ -30,7 +36,8 @@ function atRisk({ database, role, state, tipTxId, replicas }: DatabaseStatus): s
 
 function followsText({ replicator, replication, role }: DatabaseStatus): string {
   if (replicator !== undefined) {
-    return `${replicator.upstream} (${replicator.state})`;
+    const delay = replicator.delayMs > 0 ? `, delay ${formatDuration(replicator.delayMs)}` : '';
+    return `${replicator.upstream} (${replicator.state}${delay})`;
   }
   if (role !== 'replica') {
     return '';

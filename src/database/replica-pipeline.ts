@@ -1,5 +1,6 @@
 import { asQuorateError, type ErrorCode, QuorateError } from '../errors/interface.ts';
-import { type TransactionLog, verifyBatch } from '../log/interface.ts';
+import { type LogRecord, type TransactionLog, verifyBatch } from '../log/interface.ts';
+import type { Clock } from '../runtime/interface.ts';
 import type { ReplicaConnection } from '../sqlite/interface.ts';
 import type { DatabaseLimits } from './limits.ts';
 import { applyRecords } from './recovery.ts';
@@ -13,6 +14,9 @@ export interface ReplicaPipelineOptions {
   readonly limits: DatabaseLimits;
   /** Called after new records are durable. */
   readonly onAppended: (records: Uint8Array) => void;
+  readonly clock: Clock;
+  /** Milliseconds that a record must be old, by its own time and this clock, before it is applied. */
+  readonly delayMs: number;
 }
 
 interface Arrival {
@@ -28,7 +32,7 @@ const passing: ReadonlySet<ErrorCode> = new Set(['DISK_FULL', 'DATABASE_LOCKED',
  * The write path of a replica: what arrives goes into the log with one fsync, and what is committed is applied from there.
  *
  * A record is confirmed when it is durable and applied when the upstream says that it is committed; the two may be far
- * apart. Records that wait to be applied stay in memory up to a limit and are read from the log again beyond it.
+ * apart, by hours where a delay is set. Records that wait to be applied stay in memory up to a limit and are read from the log again beyond it.
  */
 export class ReplicaPipeline {
   readonly #options: ReplicaPipelineOptions;
@@ -37,6 +41,8 @@ export class ReplicaPipeline {
   /** Commit position of the upstream, which may be ahead of this log. */
   #upstreamCommit = 0;
   #failure: QuorateError | undefined;
+  /** When the oldest committed record may be applied, by the wall clock; undefined when none waits for its time. */
+  #nextDueAtMs: number | undefined;
 
   constructor(options: ReplicaPipelineOptions) {
     this.#options = options;
@@ -57,8 +63,18 @@ export class ReplicaPipeline {
   get hasWork(): boolean {
     const { positions } = this.#options;
     return (
-      this.#arrivals.length > 0 || (this.#failure === undefined && positions.get('applied') < positions.get('commit'))
+      this.#arrivals.length > 0 ||
+      (this.#failure === undefined && !this.#isWaiting() && positions.get('applied') < positions.get('commit'))
     );
+  }
+
+  /** When there is something to apply again, in milliseconds of the wall clock; undefined unless a delay holds it back. */
+  get nextDueAtMs(): number | undefined {
+    return this.#isWaiting() ? this.#nextDueAtMs : undefined;
+  }
+
+  #isWaiting(): boolean {
+    return this.#nextDueAtMs !== undefined && this.#options.clock.nowMs() < this.#nextDueAtMs;
   }
 
   /** Queues records; `arrival.done` is called when they are durable. */
@@ -129,11 +145,11 @@ export class ReplicaPipeline {
     const { connection, positions, limits } = this.#options;
     const applied = positions.get('applied');
     const commit = positions.get('commit');
-    if (applied >= commit) {
+    if (applied >= commit || this.#isWaiting()) {
       return;
     }
     try {
-      const slice = this.#unapplied.peek(commit, limits);
+      const slice = this.#due(this.#unapplied.peek(commit, limits));
       applyRecords(connection, slice);
       this.#unapplied.remove(slice);
       positions.set('applied', slice.at(-1)?.txId ?? applied);
@@ -144,6 +160,22 @@ export class ReplicaPipeline {
       }
       throw failure;
     }
+  }
+
+  /** The records that are old enough; remembers when the first of the others will be. */
+  #due(records: readonly LogRecord[]): readonly LogRecord[] {
+    const { clock, delayMs } = this.#options;
+    this.#nextDueAtMs = undefined;
+    if (delayMs === 0) {
+      return records;
+    }
+    const newestMs = clock.nowMs() - delayMs;
+    const young = records.findIndex(({ timeMs }) => timeMs > newestMs);
+    if (young < 0) {
+      return records;
+    }
+    this.#nextDueAtMs = (records[young] as LogRecord).timeMs + delayMs;
+    return records.slice(0, young);
   }
 
   /** Refuses what has arrived and was not logged yet. */
@@ -171,5 +203,6 @@ export class ReplicaPipeline {
     positions.set('tip', log.tip.txId);
     positions.set('durable', log.tip.txId);
     this.#unapplied = this.#unappliedRecords();
+    this.#nextDueAtMs = undefined;
   }
 }

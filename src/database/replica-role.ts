@@ -12,6 +12,9 @@ import type { ClientRequest, RoleSettings } from './writer-messages.ts';
 /** How long applying waits after a condition of the machine (a full disk, a lock) stopped it, in milliseconds. */
 const applyRetryMs = 1000;
 
+/** How long a delayed replica sleeps at most before it looks at the clock again, which may have been set, in milliseconds. */
+const longestDelayMs = 60_000;
+
 /** A replica: refuses clients' writes, logs and applies what its upstream sends. */
 export class ReplicaRole implements WriterRole {
   readonly #services: WriterServices;
@@ -19,12 +22,15 @@ export class ReplicaRole implements WriterRole {
   readonly #connection: ReplicaConnection;
   #log: TransactionLog | undefined;
   #pipeline: ReplicaPipeline | undefined;
+  readonly #delayMs: number;
   #retry: Timer | undefined;
+  #due: Timer | undefined;
   #failing = false;
 
   constructor(services: WriterServices, log: TransactionLog | undefined, settings: RoleSettings) {
     this.#services = services;
     this.#primary = settings.primary;
+    this.#delayMs = settings.delayMs ?? 0;
     this.#connection = ReplicaConnection.open(services.file);
     try {
       if (log !== undefined) {
@@ -38,7 +44,7 @@ export class ReplicaRole implements WriterRole {
 
   /** Starts following into this log. */
   useLog(log: TransactionLog): void {
-    const { positions, start, onAppended } = this.#services;
+    const { positions, start, onAppended, runtime } = this.#services;
     const applied = this.#connection.readPosition();
     checkAgainstLog(applied, log);
     this.#log = log;
@@ -50,6 +56,8 @@ export class ReplicaRole implements WriterRole {
       positions,
       limits: start.limits,
       onAppended,
+      clock: runtime.clock,
+      delayMs: this.#delayMs,
     });
   }
 
@@ -109,7 +117,19 @@ export class ReplicaRole implements WriterRole {
       this.#stumbled(asQuorateError(error), pipeline);
       return false;
     }
+    this.#wakeWhenDue(pipeline);
     return pipeline.hasWork;
+  }
+
+  /** Comes back when the next record of a delayed replica is old enough. */
+  #wakeWhenDue({ nextDueAtMs }: ReplicaPipeline): void {
+    const { runtime, wake } = this.#services;
+    this.#due?.cancel();
+    this.#due = undefined;
+    if (nextDueAtMs !== undefined) {
+      const waitMs = Math.ceil(nextDueAtMs - runtime.clock.nowMs());
+      this.#due = runtime.timers.after(Math.min(Math.max(waitMs, 1), longestDelayMs), wake);
+    }
   }
 
   #recovered(): void {
@@ -133,6 +153,7 @@ export class ReplicaRole implements WriterRole {
 
   close(): void {
     this.#retry?.cancel();
+    this.#due?.cancel();
     this.#pipeline?.failArrivals(new QuorateError('CANCELLED', 'the database is being closed or changes its role'));
     this.#connection.close();
   }

@@ -33,7 +33,12 @@ const settingsSchema = v.object({
   role: v.picklist(['primary', 'replica']),
   term: v.pipe(v.number(), v.integer(), v.minValue(0)),
   acks: v.optional(ackSchema),
-  replication: v.object({ enabled: v.boolean(), upstream: v.optional(upstreamSchema) }),
+  replication: v.object({
+    enabled: v.boolean(),
+    upstream: v.optional(upstreamSchema),
+    delayMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
+    followed: v.optional(v.string()),
+  }),
 });
 
 export function settingsExist(files: FileSystem, directory: string): boolean {

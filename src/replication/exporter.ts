@@ -13,6 +13,8 @@ export interface ExporterOptions {
   readonly runtime: Runtime;
   /** Replicas that may be attached at once; one more is refused with OVERLOADED. */
   readonly maxReplicas: number;
+  /** Replica ids of this database and of those that it follows; nothing is told to replicas when absent. */
+  readonly path?: (() => readonly string[]) | undefined;
 }
 
 /** Serves the log of one database to everyone who follows it. It never waits for a replica: each has a session of its own. */
@@ -52,6 +54,13 @@ export class Exporter {
       this.#acknowledgements.note(replica);
       const { durable, applied } = this.#acknowledgements.of(source.ackMembers());
       source.acknowledge(durable, applied);
+    }
+  }
+
+  /** Tells the replicas that this database follows somebody else than before. */
+  pathChanged(): void {
+    for (const session of this.#sessions) {
+      session.sendPath();
     }
   }
 

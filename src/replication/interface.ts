@@ -14,3 +14,4 @@ export type {
   ReplicatorState,
   ReplicatorStatus,
 } from './types.ts';
+export { ownPath } from './upstream-path.ts';

@@ -12,6 +12,8 @@ export interface ReplicatorOptions {
   readonly runtime: Runtime;
   readonly limits: ReplicationLimits;
   readonly identity: ReplicaIdentity;
+  /** Called with the replica ids of the upstream and of those that it follows; with none when it cannot be reached. */
+  readonly onUpstreamPath?: ((path: readonly string[]) => void) | undefined;
 }
 
 /** Errors that end the following for good: two histories, or another database. Only new settings start it again. */
@@ -28,6 +30,7 @@ const slow: ReadonlyMap<ErrorCode, ReplicatorState> = new Map([
   ['UNAUTHENTICATED', 'refused'],
   ['PERMISSION_DENIED', 'refused'],
   ['DATABASE_NOT_FOUND', 'refused'],
+  ['REPLICATION_LOOP', 'refused'],
   ['SNAPSHOT_REQUIRED', 'snapshot-needed'],
 ]);
 
@@ -62,6 +65,8 @@ export class Replicator implements AsyncDisposable {
       upstreamTipTxId: lag?.upstreamTipTxId ?? 0,
       lagTransactions: lag?.lagTransactions ?? 0,
       lagMs: lag?.lagMs ?? 0,
+      receivedLagTransactions: lag?.receivedLagTransactions ?? 0,
+      receivedLagMs: lag?.receivedLagMs ?? 0,
       retries: this.#retries,
       lastError: this.#lastError,
     };
@@ -86,7 +91,8 @@ export class Replicator implements AsyncDisposable {
 
   /** One session, from connecting to its end. */
   async #follow(): Promise<QuorateError> {
-    const { transport, upstream, sink, runtime, limits, identity } = this.#options;
+    const { transport, upstream, sink, runtime, limits, identity, onUpstreamPath } = this.#options;
+    let reached = false;
     const ended = Promise.withResolvers<QuorateError | undefined>();
     this.#enter('connecting', '');
     const session = new ReplicaSession({
@@ -95,6 +101,10 @@ export class Replicator implements AsyncDisposable {
       identity,
       runtime,
       limits,
+      onUpstreamPath: (path) => {
+        reached = true;
+        onUpstreamPath?.(path);
+      },
       onStreaming: () => this.#streaming(),
       onEnd: ended.resolve,
     });
@@ -108,6 +118,11 @@ export class Replicator implements AsyncDisposable {
     } catch (error) {
       session.end();
       return asQuorateError(error);
+    } finally {
+      // An upstream that breaks off is still the one that was told of; of one that never answers nothing is known.
+      if (!reached) {
+        onUpstreamPath?.([]);
+      }
     }
   }
 

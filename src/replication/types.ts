@@ -53,6 +53,10 @@ export interface ReplicatorStatus {
   readonly lagTransactions: number;
   /** Milliseconds since this replica last showed everything its upstream had committed; 0 when it does now. */
   readonly lagMs: number;
+  /** Transactions of the upstream's log that are not durable here yet. */
+  readonly receivedLagTransactions: number;
+  /** Milliseconds since this replica last held all of the upstream's log durably; 0 when it does now. */
+  readonly receivedLagMs: number;
   readonly retries: number;
   readonly lastError?:
     | { readonly code: string; readonly message: string; readonly hint: string; readonly atMs: number }

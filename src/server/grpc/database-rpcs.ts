@@ -13,6 +13,7 @@ export function followRequestOf({ role, replication, acks }: CreateDatabaseReque
     username: replication?.primaryUsername ?? '',
     password: replication?.primaryPassword ?? '',
     acks,
+    delayMs: replication?.delayMs,
   };
 }
 

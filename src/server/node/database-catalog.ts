@@ -1,7 +1,8 @@
-import type { Database } from '../../database/interface.ts';
+import type { Database, DatabaseSettings } from '../../database/interface.ts';
 import { asQuorateError, QuorateError } from '../../errors/interface.ts';
 import type { UpdateDatabaseRequest } from '../../proto/interface.ts';
 import { changedSettings, checkDatabaseName, newSettings } from './follow-settings.ts';
+import { checkLocalLoop } from './local-loop.ts';
 import { ManagedDatabase } from './managed-database.ts';
 import type { FollowRequest } from './node-options.ts';
 import type { NodeServices } from './node-services.ts';
@@ -65,7 +66,7 @@ export class DatabaseCatalog {
 
   /** @throws QuorateError DATABASE_EXISTS, INVALID_ARGUMENT, OVERLOADED when there are as many as may be */
   async create(name: string, request: FollowRequest): Promise<ManagedDatabase> {
-    const settings = newSettings(name, request, this.#services.address());
+    const settings = this.#checked(name, newSettings(name, request, this.#services.address()));
     return await this.#add(name, 'opening', (database) => database.create(settings));
   }
 
@@ -113,9 +114,24 @@ export class DatabaseCatalog {
   }
 
   async update(request: UpdateDatabaseRequest): Promise<ManagedDatabase> {
-    const database = this.get(request.database);
-    await database.update((current) => changedSettings(database.name, current, request, this.#services.address()));
+    return await this.change(request.database, (name, current) =>
+      changedSettings(name, current, request, this.#services.address()),
+    );
+  }
+
+  /** Changes the settings of a database. @throws QuorateError REPLICATION_LOOP, DATABASE_NOT_FOUND, DATABASE_UNLOADED … */
+  async change(
+    name: string,
+    change: (name: string, current: DatabaseSettings) => DatabaseSettings,
+  ): Promise<ManagedDatabase> {
+    const database = this.get(name);
+    await database.update((current) => this.#checked(name, change(name, current)));
     return database;
+  }
+
+  #checked(name: string, settings: DatabaseSettings): DatabaseSettings {
+    checkLocalLoop(name, settings, (other) => this.#databases.get(other)?.settings, this.#services.address());
+    return settings;
   }
 
   async load(name: string): Promise<ManagedDatabase> {

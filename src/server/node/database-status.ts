@@ -21,7 +21,11 @@ export function databaseStatus(managed: ManagedDatabase, own: NodeAddress | unde
     commitTxId: positions.commit,
     appliedTxId: positions.applied,
     logSizeBytes: opened?.logSizeBytes() ?? 0,
-    replicator: replicatorStatus && { ...replicatorStatus, lastError: errorInfo(replicatorStatus.lastError) },
+    replicator: replicatorStatus && {
+      ...replicatorStatus,
+      lastError: errorInfo(replicatorStatus.lastError),
+      delayMs: settings?.replication.delayMs ?? 0,
+    },
     replicas: managed.attachedReplicas.map((replica) => ({ ...replica })),
     lastError: errorInfo(failure),
     ...ackStatus(opened),
@@ -45,7 +49,7 @@ function replicationSettings(
   { replication }: DatabaseSettings,
   own: NodeAddress | undefined,
 ): ReplicationSettings | undefined {
-  const { enabled, upstream } = replication;
+  const { enabled, upstream, delayMs = 0, followed } = replication;
   if (upstream === undefined) {
     return undefined;
   }
@@ -57,5 +61,7 @@ function replicationSettings(
     primaryDatabase: database,
     primaryUsername: username,
     primaryPassword: '',
+    delayMs,
+    followed: followed !== undefined,
   };
 }

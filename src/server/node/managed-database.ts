@@ -6,7 +6,14 @@ import {
   type Upstream,
 } from '../../database/interface.ts';
 import { asQuorateError, type ErrorCode, QuorateError } from '../../errors/interface.ts';
-import { type AttachedReplica, Exporter, Replicator, type ReplicatorStatus } from '../../replication/interface.ts';
+import {
+  type AttachedReplica,
+  Exporter,
+  ownPath,
+  type ReplicaIdentity,
+  Replicator,
+  type ReplicatorStatus,
+} from '../../replication/interface.ts';
 import { resolveUpstream } from './follow-settings.ts';
 import type { NodeServices } from './node-services.ts';
 
@@ -30,6 +37,8 @@ export class ManagedDatabase {
   #replicator: Replicator | undefined;
   #failure: DatabaseFailure | undefined;
   #tail: Promise<unknown> = Promise.resolve();
+  /** Replica ids of the upstream and of those that it follows, as far as known. */
+  #upstreamPath: readonly string[] = [];
   /** Somebody feeds this database through ReplicateTx. */
   #fed = false;
   /** Ends that feeding when the settings change. */
@@ -56,6 +65,25 @@ export class ManagedDatabase {
 
   get attachedReplicas(): readonly AttachedReplica[] {
     return this.#opened?.exporter.status() ?? [];
+  }
+
+  /** Replica ids of this database, of its upstream, of the upstream of that, as far as known. */
+  get path(): readonly string[] {
+    return ownPath(this.identity.replicaId, this.#upstreamPath);
+  }
+
+  /** As whom this database follows its upstream. */
+  get identity(): ReplicaIdentity {
+    const { nodeId, nodeName } = this.#services.identity;
+    return { replicaId: `${nodeId}/${this.name}`, replicaName: nodeName };
+  }
+
+  /** Takes note of whom the upstream follows, and tells those who follow this database. */
+  learnUpstreamPath(path: readonly string[]): void {
+    if (path.join() !== this.#upstreamPath.join()) {
+      this.#upstreamPath = path;
+      this.#opened?.exporter.pathChanged();
+    }
   }
 
   /** The database if it is open, for status. */
@@ -211,7 +239,13 @@ export class ManagedDatabase {
     const { runtime, options } = this.#services;
     const { limits, replicationLimits } = options;
     const { maxReplicas } = limits;
-    const exporter = new Exporter({ source: database.source, limits: replicationLimits, runtime, maxReplicas });
+    const exporter = new Exporter({
+      source: database.source,
+      limits: replicationLimits,
+      runtime,
+      maxReplicas,
+      path: () => this.path,
+    });
     this.#opened = { database, exporter };
     this.#state = 'open';
     this.#failure = undefined;
@@ -257,14 +291,15 @@ export class ManagedDatabase {
   }
 
   #follow(database: Database, upstream: Upstream): void {
-    const { runtime, transport, options, identity } = this.#services;
+    const { runtime, transport, options } = this.#services;
     this.#replicator = new Replicator({
       sink: database.sink,
       upstream,
       transport,
       runtime,
       limits: options.replicationLimits,
-      identity: { replicaId: `${identity.nodeId}/${this.name}`, replicaName: identity.nodeName },
+      identity: this.identity,
+      onUpstreamPath: (path) => this.learnUpstreamPath(path),
     });
     this.#replicator.start();
   }
@@ -274,6 +309,7 @@ export class ManagedDatabase {
     const replicator = this.#replicator;
     this.#replicator = undefined;
     await replicator?.[Symbol.asyncDispose]();
+    this.learnUpstreamPath([]);
   }
 
   #exclusively(action: () => Promise<void>): Promise<void> {

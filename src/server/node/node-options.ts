@@ -40,4 +40,8 @@ export interface FollowRequest {
   readonly username: string;
   readonly password: string;
   readonly acks?: AckSettings | undefined;
+  /** Milliseconds by which a replica applies late; absent or 0 for none. */
+  readonly delayMs?: number | undefined;
+  /** Id of the node whose whole server is followed, if that is why the database is made. */
+  readonly followed?: string | undefined;
 }

@@ -1,7 +1,7 @@
 import { type Database, ReaderPool } from '../../database/interface.ts';
 import { QuorateError } from '../../errors/interface.ts';
-import type { DatabaseStatus, StatusResponse } from '../../proto/interface.ts';
-import { GrpcReplicationTransport, type ReplicaIdentity } from '../../replication/interface.ts';
+import type { DatabaseStatus, ListDatabasesResponse, StatusResponse } from '../../proto/interface.ts';
+import { GrpcReplicationTransport } from '../../replication/interface.ts';
 import type { Runtime } from '../../runtime/interface.ts';
 import type { Authenticator } from '../auth/authenticator.ts';
 import { PasswordAuthenticator } from '../auth/password-authenticator.ts';
@@ -159,12 +159,6 @@ export class Node implements AsyncDisposable {
     return this.#address;
   }
 
-  /** As whom a database of this node follows its upstream. */
-  replicaIdentity(database: string): ReplicaIdentity {
-    const { nodeId, nodeName } = this.identity;
-    return { replicaId: `${nodeId}/${database}`, replicaName: nodeName };
-  }
-
   /** @throws QuorateError DATABASE_NOT_FOUND */
   databaseStatus(name: string): DatabaseStatus {
     return databaseStatus(this.databases.get(name), this.#address);
@@ -179,6 +173,24 @@ export class Node implements AsyncDisposable {
       uptimeMs: Math.round(this.runtime.clock.monotonicMs() - this.startedAtMs),
       databases: listed.map((managed) => databaseStatus(managed, this.#address)),
     };
+  }
+
+  /**
+   * The databases of this node and whom they follow. Whoever follows the whole node takes a missing one for deleted, so
+   * nothing is said before everything is there.
+   * @throws QuorateError UNAVAILABLE
+   */
+  listDatabases(): ListDatabasesResponse {
+    if (!this.#isReady) {
+      throw new QuorateError('UNAVAILABLE', 'this server is starting or stopping', { hint: 'Try again in a moment.' });
+    }
+    const databases = this.databases.list().map(({ name, state, opened, path }) => ({
+      database: name,
+      state,
+      databaseId: Buffer.from(opened?.databaseId ?? []),
+      path: [...path],
+    }));
+    return { nodeId: this.identity.nodeId, databases };
   }
 
   /** Ends the streams of replicas and stops following others, so that the endpoints can close. */
