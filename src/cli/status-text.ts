@@ -77,8 +77,20 @@ export function databasesText(databases: readonly DatabaseStatus[]): string {
   return `${renderTable(heading, databases.map(databaseRow))}${notes === '' ? '' : `\n${notes}`}`;
 }
 
-/** The node in one line, and its databases. */
-export function statusText({ nodeName, nodeId, version, uptimeMs, databases }: StatusResponse): string {
+/** Whom the whole node follows, and what of it not. */
+function followingText(following: StatusResponse['following']): string {
+  if (following === undefined) {
+    return '';
+  }
+  const { upstream, state, lastError, leftAlone } = following;
+  const reason = lastError === undefined ? '' : `: ${lastError.message} (${lastError.code})`;
+  const notes = leftAlone.map((text) => `not followed: ${text}\n`).join('');
+  return `follows the whole server ${upstream} (${state}${reason})\n${notes}`;
+}
+
+/** The node in one line, whom it follows, and its databases. */
+export function statusText({ nodeName, nodeId, version, uptimeMs, databases, following }: StatusResponse): string {
   const seconds = Math.round(uptimeMs / 1_000);
-  return `node ${nodeName} (${nodeId}), Quorate ${version}, up ${seconds} s\n\n${databasesText(databases)}`;
+  const node = `node ${nodeName} (${nodeId}), Quorate ${version}, up ${seconds} s\n`;
+  return `${node}${followingText(following)}\n${databasesText(databases)}`;
 }

@@ -1,13 +1,19 @@
 import { type ChannelOptions, type ClientDuplexStream, credentials, Metadata } from '@grpc/grpc-js';
 import type { Upstream } from '../database/interface.ts';
 import { asQuorateError, type QuorateError } from '../errors/interface.ts';
-import { AdminClient, type ExportTxRequest, type ExportTxResponse, ReplicationClient } from '../proto/interface.ts';
+import {
+  AdminClient,
+  type ExportTxRequest,
+  type ExportTxResponse,
+  type ListDatabasesResponse,
+  ReplicationClient,
+} from '../proto/interface.ts';
 import type { Clock } from '../runtime/interface.ts';
 import { errorFromGrpc } from './grpc-errors.ts';
-import type { ChannelListener, ExportStream, ReplicationTransport } from './types.ts';
+import type { ChannelListener, ExportStream, ReplicationTransport, UpstreamDirectory } from './types.ts';
 
-/** Milliseconds that a login may take. */
-const loginTimeoutMs = 10_000;
+/** Milliseconds that a login, or another call that does next to nothing, may take. */
+const shortCallMs = 10_000;
 
 const channelOptions: ChannelOptions = {
   'grpc.keepalive_time_ms': 10_000,
@@ -20,7 +26,7 @@ const channelOptions: ChannelOptions = {
 };
 
 /** Replication over gRPC: logs in with the upstream's credentials and keeps the token until it is refused. */
-export class GrpcReplicationTransport implements ReplicationTransport {
+export class GrpcReplicationTransport implements ReplicationTransport, UpstreamDirectory {
   readonly #tokens = new Map<string, string>();
   readonly #clock: Clock;
 
@@ -34,10 +40,33 @@ export class GrpcReplicationTransport implements ReplicationTransport {
     return stream;
   }
 
+  async listDatabases(upstream: Upstream, signal: AbortSignal): Promise<ListDatabasesResponse> {
+    const metadata = bearer(await this.token(upstream));
+    const client = new AdminClient(address(upstream), credentials.createInsecure(), channelOptions);
+    const { promise, resolve, reject } = Promise.withResolvers<ListDatabasesResponse>();
+    const deadline = this.#clock.nowMs() + shortCallMs;
+    const call = client.listDatabases({}, metadata, { deadline }, (error, response) =>
+      error ? reject(errorFromGrpc(error)) : resolve(response),
+    );
+    const cancel = () => call.cancel();
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      return await promise;
+    } catch (error) {
+      if (asQuorateError(error).code === 'UNAUTHENTICATED') {
+        this.forget(upstream);
+      }
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', cancel);
+      client.close();
+    }
+  }
+
   /** A token for the upstream, from an earlier login if there was one. @throws QuorateError UNAUTHENTICATED, UNAVAILABLE */
   async token(upstream: Upstream): Promise<string> {
     const key = identityOf(upstream);
-    const token = this.#tokens.get(key) ?? (await login(upstream, this.#clock.nowMs() + loginTimeoutMs));
+    const token = this.#tokens.get(key) ?? (await login(upstream, this.#clock.nowMs() + shortCallMs));
     this.#tokens.set(key, token);
     return token;
   }
@@ -45,6 +74,12 @@ export class GrpcReplicationTransport implements ReplicationTransport {
   forget(upstream: Upstream): void {
     this.#tokens.delete(identityOf(upstream));
   }
+}
+
+function bearer(token: string): Metadata {
+  const metadata = new Metadata();
+  metadata.set('authorization', `Bearer ${token}`);
+  return metadata;
 }
 
 function identityOf({ host, port, username, password }: Upstream): string {
@@ -95,10 +130,8 @@ class GrpcExportStream implements ExportStream {
     if (this.#ended) {
       return;
     }
-    const metadata = new Metadata();
-    metadata.set('authorization', `Bearer ${token}`);
     this.#client = new ReplicationClient(address(this.#upstream), credentials.createInsecure(), channelOptions);
-    const call = this.#client.exportTx(metadata);
+    const call = this.#client.exportTx(bearer(token));
     this.#call = call;
     call.on('data', (message: ExportTxResponse) => this.#listener.onMessage(message));
     call.on('drain', () => this.#listener.onDrain());

@@ -13,5 +13,6 @@ export type {
   ReplicationTransport,
   ReplicatorState,
   ReplicatorStatus,
+  UpstreamDirectory,
 } from './types.ts';
 export { ownPath } from './upstream-path.ts';

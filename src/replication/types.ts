@@ -1,6 +1,6 @@
 import type { Upstream } from '../database/interface.ts';
 import type { QuorateError } from '../errors/interface.ts';
-import type { ExportTxRequest, ExportTxResponse } from '../proto/interface.ts';
+import type { ExportTxRequest, ExportTxResponse, ListDatabasesResponse } from '../proto/interface.ts';
 
 /** One direction of a message stream whose receiver can be slower than its sender. */
 export interface MessageChannel<Out> {
@@ -28,6 +28,12 @@ export interface ExportStream extends MessageChannel<ExportTxRequest> {
 export interface ReplicationTransport {
   /** Opens ExportTx on the upstream, with its credentials; errors arrive through `listener.onEnd`. */
   openExport(upstream: Upstream, listener: ChannelListener<ExportTxResponse>): ExportStream;
+}
+
+/** Asks another node what databases it has. */
+export interface UpstreamDirectory {
+  /** @throws QuorateError UNAVAILABLE, UNAUTHENTICATED, PERMISSION_DENIED, NOT_IMPLEMENTED, CANCELLED */
+  listDatabases(upstream: Upstream, signal: AbortSignal): Promise<ListDatabasesResponse>;
 }
 
 /** States of a replica's session; docs/replication-protocol.md tells what leads from one to the other. */

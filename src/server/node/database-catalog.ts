@@ -10,7 +10,8 @@ import type { NodeServices } from './node-services.ts';
 export const systemDatabaseName = 'systemdb';
 export const defaultDatabaseName = 'defaultdb';
 
-const builtIn: ReadonlySet<string> = new Set([systemDatabaseName, defaultDatabaseName]);
+/** Databases that every node has. */
+export const builtInDatabases: ReadonlySet<string> = new Set([systemDatabaseName, defaultDatabaseName]);
 
 /** Databases that are opened at the same time at the start of a node; opening one costs a core while it recovers. */
 const openAtOnce = 4;
@@ -151,17 +152,19 @@ export class DatabaseCatalog {
     return database;
   }
 
-  async delete(name: string): Promise<void> {
+  /** @param check throws when the database, which nobody can change meanwhile, is not to be deleted after all */
+  async delete(name: string, check: (database: ManagedDatabase) => void = () => {}): Promise<void> {
     const database = this.get(name);
-    if (builtIn.has(name)) {
+    if (builtInDatabases.has(name)) {
       throw new QuorateError('INVALID_ARGUMENT', `${name} belongs to every server and cannot be deleted`);
     }
-    await database.close('unloaded', () => {
+    const remove = () => {
       if (this.#databases.get(name) === database) {
         this.#services.directory.deleteDatabase(name);
         this.#databases.delete(name);
       }
-    });
+    };
+    await database.close('unloaded', remove, () => check(database));
   }
 
   async closeAll(): Promise<void> {

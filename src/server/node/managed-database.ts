@@ -185,9 +185,14 @@ export class ManagedDatabase {
     });
   }
 
-  /** Closes the database. @param then runs while nobody can open it again */
-  close(state: DatabaseState, then: () => void = () => {}): Promise<void> {
+  /**
+   * Closes the database.
+   * @param then runs while nobody can open it again
+   * @param check runs first, and throws when it is not to be closed after all
+   */
+  close(state: DatabaseState, then: () => void = () => {}, check: () => void = () => {}): Promise<void> {
     return this.#exclusively(async () => {
+      check();
       await this.#end(state);
       then();
     });

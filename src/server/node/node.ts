@@ -1,4 +1,4 @@
-import { type Database, ReaderPool } from '../../database/interface.ts';
+import { type Database, ReaderPool, type Upstream } from '../../database/interface.ts';
 import { QuorateError } from '../../errors/interface.ts';
 import type { DatabaseStatus, ListDatabasesResponse, StatusResponse } from '../../proto/interface.ts';
 import { GrpcReplicationTransport } from '../../replication/interface.ts';
@@ -9,11 +9,16 @@ import { TokenSigner } from '../auth/token-signer.ts';
 import { SystemUserStore } from '../auth/user-store.ts';
 import { DatabaseCatalog, defaultDatabaseName, systemDatabaseName } from './database-catalog.ts';
 import { databaseStatus } from './database-status.ts';
-import type { NodeAddress } from './follow-settings.ts';
+import { type NodeAddress, resolveUpstream } from './follow-settings.ts';
+import { namePatterns } from './name-patterns.ts';
 import { NodeDirectory, type NodeIdentity } from './node-directory.ts';
 import type { FollowRequest, NodeOptions } from './node-options.ts';
 import type { NodeServices } from './node-services.ts';
+import { ServerFollower } from './server-follower.ts';
 import { version } from './version.ts';
+
+/** Milliseconds, where the options do not say. */
+const defaultDiscoveryIntervalMs = 2_000;
 
 /** The databases of one data folder, with everything they need, and no network of its own. */
 export class Node implements AsyncDisposable {
@@ -27,6 +32,9 @@ export class Node implements AsyncDisposable {
   readonly startedAtMs: number;
   readonly #directory: NodeDirectory;
   readonly #users: SystemUserStore;
+  readonly #transport: GrpcReplicationTransport;
+  readonly #isWanted: (name: string) => boolean;
+  #follower: ServerFollower | undefined;
   #address: NodeAddress | undefined;
   #isReady = false;
   #generatedPassword: string | undefined;
@@ -36,6 +44,8 @@ export class Node implements AsyncDisposable {
     this.options = options;
     this.runtime = runtime;
     this.#directory = directory;
+    this.#transport = new GrpcReplicationTransport(runtime.clock);
+    this.#isWanted = namePatterns(options.replication.include, options.replication.exclude);
     this.startedAtMs = runtime.clock.monotonicMs();
     this.identity = directory.identity(options.name);
     this.readers = new ReaderPool({
@@ -74,7 +84,7 @@ export class Node implements AsyncDisposable {
       identity,
       readers,
       directory: this.#directory,
-      transport: new GrpcReplicationTransport(runtime.clock),
+      transport: this.#transport,
       address: () => this.#address,
     };
   }
@@ -104,18 +114,59 @@ export class Node implements AsyncDisposable {
     await this.#ensureBuiltIn(systemDatabaseName, systemDatabaseName);
     await this.#ensureBuiltIn(defaultDatabaseName, this.options.replication.database ?? defaultDatabaseName);
     await this.#ensureAdmin();
+    await this.#followServer();
     this.#isReady = true;
+  }
+
+  /** Follows the other databases of the upstream, too, or stops those that it has followed. */
+  async #followServer(): Promise<void> {
+    const { enabled, discoveryIntervalMs = defaultDiscoveryIntervalMs } = this.options.replication;
+    if (enabled === false) {
+      await this.#stopFollowed();
+    }
+    if (!enabled) {
+      return;
+    }
+    this.#follower = new ServerFollower({
+      databases: this.databases,
+      directory: this.#transport,
+      runtime: this.runtime,
+      nodeId: this.identity.nodeId,
+      upstream: () => this.#systemUpstream(),
+      isWanted: this.#isWanted,
+      intervalMs: discoveryIntervalMs,
+      maxIntervalMs: this.options.replicationLimits.backoffMaxMs,
+    });
+    this.#follower.start();
+  }
+
+  /** A server whose users are its own follows no other as a whole. */
+  #systemUpstream(): Upstream | undefined {
+    const { enabled = false, upstream } = this.databases.get(systemDatabaseName).settings?.replication ?? {};
+    return enabled && upstream !== undefined ? resolveUpstream(upstream, this.#address) : undefined;
+  }
+
+  async #stopFollowed(): Promise<void> {
+    for (const { name, opened } of this.databases.list()) {
+      if (opened?.settings.replication.followed !== undefined) {
+        await this.databases.change(name, (_name, current) => ({
+          ...current,
+          replication: { ...current.replication, enabled: false },
+        }));
+      }
+    }
   }
 
   /** The flags of the server rule a built-in database until people make it a primary themselves. */
   async #ensureBuiltIn(name: string, upstreamDatabase: string): Promise<void> {
     const { enabled, host, port, username, password } = this.options.replication;
+    const follows = name === systemDatabaseName || this.#isWanted(name);
     if (!this.databases.has(name)) {
-      await this.databases.create(name, followRequest(this.options, upstreamDatabase));
+      await this.databases.create(name, follows ? followRequest(this.options, upstreamDatabase) : asPrimary);
       return;
     }
     const database = this.databases.get(name);
-    if (enabled === undefined || database.opened === undefined) {
+    if (enabled === undefined || !follows || database.opened === undefined) {
       return;
     }
     if (database.opened.settings.role === 'primary') {
@@ -172,6 +223,7 @@ export class Node implements AsyncDisposable {
       version,
       uptimeMs: Math.round(this.runtime.clock.monotonicMs() - this.startedAtMs),
       databases: listed.map((managed) => databaseStatus(managed, this.#address)),
+      following: this.#follower?.status(),
     };
   }
 
@@ -204,16 +256,27 @@ export class Node implements AsyncDisposable {
   /** Closes everything; what was acknowledged is durable already. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isReady = false;
+    await this.#follower?.[Symbol.asyncDispose]();
     await this.readers[Symbol.asyncDispose]();
     await this.databases.closeAll();
     this.#directory[Symbol.dispose]();
   }
 }
 
+const asPrimary: FollowRequest = {
+  role: 'primary',
+  enabled: false,
+  host: '',
+  port: 0,
+  database: '',
+  username: '',
+  password: '',
+};
+
 function followRequest({ replication }: NodeOptions, database: string): FollowRequest {
   const { enabled, host, port, username, password } = replication;
   if (enabled === undefined) {
-    return { role: 'primary', enabled: false, host: '', port: 0, database: '', username: '', password: '' };
+    return asPrimary;
   }
   return {
     role: '',

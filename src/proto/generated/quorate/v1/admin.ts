@@ -79,9 +79,9 @@ export interface StatusResponse {
 
 /** How a node follows every database of another. */
 export interface ServerFollowerStatus {
-  /** host:port of the other node. */
+  /** host:port of the other node: the one that systemdb follows. */
   upstream: string;
-  /** "asking" before the first answer, "following", or "unreachable". */
+  /** "asking" before the first answer, "following", "unreachable", or "stopped" while systemdb follows nobody. */
   state: string;
   lastError?:
     | ErrorInfo
