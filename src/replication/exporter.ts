@@ -50,11 +50,21 @@ export class Exporter {
   #progress(session: ExportSession): void {
     const replica = session.status();
     if (replica !== undefined) {
-      const { source } = this.#options;
       this.#acknowledgements.note(replica);
-      const { durable, applied } = this.#acknowledgements.of(source.ackMembers());
-      source.acknowledge(durable, applied);
+      this.count();
     }
+  }
+
+  /** Tells the database what the replicas have that count by its present settings. */
+  count(): void {
+    const { source } = this.#options;
+    const { durable, applied } = this.#acknowledgements.of(source.ackMembers());
+    source.acknowledge(durable, applied);
+  }
+
+  /** Until the next count nobody counts: what was counted for other members must not speak for those to come. */
+  uncount(): void {
+    this.#options.source.acknowledge([], []);
   }
 
   /** Tells the replicas that this database follows somebody else than before. */

@@ -174,12 +174,14 @@ export class ManagedDatabase {
   /** Takes new settings without a restart: the replicator of the old ones ends first, that of the new ones begins last. */
   update(change: (current: DatabaseSettings) => DatabaseSettings): Promise<void> {
     return this.#exclusively(async () => {
-      const { database } = this.#require();
+      const { database, exporter } = this.#require();
       const settings = change(database.settings);
       await this.#stopReplicator('the settings of this database were changed');
+      exporter.uncount();
       try {
         await database.updateSettings(settings);
       } finally {
+        exporter.count();
         this.#startReplicator(database);
       }
     });
