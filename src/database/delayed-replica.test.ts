@@ -156,7 +156,6 @@ test('a change of the delay is in force at once, and none shows what is committe
   using replica = await received(folder, time, delayed);
   const reset = async (delayMs: number) => {
     replica.request((id) => ['set-role', id, { ...delayed, delayMs }]);
-    replica.request((id) => ['commit-to', id, 4]);
     await settle();
   };
   await reset(tenMinutes * 1.5);
@@ -175,4 +174,21 @@ test('a delayed replica that becomes primary shows everything it holds', async (
   // The fourth is the last of the old reign, the fifth begins the new one.
   assert.equal(replica.positions.get('applied'), replica.positions.get('tip'));
   assert.ok(replica.positions.get('applied') >= 4);
+});
+
+test('a delayed replica that starts again without its upstream shows what is old enough and still calls it committed', async () => {
+  using folder = new TestFolder();
+  const time = newTime();
+  {
+    using replica = await received(folder, time, delayed);
+    assert.equal(replica.positions.get('commit'), 4);
+  }
+  using again = new ManualWriter(folder, 'replica', delayed, time);
+  await settle();
+  assert.deepEqual([again.positions.get('applied'), again.positions.get('commit')], [0, 4]);
+  const cut = again.request((id) => ['truncate', id, 3]);
+  assert.ok(!again.succeeded(cut), 'what is committed is not cut');
+  advance(time, hour);
+  await settle();
+  assert.equal(again.positions.get('applied'), 4);
 });

@@ -2,6 +2,7 @@ import { asQuorateError, QuorateError } from '../errors/interface.ts';
 import type { TransactionLog } from '../log/interface.ts';
 import type { Timer } from '../runtime/interface.ts';
 import { ReplicaConnection } from '../sqlite/interface.ts';
+import { CommitMark } from './commit-mark.ts';
 import { logEnds } from './log-ends.ts';
 import { checkAgainstLog } from './recovery.ts';
 import { ReplicaPipeline } from './replica-pipeline.ts';
@@ -23,6 +24,7 @@ export class ReplicaRole implements WriterRole {
   #log: TransactionLog | undefined;
   #pipeline: ReplicaPipeline | undefined;
   readonly #delayMs: number;
+  readonly #mark: CommitMark;
   #retry: Timer | undefined;
   #due: Timer | undefined;
   #failing = false;
@@ -31,6 +33,7 @@ export class ReplicaRole implements WriterRole {
     this.#services = services;
     this.#primary = settings.primary;
     this.#delayMs = settings.delayMs ?? 0;
+    this.#mark = new CommitMark(services.runtime.files, services.runtime.clock, services.start.directory);
     this.#connection = ReplicaConnection.open(services.file);
     try {
       if (log !== undefined) {
@@ -49,7 +52,7 @@ export class ReplicaRole implements WriterRole {
     checkAgainstLog(applied, log);
     this.#log = log;
     positions.set('applied', applied.txId);
-    positions.set('commit', applied.txId);
+    positions.set('commit', Math.max(applied.txId, this.#mark.read(log)));
     this.#pipeline = new ReplicaPipeline({
       connection: this.#connection,
       log,
@@ -59,6 +62,7 @@ export class ReplicaRole implements WriterRole {
       clock: runtime.clock,
       delayMs: this.#delayMs,
     });
+    this.#services.wake();
   }
 
   #following(): ReplicaPipeline {
@@ -112,6 +116,7 @@ export class ReplicaRole implements WriterRole {
     }
     try {
       pipeline.step();
+      this.#markCommit();
       this.#recovered();
     } catch (error) {
       this.#stumbled(asQuorateError(error), pipeline);
@@ -119,6 +124,25 @@ export class ReplicaRole implements WriterRole {
     }
     this.#wakeWhenDue(pipeline);
     return pipeline.hasWork;
+  }
+
+  #markCommit(): void {
+    if (this.#delayMs > 0 && this.#log !== undefined) {
+      this.#mark.note(this.#log, this.#services.positions.get('commit'));
+    }
+  }
+
+  #keepMark(): void {
+    const { positions, runtime, start } = this.#services;
+    try {
+      if (this.#delayMs > 0 && this.#log !== undefined) {
+        this.#mark.write(this.#log, positions.get('commit'));
+      }
+    } catch (error) {
+      // Nothing is wrong with the data: the upstream will say again what is committed.
+      const { message } = asQuorateError(error);
+      runtime.logger.warn({ database: start.name, error: message }, 'the committed position was not kept');
+    }
   }
 
   /** Comes back when the next record of a delayed replica is old enough. */
@@ -154,6 +178,7 @@ export class ReplicaRole implements WriterRole {
   close(): void {
     this.#retry?.cancel();
     this.#due?.cancel();
+    this.#keepMark();
     this.#pipeline?.failArrivals(new QuorateError('CANCELLED', 'the database is being closed or changes its role'));
     this.#connection.close();
   }
