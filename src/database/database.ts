@@ -185,9 +185,9 @@ export class Database implements AsyncDisposable {
 
   #roleSettings(): RoleSettings {
     const { role, term, replication } = this.#settings;
-    const { upstream } = replication;
+    const { upstream, delayMs } = replication;
     const primary = upstream === undefined ? '' : `${upstream.host}:${upstream.port}/${upstream.database}`;
-    return { role, term, primary, acks: this.#settings.acks };
+    return { role, term, primary, acks: this.#settings.acks, delayMs };
   }
 
   #onEvent(event: WriterEvent): void {

@@ -52,6 +52,10 @@ export interface DatabaseSettings {
     /** Whether this node runs a replicator. A replica without one is fed through `ReplicateTx`. */
     readonly enabled: boolean;
     readonly upstream?: Upstream | undefined;
+    /** Milliseconds by which a replica applies records later than they were written; it holds them at once all the same. */
+    readonly delayMs?: number | undefined;
+    /** Id of the node because of whose whole server this replica is here; absent when a person made it. */
+    readonly followed?: string | undefined;
   };
   /** Of a primary. Absent: `async`. */
   readonly acks?: AckSettings | undefined;

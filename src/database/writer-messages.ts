@@ -67,6 +67,8 @@ export interface RoleSettings {
   /** `host:port/database` of the primary, for people; empty when unknown. */
   readonly primary: string;
   readonly acks?: AckSettings | undefined;
+  /** Milliseconds by which a replica applies late. */
+  readonly delayMs?: number | undefined;
 }
 
 /** A statement's result; the last three only when it returns rows. */

@@ -100,6 +100,13 @@ function replicatorMetrics(metrics: MetricsText, database: string, replicator: R
   metrics.gauge('quorate_replicator_state', 'State of the replicator; always 1.', 1, { ...labels, state });
   metrics.gauge('quorate_replication_lag_seconds', 'Age of what is shown.', lagMs / millisecondsPerSecond, labels);
   metrics.gauge('quorate_replication_lag_transactions', 'Transactions not shown yet.', lagTransactions, labels);
+  const received = replicator.receivedLagTransactions;
+  metrics.gauge(
+    'quorate_replication_received_lag_transactions',
+    'Transactions not on disk here yet.',
+    received,
+    labels,
+  );
   metrics.counter('quorate_replication_retries_total', 'Attempts to connect again.', retries, labels);
 }
 
