@@ -152,6 +152,8 @@ test('a delayed replica confirms records at once and shows each of them when it 
   using otherFolder = new TestFolder();
   const otherTime = newTime();
   using _prompt = await received(otherFolder, otherTime, { ...delayed, delayMs: 0 });
+  advance(otherTime, tenMinutes);
+  await settle();
   assert.equal(time.timers.size, otherTime.timers.size);
 });
 
