@@ -1,4 +1,5 @@
 import type { DatabaseStatus, StatusResponse } from '../proto/interface.ts';
+import { seedingText } from './storage-text.ts';
 import { type Cell, renderTable } from './text-table.ts';
 
 const heading = ['database', 'role', 'state', 'tx', 'shown', 'lag', 'follows', 'followed by'];
@@ -47,7 +48,8 @@ function problems(databases: readonly DatabaseStatus[]): string {
 /** A table of databases, and below it what is wrong with them. */
 export function databasesText(databases: readonly DatabaseStatus[]): string {
   const trouble = problems(databases);
-  return `${renderTable(heading, databases.map(databaseRow))}${trouble === '' ? '' : `\n${trouble}`}`;
+  const table = renderTable(heading, databases.map(databaseRow));
+  return [table, seedingText(databases), trouble].filter((part) => part !== '').join('\n');
 }
 
 /** The node in one line, and its databases. */

@@ -36,7 +36,7 @@ export type ControlRequest =
   /** The oldest record that a known replica still needs. */
   | readonly [kind: 'hold', id: number, neededFrom: number]
   /** The content is in another folder now. */
-  | readonly [kind: 'set-content', id: number, directory: string, settings: RoleSettings]
+  | readonly [kind: 'set-content', id: number, directory: string, content: number, settings: RoleSettings]
   | readonly [kind: 'close', id: number];
 
 export type WriterRequest = ClientRequest | ControlRequest;

@@ -17,6 +17,7 @@ export type {
   ReplicationStatus,
   Role,
   Row,
+  SeedingProgress,
   Snapshot,
   SqlParameters,
   SqlValue,
