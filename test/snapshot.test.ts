@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -190,15 +191,20 @@ test('below the floor of free space writes are refused, reads go on, and room me
   skip: noMount,
 }, async (t) => {
   const fixture = new ServerFixture(t);
-  const disk = path.join(fixture.root, 'disk');
-  mkdirSync(disk);
+  const disk = mkdtempSync(path.join(os.tmpdir(), 'quorate-disk-'));
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=48m', 'tmpfs', disk]);
   } catch {
+    rmdirSync(disk);
     t.skip('this machine lets nobody mount a small disk');
     return;
   }
-  t.after(() => execFileSync('umount', ['-l', disk]));
+  // The folder of the fixture only points there: it is removed while the disk is still mounted.
+  symlinkSync(disk, path.join(fixture.root, 'disk'));
+  t.after(() => {
+    execFileSync('umount', ['-l', disk]);
+    rmdirSync(disk);
+  });
   const server = await fixture.start('disk', '--min-free-bytes', '16MiB', '--log-segment-bytes', '1MiB');
   await server.execute('defaultdb', createItems);
   await server.execute('defaultdb', insertItem);
