@@ -1,5 +1,6 @@
 import { formatDuration } from '../config/interface.ts';
 import type { DatabaseStatus, StatusResponse } from '../proto/interface.ts';
+import { seedingText } from './storage-text.ts';
 import { type Cell, renderTable } from './text-table.ts';
 
 const heading = ['database', 'role', 'state', 'tx', 'shown', 'lag', 'acks', 'follows', 'followed by'];
@@ -74,7 +75,8 @@ function problems(databases: readonly DatabaseStatus[]): string {
 /** A table of databases, and below it what is at risk and what is wrong. */
 export function databasesText(databases: readonly DatabaseStatus[]): string {
   const notes = databases.map(atRisk).join('') + problems(databases);
-  return `${renderTable(heading, databases.map(databaseRow))}${notes === '' ? '' : `\n${notes}`}`;
+  const table = renderTable(heading, databases.map(databaseRow));
+  return [table, seedingText(databases), notes].filter((part) => part !== '').join('\n');
 }
 
 /** Whom the whole node follows, and what of it not. */

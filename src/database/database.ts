@@ -300,9 +300,9 @@ export class Database implements AsyncDisposable {
     const oldPath = this.filePath;
     writeSettings(this.#context.runtime.files, this.directory, { settings: this.#settings, content });
     this.#content = content;
-    await this.#writer().client.request((id) => ['set-content', id, this.#contentDirectory, this.#roleSettings()]);
+    const settings = this.#roleSettings();
+    await this.#writer().client.request((id) => ['set-content', id, this.#contentDirectory, content, settings]);
     this.#source.reopen();
-    this.#positions.set('content', content);
     this.#failure = undefined;
     this.#sink.setFailure(undefined);
     this.#context.onFileReplaced?.(oldPath, this.filePath);

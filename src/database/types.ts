@@ -229,7 +229,7 @@ export interface SnapshotInbox {
   write(offset: number, content: Uint8Array): void;
   /**
    * Checks everything that was received and installs it at once: a crash leaves the old content or the new one.
-   * @throws QuorateError DATABASE_CORRUPT when it is not what was sent; then the next attempt begins anew
+   * @throws QuorateError PROTOCOL_ERROR, DATABASE_CORRUPT when it is not what was sent; then the next attempt begins anew
    */
   install(sha256: Uint8Array): Promise<void>;
   /** Lets go of the file; what was received stays for the next attempt. */

@@ -1,5 +1,5 @@
 import process from 'node:process';
-import type { AttachedReplica, DatabaseStatus, ReplicatorStatus } from '../../proto/interface.ts';
+import type { AttachedReplica, DatabaseStatus, ReplicatorStatus, StorageStatus } from '../../proto/interface.ts';
 import type { RpcContext } from '../grpc/rpc.ts';
 import { MetricsText } from './metrics.ts';
 
@@ -63,6 +63,9 @@ function databaseMetrics(metrics: MetricsText, status: DatabaseStatus): void {
   if (status.ackStatus !== '') {
     ackMetrics(metrics, status);
   }
+  if (status.storage !== undefined) {
+    storageMetrics(metrics, labels, status.storage);
+  }
   metrics.gauge('quorate_attached_replicas', 'Replicas that follow the database now.', status.replicas.length, labels);
   for (const replica of status.replicas) {
     attachedMetrics(metrics, status, replica);
@@ -78,6 +81,25 @@ function ackMetrics(metrics: MetricsText, { database, acks, ackStatus, degradati
   metrics.counter('quorate_degradations_total', 'How often too few replicas acknowledged for too long.', degradations, {
     database,
   });
+}
+
+function storageMetrics(metrics: MetricsText, labels: { readonly database: string }, storage: StorageStatus): void {
+  metrics.gauge('quorate_log_first_tx_id', 'Oldest transaction in the log.', storage.firstTxId, labels);
+  metrics.gauge('quorate_log_retention_bytes', 'Option log-retention-bytes.', storage.retentionBytes, labels);
+  metrics.gauge(
+    'quorate_log_retention_max_bytes',
+    'Option log-retention-max-bytes.',
+    storage.retentionMaxBytes,
+    labels,
+  );
+  metrics.gauge('quorate_database_size_bytes', 'Size of the SQLite file.', storage.databaseSizeBytes, labels);
+  metrics.gauge('quorate_disk_free_bytes', 'Free space on the disk.', storage.freeBytes, labels);
+  metrics.gauge('quorate_disk_free_bytes_limit', 'Option min-free-bytes.', storage.minFreeBytes, labels);
+  for (const { replicaId, replicaName, durableTxId, lost } of storage.holds) {
+    const replica = { ...labels, replica: replicaName, replica_id: replicaId };
+    metrics.gauge('quorate_replica_hold_tx_id', 'What a known replica has confirmed.', durableTxId, replica);
+    metrics.gauge('quorate_replica_hold_lost', 'Whether it needs a snapshot.', Number(lost), replica);
+  }
 }
 
 function attachedMetrics(metrics: MetricsText, { database, tipTxId }: DatabaseStatus, replica: AttachedReplica): void {
@@ -97,6 +119,11 @@ function attachedMetrics(metrics: MetricsText, { database, tipTxId }: DatabaseSt
 function replicatorMetrics(metrics: MetricsText, database: string, replicator: ReplicatorStatus): void {
   const { upstream, state, lagMs, lagTransactions, retries } = replicator;
   const labels = { database, upstream };
+  if (replicator.snapshot !== undefined) {
+    const { receivedBytes, sizeBytes } = replicator.snapshot;
+    metrics.gauge('quorate_snapshot_received_bytes', 'Received of a snapshot.', receivedBytes, labels);
+    metrics.gauge('quorate_snapshot_size_bytes', 'Size of that snapshot.', sizeBytes, labels);
+  }
   metrics.gauge('quorate_replicator_state', 'State of the replicator; always 1.', 1, { ...labels, state });
   metrics.gauge('quorate_replication_lag_seconds', 'Age of what is shown.', lagMs / millisecondsPerSecond, labels);
   metrics.gauge('quorate_replication_lag_transactions', 'Transactions not shown yet.', lagTransactions, labels);
