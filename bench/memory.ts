@@ -90,7 +90,8 @@ function diskMegabytes(directory: string): Readonly<Record<string, number>> {
   for (const name of readdirSync(directory, { recursive: true, encoding: 'utf8' })) {
     const file = statSync(path.join(directory, name));
     if (file.isFile()) {
-      const group = name.startsWith('log') ? 'log' : name;
+      const inContent = name.replace(/^content-\d+\//, '');
+      const group = inContent.startsWith('log') ? 'log' : inContent;
       sizes[group] = (sizes[group] ?? 0) + file.size;
     }
   }

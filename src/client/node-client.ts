@@ -128,6 +128,11 @@ export class NodeClient implements Disposable {
     return unary((callback) => this.#admin.digest({ database }, this.#metadata, callback));
   }
 
+  /** Keeps the log of a database no longer for a replica that will not come back. */
+  forgetReplica(database: string, replica: string): Promise<DatabaseStatus> {
+    return unary((callback) => this.#admin.forgetReplica({ database, replica }, this.#metadata, callback));
+  }
+
   /** Makes a new database from the bytes of a SQLite file. */
   async importDatabase(create: CreateDatabaseRequest, content: AsyncIterable<Uint8Array>): Promise<DatabaseStatus> {
     let stream: ReturnType<AdminClient['importDatabase']> | undefined;

@@ -1,8 +1,11 @@
 /** The public face of the `database` layer: one database on one node. */
 
 export { checkAckSettings, defaultAckSettings } from './acks.ts';
-export { Database, type DatabaseContext, type DatabaseLimits, defaultDatabaseLimits } from './database.ts';
+export { contentPath, sqlitePath } from './content-directory.ts';
+export { Database } from './database.ts';
+export type { DatabaseContext } from './database-context.ts';
 export { forwardingLogger, type LogEntry, writeLogEntry } from './forwarding-logger.ts';
+export { type DatabaseLimits, defaultDatabaseLimits } from './limits.ts';
 export { decodePosition, encodePosition } from './position-token.ts';
 export type { ReadOptions } from './readers/read-request.ts';
 export type { ReadAnswer } from './readers/reader-messages.ts';
@@ -22,9 +25,15 @@ export type {
   RejoinReport,
   RepairReport,
   RepairRequest,
+  ReplicaHold,
   ReplicationSink,
   ReplicationSource,
   Role,
+  SnapshotHeader,
+  SnapshotInbox,
+  SnapshotLease,
+  SnapshotSource,
+  StorageReport,
   TransactOptions,
   TransactResult,
   Upstream,

@@ -62,7 +62,8 @@ export class PrimaryRole implements WriterRole {
 
   /** Opens SQLite at the end of the log, replaying what it lacks. */
   #open(): void {
-    const { file, start, positions, hybridClock, runtime } = this.#services;
+    const { start, positions, hybridClock, runtime } = this.#services;
+    const file = this.#services.file();
     const options = {
       maxTransactionBytes: start.limits.maxTransactionBytes,
       maxResultBytes: start.limits.maxResultBytes,
@@ -363,6 +364,16 @@ export class PrimaryRole implements WriterRole {
     this.#import = undefined;
     running?.chunks.return();
     running?.call.fail(reason);
+  }
+
+  /** Not while a SQLite transaction is open. */
+  checkpoint(): number | undefined {
+    const isBusy = this.#tailWaits || this.#session !== undefined || this.#pipeline?.isHeld !== false;
+    if (isBusy || this.#connection === undefined || this.#failure !== undefined) {
+      return undefined;
+    }
+    const applied = this.#services.positions.get('applied');
+    return this.#connection.checkpoint('passive').complete ? applied : undefined;
   }
 
   close(): void {

@@ -82,7 +82,7 @@ test('a crash after SQLite went back and before the log was cut leaves a replica
   const { primary, former } = await parted(folder, ["INSERT INTO t (v) VALUES ('mine')"]);
   await using one = primary;
   await former[Symbol.asyncDispose]();
-  const log = path.join(folder.path, 'former', 'log');
+  const log = path.join(folder.path, 'former', 'content-1', 'log');
   const saved = path.join(folder.path, 'log-before');
   cpSync(log, saved, { recursive: true });
   {

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { primarySettings, TestFolder } from '../../test/test-database.ts';
 import { createSeededRandom, SimulatedFileSystem } from '../runtime/interface.ts';
+import { contentPath } from './content-directory.ts';
 import { Database, type DatabaseContext } from './interface.ts';
 import { WriterClient } from './writer-client.ts';
 import { WriterCore } from './writer-core.ts';
@@ -62,7 +63,7 @@ test('a database whose creation was cut off by a kill loses nothing later on whe
   for (let callsBefore = 0; callsBefore < 14; callsBefore += 1) {
     using folder = new TestFolder();
     const context = folder.context('shop');
-    mkdirSync(context.directory);
+    mkdirSync(contentPath(context.directory, 1), { recursive: true });
     const files = new SimulatedFileSystem(createSeededRandom(callsBefore));
     files.makeDirectorySync(folder.path);
     for (let parent = folder.path; parent !== '/'; parent = path.dirname(parent)) {

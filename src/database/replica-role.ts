@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { asQuorateError, QuorateError } from '../errors/interface.ts';
 import type { TransactionLog } from '../log/interface.ts';
 import type { Timer } from '../runtime/interface.ts';
@@ -27,7 +28,7 @@ export class ReplicaRole implements WriterRole {
   constructor(services: WriterServices, log: TransactionLog | undefined, settings: RoleSettings) {
     this.#services = services;
     this.#primary = settings.primary;
-    this.#connection = ReplicaConnection.open(services.file);
+    this.#connection = ReplicaConnection.open(services.file());
     try {
       if (log !== undefined) {
         this.useLog(log);
@@ -99,7 +100,8 @@ export class ReplicaRole implements WriterRole {
       throw new QuorateError('PROTOCOL_ERROR', 'the replica has no log yet');
     }
     const { files, clock } = runtime;
-    const { name, directory } = start;
+    const { name } = start;
+    const directory = this.#databaseDirectory;
     const report = rejoin({ connection: this.#connection, log, files, clock, name, directory, commonTxId });
     positions.set('tip', log.tip.txId);
     positions.set('durable', log.tip.txId);
@@ -111,9 +113,13 @@ export class ReplicaRole implements WriterRole {
 
   /** Gives rows the content that they have on the upstream. */
   repair(request: RepairRequest): RepairReport {
-    const { runtime, start } = this.#services;
-    const { files, clock } = runtime;
-    return repair({ connection: this.#connection, files, clock, directory: start.directory, request });
+    const { files, clock } = this.#services.runtime;
+    return repair({ connection: this.#connection, files, clock, directory: this.#databaseDirectory, request });
+  }
+
+  /** The folder of the database, which stays when its content is exchanged. */
+  get #databaseDirectory(): string {
+    return path.dirname(this.#services.start.directory);
   }
 
   /** What its upstream is told when it connects. */
@@ -159,6 +165,11 @@ export class ReplicaRole implements WriterRole {
       this.#retry?.cancel();
       this.#retry = runtime.timers.after(applyRetryMs, wake);
     }
+  }
+
+  checkpoint(): number | undefined {
+    const applied = this.#services.positions.get('applied');
+    return this.#connection.checkpoint('passive').complete ? applied : undefined;
   }
 
   close(): void {

@@ -69,7 +69,7 @@ test('a row that was edited by hand makes its range differ', async () => {
     await using replica = await Database.create(folder.context('two'), replicaSettings);
     await catchUp(primary, replica);
   }
-  const edit = new DatabaseSync(`${folder.path}/two/data.sqlite`);
+  const edit = new DatabaseSync(`${folder.path}/two/content-1/data.sqlite`);
   edit.exec("UPDATE t SET v = 'edited' WHERE id = 250");
   edit.close();
   await using replica = await Database.open(folder.context('two'));

@@ -45,6 +45,10 @@ export type ControlRequest =
   | readonly [kind: 'acks', id: number, durable: readonly number[], applied: readonly number[]]
   | readonly [kind: 'set-acks', id: number, settings: AckSettings | undefined]
   | readonly [kind: 'import', id: number, path: string]
+  /** The oldest record that a known replica still needs. */
+  | readonly [kind: 'hold', id: number, neededFrom: number]
+  /** The content is in another folder now. */
+  | readonly [kind: 'set-content', id: number, directory: string, settings: RoleSettings]
   /** Takes a replica back to this transaction, after which its history has parted from that of its upstream. */
   | readonly [kind: 'rejoin', id: number, commonTxId: number]
   | readonly [kind: 'repair', id: number, request: RepairRequest]
@@ -104,12 +108,15 @@ export interface WriterToHost {
 
 /** What a writer needs to start. */
 export interface WriterStart {
+  /** The content folder: `data.sqlite` and `log/`. */
   readonly directory: string;
   readonly name: string;
   readonly origin: bigint;
   readonly limits: DatabaseLimits;
   readonly role: RoleSettings;
   readonly positions: SharedArrayBuffer;
+  /** The oldest record that a known replica still needs. */
+  readonly neededFrom: number;
 }
 
 /** One end of a channel to or from a writer: a MessagePort, or a simulated one. */

@@ -10,7 +10,8 @@ import type { ClientRequest, WriterRequest, WriterStart } from './writer-message
 export interface WriterServices {
   readonly runtime: Runtime;
   readonly start: WriterStart;
-  readonly file: string;
+  /** The SQLite file. */
+  readonly file: () => string;
   readonly positions: SharedPositions;
   readonly hybridClock: HybridClock;
   readonly markers: MarkerWatch;
@@ -37,6 +38,8 @@ export interface WriterRole {
   accept(call: Call<ClientRequest>): void;
   /** Does a bounded piece of the waiting work; returns whether more is waiting. */
   work(): boolean;
+  /** Brings SQLite's file to disk, fsynced; returns up to which transaction, or undefined when that cannot be now. */
+  checkpoint(): number | undefined;
   /** Fails what waits and closes SQLite; the log stays open. */
   close(): void;
 }

@@ -1,10 +1,17 @@
-import { type ChannelOptions, type ClientDuplexStream, credentials, Metadata } from '@grpc/grpc-js';
+import { type ChannelOptions, type ClientDuplexStream, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import type { Upstream } from '../database/interface.ts';
 import { asQuorateError, type QuorateError } from '../errors/interface.ts';
-import { AdminClient, type ExportTxRequest, type ExportTxResponse, ReplicationClient } from '../proto/interface.ts';
+import {
+  AdminClient,
+  type ExportSnapshotRequest,
+  type ExportSnapshotResponse,
+  type ExportTxRequest,
+  type ExportTxResponse,
+  ReplicationClient,
+} from '../proto/interface.ts';
 import type { Clock } from '../runtime/interface.ts';
 import { errorFromGrpc } from './grpc-errors.ts';
-import type { ChannelListener, ExportStream, ReplicationTransport } from './types.ts';
+import type { ChannelListener, ExportStream, ReplicationTransport, SnapshotTransport } from './types.ts';
 
 /** Milliseconds that a login may take. */
 const loginTimeoutMs = 10_000;
@@ -20,7 +27,7 @@ const channelOptions: ChannelOptions = {
 };
 
 /** Replication over gRPC: logs in with the upstream's credentials and keeps the token until it is refused. */
-export class GrpcReplicationTransport implements ReplicationTransport {
+export class GrpcReplicationTransport implements ReplicationTransport, SnapshotTransport {
   readonly #tokens = new Map<string, string>();
   readonly #clock: Clock;
 
@@ -32,6 +39,35 @@ export class GrpcReplicationTransport implements ReplicationTransport {
     const stream = new GrpcExportStream(upstream, listener, this);
     stream.open();
     return stream;
+  }
+
+  async *openSnapshot(
+    upstream: Upstream,
+    request: ExportSnapshotRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<ExportSnapshotResponse> {
+    const metadata = new Metadata();
+    metadata.set('authorization', `Bearer ${await this.token(upstream)}`);
+    const client = new ReplicationClient(address(upstream), credentials.createInsecure(), channelOptions);
+    const call = client.exportSnapshot(request, metadata);
+    const cancel = () => call.cancel();
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      if (signal.aborted) {
+        cancel();
+      }
+      yield* call as AsyncIterable<ExportSnapshotResponse>;
+    } catch (error) {
+      const failure = errorFromGrpc(error as ServiceError);
+      if (failure.code === 'UNAUTHENTICATED') {
+        this.forget(upstream);
+      }
+      throw failure;
+    } finally {
+      signal.removeEventListener('abort', cancel);
+      cancel();
+      client.close();
+    }
   }
 
   /** A token for the upstream, from an earlier login if there was one. @throws QuorateError UNAUTHENTICATED, UNAVAILABLE */

@@ -14,4 +14,6 @@ export type {
   ReplicationTransport,
   ReplicatorState,
   ReplicatorStatus,
+  SnapshotProgress,
+  SnapshotTransport,
 } from './types.ts';

@@ -23,6 +23,8 @@ export interface ReplicaSessionOptions {
   readonly identity: ReplicaIdentity;
   readonly runtime: Runtime;
   readonly limits: ReplicationLimits;
+  /** Whether a snapshot can be fetched when the upstream asks for that. */
+  readonly acceptsSnapshot?: boolean | undefined;
   /** Called when records begin to flow. */
   readonly onStreaming?: (() => void) | undefined;
   /** Called once, with the reason if it is an error. */
@@ -72,6 +74,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
         replicaId: identity.replicaId,
         replicaName: identity.replicaName,
         promisedTerm: sink.positions().term,
+        acceptsSnapshot: this.#options.acceptsSnapshot === true,
       };
       this.#send({ $case: 'start', value: start });
     } catch (error) {

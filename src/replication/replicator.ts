@@ -1,9 +1,10 @@
-import type { ReplicationSink, Upstream } from '../database/interface.ts';
+import type { ReplicationSink, SnapshotInbox, Upstream } from '../database/interface.ts';
 import { asQuorateError, type ErrorCode, QuorateError } from '../errors/interface.ts';
 import { type Backoff, createBackoff, type Runtime } from '../runtime/interface.ts';
 import type { ReplicationLimits } from './limits.ts';
 import { type ReplicaIdentity, ReplicaSession } from './replica-session.ts';
-import type { ReplicationTransport, ReplicatorState, ReplicatorStatus } from './types.ts';
+import { Seeding } from './seeding.ts';
+import type { ReplicationTransport, ReplicatorState, ReplicatorStatus, SnapshotTransport } from './types.ts';
 
 export interface ReplicatorOptions {
   readonly sink: ReplicationSink;
@@ -12,6 +13,8 @@ export interface ReplicatorOptions {
   readonly runtime: Runtime;
   readonly limits: ReplicationLimits;
   readonly identity: ReplicaIdentity;
+  /** How this replica gets a snapshot; without it, it can only follow the log. */
+  readonly snapshots?: { readonly inbox: SnapshotInbox; readonly transport: SnapshotTransport } | undefined;
   /** Finds out more about a divergence, such as the transaction where the histories part. */
   readonly explainDivergence?: ((error: QuorateError) => Promise<QuorateError>) | undefined;
 }
@@ -42,6 +45,7 @@ export class Replicator implements AsyncDisposable {
   readonly #backoff: Backoff;
   #running: Promise<void> | undefined;
   #session: ReplicaSession | undefined;
+  #seeding: Seeding | undefined;
   #state: ReplicatorState = 'stopped';
   #reason = '';
   #retries = 0;
@@ -67,6 +71,7 @@ export class Replicator implements AsyncDisposable {
       lagTransactions: lag?.lagTransactions ?? 0,
       lagMs: lag?.lagMs ?? 0,
       retries: this.#retries,
+      snapshot: this.#seeding?.progress,
       lastError: this.#lastError,
     };
   }
@@ -80,11 +85,48 @@ export class Replicator implements AsyncDisposable {
 
   async #run(): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      const error = await this.#follow();
+      const error = await this.#attempt();
       if (this.#stop.signal.aborted || !(await this.#pause(await this.#explained(error)))) {
         return;
       }
       this.#retries += 1;
+    }
+  }
+
+  /** One session and, when it ends with the need for a snapshot, the copying of one. */
+  async #attempt(): Promise<QuorateError> {
+    const error = await this.#follow();
+    const { snapshots } = this.#options;
+    if (error.code !== 'SNAPSHOT_REQUIRED' || snapshots === undefined || this.#stop.signal.aborted) {
+      return error;
+    }
+    this.#enter('snapshot-needed', error.message);
+    try {
+      await this.#seed(snapshots);
+      this.#backoff.reset();
+      return await this.#follow();
+    } catch (failure) {
+      return asQuorateError(failure);
+    }
+  }
+
+  async #seed({ inbox, transport }: NonNullable<ReplicatorOptions['snapshots']>): Promise<void> {
+    const { upstream, identity, runtime, sink } = this.#options;
+    this.#enter('copying', '');
+    this.#seeding = new Seeding({
+      inbox,
+      transport,
+      upstream,
+      identity,
+      runtime,
+      databaseId: sink.databaseId,
+      signal: this.#stop.signal,
+      onInstalling: () => this.#enter('installing', ''),
+    });
+    try {
+      await this.#seeding.run();
+    } finally {
+      this.#seeding = undefined;
     }
   }
 
@@ -99,6 +141,7 @@ export class Replicator implements AsyncDisposable {
       identity,
       runtime,
       limits,
+      acceptsSnapshot: this.#options.snapshots !== undefined,
       onStreaming: () => this.#streaming(),
       onEnd: ended.resolve,
     });
@@ -117,6 +160,7 @@ export class Replicator implements AsyncDisposable {
 
   #streaming(): void {
     this.#backoff.reset();
+    this.#options.snapshots?.inbox.discard();
     this.#enter('streaming', '');
   }
 

@@ -24,7 +24,7 @@ export class SimulatedMachine {
     this.directory = path.join(parent, name);
     this.#chance = new Chance(seed, `machine ${name}`);
     this.#disk = new SimulatedFileSystem(new Chance(seed, `disk ${name}`).random);
-    mkdirSync(this.directory, { recursive: true });
+    mkdirSync(path.dirname(this.sqlitePath), { recursive: true });
     makeDurably(this.#disk, parent);
   }
 
@@ -41,11 +41,11 @@ export class SimulatedMachine {
   }
 
   get sqlitePath(): string {
-    return path.join(this.directory, 'data.sqlite');
+    return path.join(this.directory, 'content-1', 'data.sqlite');
   }
 
   get logDirectory(): string {
-    return path.join(this.directory, 'log');
+    return path.join(this.directory, 'content-1', 'log');
   }
 
   /** From now on nothing more can be written. */

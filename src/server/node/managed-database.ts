@@ -256,6 +256,7 @@ export class ManagedDatabase {
       name: this.name,
       origin: BigInt(`0x${identity.nodeId}`),
       limits: options.databaseLimits,
+      onFileReplaced: (oldPath, newPath) => this.#services.readers.replace(oldPath, newPath),
     };
   }
 
@@ -263,7 +264,8 @@ export class ManagedDatabase {
     const { runtime, options } = this.#services;
     const { limits, replicationLimits } = options;
     const { maxReplicas } = limits;
-    const exporter = new Exporter({ source: database.source, limits: replicationLimits, runtime, maxReplicas });
+    const { source, snapshots } = database;
+    const exporter = new Exporter({ source, snapshots, limits: replicationLimits, runtime, maxReplicas });
     this.#opened = { database, exporter };
     this.#state = 'open';
     this.#failure = undefined;
@@ -316,6 +318,7 @@ export class ManagedDatabase {
       transport,
       runtime,
       limits: options.replicationLimits,
+      snapshots: { inbox: database.inbox, transport },
       identity: { replicaId: `${identity.nodeId}/${this.name}`, replicaName: identity.nodeName },
       explainDivergence: (error) => explainDivergence(database, upstreams, error),
     });

@@ -177,7 +177,7 @@ export class Node implements AsyncDisposable {
 
   /** @throws QuorateError DATABASE_NOT_FOUND */
   databaseStatus(name: string): DatabaseStatus {
-    return databaseStatus(this.databases.get(name), this.#address);
+    return databaseStatus(this.databases.get(name), this.#address, this.options.databaseLimits);
   }
 
   /** The node and one database, or all of them when the name is empty. @throws QuorateError DATABASE_NOT_FOUND */
@@ -187,7 +187,7 @@ export class Node implements AsyncDisposable {
       ...this.identity,
       version,
       uptimeMs: Math.round(this.runtime.clock.monotonicMs() - this.startedAtMs),
-      databases: listed.map((managed) => databaseStatus(managed, this.#address)),
+      databases: listed.map((managed) => databaseStatus(managed, this.#address, this.options.databaseLimits)),
     };
   }
 
