@@ -78,6 +78,22 @@ test('what was applied is taken back to the byte, each transaction alone and all
   }
 });
 
+test('a transaction that is taken back gives its idempotency key back', () => {
+  using pair = schemaPair();
+  const keyed = { key: 'order-7', txId: 3, term: 1, timeMs: 1000 };
+  pair.primary.begin();
+  pair.primary.beginClient();
+  pair.primary.run({ sql: "INSERT INTO loose VALUES ('once')" });
+  const captured = pair.primary.endClient(keyed);
+  pair.primary.commit();
+  pair.apply(captured);
+  assert.deepEqual([...pair.replica.describe(captured.operations)].at(-1), { kind: 'key', idempotencyKey: 'order-7' });
+  const keys = 'SELECT count(*) AS n FROM _quorate_key';
+  assert.deepEqual(pair.queryReplica(keys), [{ n: 1 }]);
+  undo(pair, [captured]);
+  assert.deepEqual(pair.queryReplica(keys), [{ n: 0 }]);
+});
+
 test('the inverse of the inverse does what the operations do', () => {
   using pair = schemaPair();
   const { captured } = pair.capture(...undoable.flat());
