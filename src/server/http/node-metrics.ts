@@ -19,7 +19,7 @@ export function renderNodeMetrics(context: RpcContext): string {
 }
 
 function nodeMetrics(metrics: MetricsText, { node, errors }: RpcContext): void {
-  const { nodeId, nodeName, version, uptimeMs, databases } = node.status();
+  const { nodeId, nodeName, version, uptimeMs, databases, following } = node.status();
   metrics.gauge('quorate_info', 'Identity and version of the node.', 1, {
     node_id: nodeId,
     node_name: nodeName,
@@ -27,6 +27,13 @@ function nodeMetrics(metrics: MetricsText, { node, errors }: RpcContext): void {
   });
   metrics.gauge('quorate_ready', 'Whether every database is open or known to have failed.', Number(node.isReady));
   metrics.gauge('quorate_uptime_seconds', 'Time since the start.', uptimeMs / millisecondsPerSecond);
+  if (following !== undefined) {
+    const { upstream, state, leftAlone } = following;
+    metrics.gauge('quorate_server_following_state', 'Following of a whole server; always 1.', 1, { upstream, state });
+    metrics.gauge('quorate_server_left_alone', 'Databases of it that are not followed.', leftAlone.length, {
+      upstream,
+    });
+  }
   metrics.gauge('quorate_memory_rss_bytes', 'Resident memory of the server process.', process.memoryUsage.rss());
   metrics.gauge('quorate_databases', 'Databases on the node.', databases.length);
   metrics.gauge('quorate_databases_limit', 'Option max-databases.', node.options.limits.maxDatabases);

@@ -12,7 +12,7 @@ import type { ManagedDatabase } from './managed-database.ts';
 const answersBeforeDeletion = 2;
 
 export interface ServerFollowerOptions {
-  readonly databases: DatabaseCatalog;
+  readonly databases: Pick<DatabaseCatalog, 'list' | 'create' | 'change' | 'delete'>;
   readonly directory: UpstreamDirectory;
   readonly runtime: Runtime;
   readonly nodeId: string;
