@@ -42,7 +42,14 @@ async function exporterWithReplicas() {
 
 function startOf(name: string): ExportTxRequest {
   const value = {
-    ...{ protocolMin: 1, protocolMax: 1, database: 'shop', databaseId: Buffer.alloc(16), promisedTerm: 1, acceptsSnapshot: false },
+    ...{
+      protocolMin: 1,
+      protocolMax: 1,
+      database: 'shop',
+      databaseId: Buffer.alloc(16),
+      promisedTerm: 1,
+      acceptsSnapshot: false,
+    },
     ...{ durable: position, committed: position, between: [], replicaId: `${name}/shop`, replicaName: name },
   };
   return { message: { $case: 'start', value } };

@@ -36,6 +36,30 @@ export class EagerSource implements ReplicationSource {
     return this.#source.positionOf(txId);
   }
 
+  firstTxId(): number {
+    return this.#source.firstTxId();
+  }
+
+  logBytes(): number {
+    return this.#source.logBytes();
+  }
+
+  databaseBytes(): number {
+    return this.#source.databaseBytes();
+  }
+
+  hold(replicaId: string, replicaName: string, durableTxId: number): void {
+    this.#source.hold(replicaId, replicaName, durableTxId);
+  }
+
+  acknowledge(durable: readonly number[], applied: readonly number[]): void {
+    this.#source.acknowledge(durable, applied);
+  }
+
+  ackMembers(): readonly string[] {
+    return this.#source.ackMembers();
+  }
+
   read(fromTxId: number, maxBytes: number) {
     return fromTxId <= this.#source.exportableTxId()
       ? this.#source.read(fromTxId, maxBytes)
