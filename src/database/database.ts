@@ -5,13 +5,14 @@ import { QuorateError } from '../errors/interface.ts';
 import { AckRelay } from './ack-relay.ts';
 import { checkAckSettings, defaultAckSettings } from './acks.ts';
 import { AppliedWaiters } from './applied-waiters.ts';
-import { contentPath, fileSize, firstContent, logPath, removeOtherContents, sqlitePath } from './content-directory.ts';
 import type { DatabaseContext } from './database-context.ts';
+import { DatabaseFiles, databaseExists } from './database-files.ts';
 import { runMaintenance } from './maintenance.ts';
+import { outcomeOf, type TransactionOutcome } from './outcome.ts';
 import { ReplicaHolds } from './replica-holds.ts';
 import { DatabaseSink } from './replication-sink.ts';
 import { DatabaseSource } from './replication-source.ts';
-import { readSettings, type StoredSettings, settingsExist, writeSettings } from './settings-file.ts';
+import { readSettings } from './settings-file.ts';
 import { SharedPositions } from './shared-positions.ts';
 import type { FileInbox } from './snapshot-inbox.ts';
 import { openInbox } from './snapshot-installer.ts';
@@ -34,10 +35,7 @@ import type {
 } from './types.ts';
 import { Verifications } from './verifications.ts';
 import { startWriterThread, type WriterLink } from './writer-link.ts';
-import type { RoleSettings, WriterEvent } from './writer-messages.ts';
-
-/** Milliseconds that a replaced content stays. */
-const oldContentMs = 5000;
+import type { WriterEvent } from './writer-messages.ts';
 
 /** One database on this node: its writer, its log for those who follow it, and its role. */
 export class Database implements AsyncDisposable {
@@ -51,8 +49,7 @@ export class Database implements AsyncDisposable {
   readonly #waiters: AppliedWaiters;
   /** Snapshots of this database that are compared with those of other nodes. */
   readonly verifications: Verifications;
-  #settings: DatabaseSettings;
-  #content: number;
+  readonly #files: DatabaseFiles;
   #link: WriterLink | undefined;
   #failure: DatabaseFailure | undefined;
   // A lost report changes nothing: the next one says all of it again.
@@ -63,31 +60,19 @@ export class Database implements AsyncDisposable {
 
   /** Makes a new, empty database. @throws QuorateError DATABASE_EXISTS, IO_ERROR, DISK_FULL */
   static async create(context: DatabaseContext, settings: DatabaseSettings): Promise<Database> {
-    const { files } = context.runtime;
-    if (Database.exists(context)) {
-      throw new QuorateError('DATABASE_EXISTS', `database ${context.name} exists already`);
-    }
-    files.makeDirectorySync(contentPath(context.directory, firstContent));
-    writeSettings(files, context.directory, { settings, content: firstContent });
-    files.syncDirectorySync(path.dirname(context.directory));
+    DatabaseFiles.create(context, settings);
     return Database.open(context);
   }
 
   /** Opens and recovers. @throws QuorateError DATABASE_NOT_FOUND, LOG_CORRUPT, DATABASE_CORRUPT, IO_ERROR … */
   static async open(context: DatabaseContext): Promise<Database> {
-    if (!Database.exists(context)) {
-      throw new QuorateError('DATABASE_NOT_FOUND', `there is no database ${context.name}`);
-    }
-    const { files } = context.runtime;
-    const stored = readSettings(files, context.directory);
-    removeOtherContents(files, context.directory, stored.content);
-    const database = new Database(context, stored);
+    const database = new Database(context);
     await database.#start();
     return database;
   }
 
   static exists(context: Pick<DatabaseContext, 'runtime' | 'directory'>): boolean {
-    return settingsExist(context.runtime.files, context.directory);
+    return databaseExists(context);
   }
 
   /** The settings of a database that need not be open. @throws QuorateError DATABASE_CORRUPT, IO_ERROR */
@@ -95,23 +80,22 @@ export class Database implements AsyncDisposable {
     return readSettings(runtime.files, directory).settings;
   }
 
-  private constructor(context: DatabaseContext, { settings, content }: StoredSettings) {
+  private constructor(context: DatabaseContext) {
     this.#context = context;
-    this.#settings = settings;
-    this.#content = content;
+    this.#files = new DatabaseFiles(context);
     this.#positions = new SharedPositions();
-    this.#positions.set('content', content);
+    this.#positions.set('content', this.#files.content);
     this.#waiters = new AppliedWaiters(this.#positions, context.runtime.timers);
     this.#source = new DatabaseSource({
       files: context.runtime.files,
-      logDirectory: () => logPath(this.#contentDirectory),
+      logDirectory: () => this.#files.logPath,
       positions: this.#positions,
       tailCacheBytes: context.limits.tailCacheBytes,
-      role: () => this.#settings.role,
+      role: () => this.settings.role,
       onDemand: (wanted) => this.#stream(wanted),
-      databaseBytes: () => fileSize(context.runtime.files, this.filePath),
+      databaseBytes: () => this.#files.sqliteBytes(),
       onHold: (replica) => this.#holds.note(replica),
-      ackMembers: () => this.#settings.acks?.members ?? [],
+      ackMembers: () => this.settings.acks?.members ?? [],
       onAcknowledged: (durable, applied) => this.#acks.acknowledge({ durable, applied }),
     });
     this.#holds = new ReplicaHolds({
@@ -159,35 +143,26 @@ export class Database implements AsyncDisposable {
       directory,
       segmentSizeBytes: limits.logSegmentBytes,
       sink: () => this.#sink,
-      content: () => this.#content,
+      content: () => this.#files.content,
       changeContent: (content) => this.#changeContent(content),
     });
   }
 
   async #start(): Promise<void> {
-    const { name, directory, origin, limits, runtime, startWriter = startWriterThread } = this.#context;
-    // Also when it was there already: the process that made it may have been killed before this.
-    runtime.files.syncDirectorySync(path.dirname(directory));
-    runtime.files.syncDirectorySync(directory);
+    const { name, origin, limits, runtime, startWriter = startWriterThread } = this.#context;
+    this.#files.makeDurable();
     const start = {
       name,
-      directory: this.#contentDirectory,
+      directory: this.#files.contentDirectory,
       origin,
       limits,
-      role: this.#roleSettings(),
+      role: this.#files.role,
       positions: this.#positions.buffer,
       neededFrom: this.#holds.neededFrom,
     };
     this.#link = await startWriter(start, runtime.logger, (event) => this.#onEvent(event));
     this.#noteFirstTxId();
     this.#holds.resume();
-  }
-
-  #roleSettings(): RoleSettings {
-    const { role, term, replication } = this.#settings;
-    const { upstream, delayMs } = replication;
-    const primary = upstream === undefined ? '' : `${upstream.host}:${upstream.port}/${upstream.database}`;
-    return { role, term, primary, acks: this.#settings.acks, delayMs };
   }
 
   #onEvent(event: WriterEvent): void {
@@ -253,7 +228,7 @@ export class Database implements AsyncDisposable {
   }
 
   get settings(): DatabaseSettings {
-    return this.#settings;
+    return this.#files.settings;
   }
 
   get databaseId(): Uint8Array | undefined {
@@ -266,12 +241,7 @@ export class Database implements AsyncDisposable {
 
   /** The SQLite file, for readers. */
   get filePath(): string {
-    return sqlitePath(this.#contentDirectory);
-  }
-
-  /** The folder in which the content of this database is; another one after a snapshot was installed. */
-  get #contentDirectory(): string {
-    return contentPath(this.#context.directory, this.#content);
+    return this.#files.sqlitePath;
   }
 
   get writer(): Writer {
@@ -298,21 +268,14 @@ export class Database implements AsyncDisposable {
 
   async #changeContent(content: number): Promise<void> {
     const oldPath = this.filePath;
-    writeSettings(this.#context.runtime.files, this.directory, { settings: this.#settings, content });
-    this.#content = content;
-    const settings = this.#roleSettings();
-    await this.#writer().client.request((id) => ['set-content', id, this.#contentDirectory, content, settings]);
+    this.#files.switchTo(content);
+    const { contentDirectory, role } = this.#files;
+    await this.#writer().client.request((id) => ['set-content', id, contentDirectory, content, role]);
     this.#source.reopen();
     this.#failure = undefined;
     this.#sink.setFailure(undefined);
     this.#context.onFileReplaced?.(oldPath, this.filePath);
-    const { runtime, directory } = this.#context;
-    // Readers that are about to open the old file still find it.
-    runtime.timers.after(oldContentMs, () => {
-      if (this.#link !== undefined) {
-        removeOtherContents(runtime.files, directory, this.#content);
-      }
-    });
+    this.#files.removeOldLater(() => this.#link !== undefined);
   }
 
   positions(): DatabasePositions {
@@ -335,12 +298,11 @@ export class Database implements AsyncDisposable {
 
   /** What is on disk, what it is kept for, and what room there is. */
   storage(): StorageReport {
-    const { files } = this.#context.runtime;
     return {
       firstTxId: this.#positions.get('logFirst'),
       logBytes: this.logSizeBytes(),
       databaseBytes: this.#source.databaseBytes(),
-      freeBytes: files.freeBytesSync(this.#context.directory),
+      freeBytes: this.#files.freeBytes(),
       holds: this.#holds.list(),
     };
   }
@@ -365,12 +327,8 @@ export class Database implements AsyncDisposable {
   }
 
   /** What became of a transaction whose client was not told. `term` is 0 when it is not known. */
-  async outcome({ term, txId }: Position): Promise<'committed' | 'waiting' | 'absent'> {
-    const record = txId > 0 && txId <= this.#positions.get('tip') ? await this.#source.positionOf(txId) : undefined;
-    if (record === undefined || (term !== 0 && record.term !== term)) {
-      return 'absent';
-    }
-    return txId <= this.#positions.get('commit') ? 'committed' : 'waiting';
+  outcome(position: Position): Promise<TransactionOutcome> {
+    return outcomeOf(this.#source, position);
   }
 
   /** A further channel to the writer, for another thread; see `attachWriter`. */
@@ -383,12 +341,12 @@ export class Database implements AsyncDisposable {
    * of its log and starts a higher term.
    */
   async updateSettings(settings: DatabaseSettings): Promise<void> {
-    const promoted = this.#settings.role === 'replica' && settings.role === 'primary';
-    const term = promoted ? Math.max(this.#settings.term, this.#positions.get('term')) + 1 : this.#settings.term;
-    const onlyAcks = isDeepStrictEqual({ ...settings, term, acks: null }, { ...this.#settings, acks: null });
+    const before = this.settings;
+    const promoted = before.role === 'replica' && settings.role === 'primary';
+    const term = promoted ? Math.max(before.term, this.#positions.get('term')) + 1 : before.term;
+    const onlyAcks = isDeepStrictEqual({ ...settings, term, acks: null }, { ...before, acks: null });
     checkAckSettings(settings.acks ?? defaultAckSettings);
-    this.#settings = { ...settings, term };
-    this.#writeSettings();
+    this.#files.saveSettings({ ...settings, term });
     if (settings.role === 'primary') {
       this.#inbox.discard();
     }
@@ -397,13 +355,8 @@ export class Database implements AsyncDisposable {
     }
     this.#failure = undefined;
     this.#sink.setFailure(undefined);
-    await this.#writer().client.request((id) => ['set-role', id, this.#roleSettings()]);
+    await this.#writer().client.request((id) => ['set-role', id, this.#files.role]);
     this.#source.moved();
-  }
-
-  #writeSettings(): void {
-    const { runtime, directory } = this.#context;
-    writeSettings(runtime.files, directory, { settings: this.#settings, content: this.#content });
   }
 
   /**

@@ -155,9 +155,9 @@ export class WriterCore {
   }
 
   #useLog(log: TransactionLog): void {
-    const { positions, runtime, start } = this.#services;
+    const { positions, runtime } = this.#services;
     // A process that was killed may have made the folder of the log without making it durable.
-    runtime.files.syncDirectorySync(start.directory);
+    runtime.files.syncDirectorySync(this.#directory);
     this.#log = log;
     positions.set('tip', log.tip.txId);
     positions.set('durable', log.tip.txId);
