@@ -63,6 +63,7 @@ export class WriterCore {
       positions: new SharedPositions(start.positions),
       hybridClock: new HybridClock(runtime.clock),
       wake: () => this.#wake(),
+      requireRoom: () => this.#floor.check(),
       onAppended: (records) => this.#emitAppended(records),
       onFailure: (failure) => this.#emitFailure(failure),
       onAckStatus: (status) => this.#outbox.emit(['ack-status', status]),
@@ -232,7 +233,6 @@ export class WriterCore {
         this.#streaming = request[2];
         return call.succeed(undefined);
       case 'import':
-        this.#floor.check();
         return this.#as(PrimaryRole).importFrom(request[2], call);
       case 'acks':
         if (this.#role instanceof PrimaryRole) {

@@ -15,6 +15,8 @@ export interface WriterServices {
   readonly hybridClock: HybridClock;
   /** Makes the core call the role's `work` soon. */
   readonly wake: () => void;
+  /** @throws QuorateError DISK_FULL while too little is free on the disk */
+  readonly requireRoom: () => void;
   readonly onAppended: (records: Uint8Array) => void;
   readonly onFailure: (failure: QuorateError | undefined) => void;
   readonly onAckStatus: (status: AckStatus) => void;
