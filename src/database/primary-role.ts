@@ -345,6 +345,7 @@ export class PrimaryRole implements WriterRole {
   #importChunk(running: RunningImport): void {
     const { chunks, call } = running;
     try {
+      this.#services.requireRoom();
       const next = chunks.next();
       if (next.done === true) {
         this.#import = undefined;

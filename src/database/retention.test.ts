@@ -151,3 +151,16 @@ test('a content folder that does not count is removed when the database is opene
     ['content-1'],
   );
 });
+
+test('an import stops at the floor and leaves nothing of itself', async () => {
+  using folder = new TestFolder();
+  const exported = path.join(folder.path, 'plain.sqlite');
+  {
+    await using source = await open(folder);
+    await fill(source, 2);
+    await source.exportTo(exported);
+  }
+  await using target = await Database.create(folder.context('target', { minFreeBytes: 2 ** 60 }), primarySettings);
+  await assert.rejects(target.importFrom(exported), { code: 'DISK_FULL' });
+  assert.equal(target.positions().tip, 0);
+});

@@ -71,6 +71,7 @@ export class WriterCore {
         onReleased: () => this.#wake(),
       }),
       wake: () => this.#wake(),
+      requireRoom: () => this.#floor.check(),
       onAppended: (records, urgent = false) => this.#emitAppended(records, urgent),
       onFailure: (failure) => this.#emitFailure(failure),
       onAckStatus: (status) => this.#outbox.emit(['ack-status', status]),
@@ -243,7 +244,6 @@ export class WriterCore {
         this.#streaming = request[2];
         return call.succeed(undefined);
       case 'import':
-        this.#floor.check();
         return this.#as(PrimaryRole).importFrom(request[2], call);
       case 'rejoin':
         return call.succeed(this.#as(ReplicaRole).rejoin(request[2]));

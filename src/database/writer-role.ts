@@ -17,6 +17,8 @@ export interface WriterServices {
   readonly markers: MarkerWatch;
   /** Makes the core call the role's `work` soon. */
   readonly wake: () => void;
+  /** @throws QuorateError DISK_FULL while too little is free on the disk */
+  readonly requireRoom: () => void;
   /** `urgent`: a client waits until replicas have the records. */
   readonly onAppended: (records: Uint8Array, urgent?: boolean) => void;
   readonly onFailure: (failure: QuorateError | undefined) => void;
