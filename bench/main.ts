@@ -13,6 +13,7 @@ const benchmarks: Readonly<Record<string, () => Promise<{ readonly benchmark: Be
   apply: () => import('./apply.ts'),
   lag: () => import('./lag.ts'),
   read: () => import('./read.ts'),
+  snapshot: () => import('./snapshot.ts'),
   memory: () => import('./memory.ts'),
 };
 

@@ -1,5 +1,6 @@
 import {
   databaseLimitOptions,
+  delayOptions,
   formatOptionValue,
   type NamedOption,
   namedOptions,
@@ -10,6 +11,7 @@ import {
   rangeOf,
   replicationLimitOptions,
   replicationOptions,
+  wholeServerOptions,
 } from '../src/config/interface.ts';
 
 const introduction = `# Options
@@ -32,8 +34,18 @@ const groups: readonly { readonly title: string; readonly text: string; readonly
   { title: 'Node', text: 'Options of `quorate server`.', options: nodeOptions },
   {
     title: 'Replication',
-    text: 'Options of `quorate server` (for `systemdb` and `defaultdb`) and of `quorate database create` and `update`.',
+    text: 'Options of `quorate server`, which then follows the whole of another, and of `quorate database create` and `update`.',
     options: replicationOptions,
+  },
+  {
+    title: 'Replication of a whole server',
+    text: 'Options of `quorate server` ([topologies](topologies.md)).',
+    options: wholeServerOptions,
+  },
+  {
+    title: 'Replication of one database',
+    text: 'Options of `quorate database create` and `update`.',
+    options: delayOptions,
   },
   {
     title: 'Limits of a database',

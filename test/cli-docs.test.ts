@@ -3,23 +3,27 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { findFreePorts } from '../src/demo/free-port.ts';
 
-const page = fileURLToPath(new URL('../docs/cli.md', import.meta.url));
+const pages = fileURLToPath(new URL('../docs/', import.meta.url));
 const program = fileURLToPath(new URL('../bin/quorate', import.meta.url));
 
 /** What each background command prints when it has begun its work. */
 const begun = /is ready|streaming/;
 
+/** How long one block may take on a busy machine. */
+const patienceMs = 60_000;
+
 const pagePorts = [3322, 3323, 3380, 3381];
 
 /** The blocks of the page, with ports that are free on this machine. */
-async function readBlocks(): Promise<{ background: boolean; script: string }[]> {
+async function readBlocks(page: string): Promise<{ background: boolean; script: string }[]> {
   const free = await findFreePorts('127.0.0.1', [0, 0, 0, 0]);
-  const text = readFileSync(page, 'utf8').replaceAll(new RegExp(`\\b(${pagePorts.join('|')})\\b`, 'g'), (port) =>
-    String(free[pagePorts.indexOf(Number(port))]),
+  const text = readFileSync(path.join(pages, page), 'utf8').replaceAll(
+    new RegExp(`\\b(${pagePorts.join('|')})\\b`, 'g'),
+    (port) => String(free[pagePorts.indexOf(Number(port))]),
   );
   return [...text.matchAll(/^```sh( background)?\n(.*?)^```$/gms)].map((match) => ({
     background: match[1] !== undefined,
@@ -57,7 +61,8 @@ function startInBackground(script: string, cwd: string, env: NodeJS.ProcessEnv):
   });
 }
 
-test('every command of docs/cli.md works, in the order of the page', async (t) => {
+/** Runs the commands of a page in their order, and returns what each block in the foreground has printed. */
+async function runPage(t: TestContext, page: string): Promise<string[]> {
   const root = mkdtempSync(path.join(os.tmpdir(), 'quorate-docs-'));
   const background: ChildProcess[] = [];
   t.after(async () => {
@@ -68,7 +73,7 @@ test('every command of docs/cli.md works, in the order of the page', async (t) =
     }
     rmSync(root, { recursive: true, force: true });
   });
-  const blocks = await readBlocks();
+  const blocks = await readBlocks(page);
   const port = /--port (\d+)/.exec(blocks.find((block) => block.background)?.script ?? '')?.[1] as string;
   const env = sandbox(root, port);
   const outputs: string[] = [];
@@ -76,11 +81,30 @@ test('every command of docs/cli.md works, in the order of the page', async (t) =
     if (stays) {
       background.push(await startInBackground(script, root, env));
     } else {
-      outputs.push(execFileSync('sh', ['-e', '-c', script], { cwd: root, env, encoding: 'utf8' }));
+      outputs.push(execFileSync('sh', ['-e', '-c', script], { cwd: root, env, encoding: 'utf8', timeout: patienceMs }));
     }
   }
-  assert.ok(blocks.length >= 12);
-  const digests = [...outputs.join('').matchAll(/^[0-9a-f]{64}/gm)].map(([digest]) => digest);
+  return outputs;
+}
+
+/** The digests that some blocks have printed. */
+function digestsIn(output = ''): string[] {
+  return [...output.matchAll(/^[0-9a-f]{64}/gm)].map(([digest]) => digest);
+}
+
+test('every command of docs/cli.md works, in the order of the page', async (t) => {
+  const outputs = await runPage(t, 'cli.md');
+  assert.ok(outputs.length >= 10);
+  const digests = digestsIn(outputs.join(''));
   assert.equal(digests.length, 2);
   assert.equal(digests[0], digests[1]);
+});
+
+test('every command of docs/topologies.md works, and a promoted delayed replica has what it held', async (t) => {
+  const outputs = await runPage(t, 'topologies.md');
+  assert.match(outputs.join(''), /^shop +replica/m);
+  assert.match(outputs.join(''), /delay 30m/);
+  const [primary, promoted] = digestsIn(outputs.at(-1));
+  assert.ok(primary);
+  assert.equal(promoted, primary);
 });

@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { DatabaseStatus } from '../src/proto/interface.ts';
-import { follow, ServerFixture, type ServerProcess } from './server-process.ts';
+import { adminPassword, follow, ServerFixture, type ServerProcess } from './server-process.ts';
+
+const program = fileURLToPath(new URL('../bin/quorate', import.meta.url));
 
 /** A log that is cut soon, and snapshots that take their time. */
 const smallLog = [
@@ -158,3 +164,76 @@ test('the status shows what the log is kept for, and a replica can be forgotten'
   assert.deepEqual(forgotten.storage?.holds, []);
   await assert.rejects(client.forgetReplica('defaultdb', 'kept'), { code: 'INVALID_ARGUMENT' });
 });
+
+test('quorate status --watch shows the progress of a snapshot and ends when the replica streams', async (t) => {
+  const fixture = new ServerFixture(t);
+  const primary = await fixture.start('primary', ...smallLog, ...slowly);
+  await fill(primary, 200);
+  const replica = await fixture.start('replica', ...smallLog, ...follow(primary));
+  await replica.until('defaultdb', copies);
+  const token = (await (await replica.client()).login('admin', adminPassword)).token;
+  const port = String(replica.port);
+  const watched = await promisify(execFile)(
+    process.execPath,
+    [program, 'status', 'defaultdb', '--watch', '--port', port],
+    {
+      env: { ...process.env, QUORATE_TOKEN: token },
+    },
+  );
+  assert.match(watched.stdout, /defaultdb: copying a snapshot {2}\[[#.]{30}\] \d+ % /);
+  assert.match(watched.stdout, /\(streaming\)/);
+});
+
+const isRoot = process.getuid?.() === 0;
+const noMount = isRoot && process.platform === 'linux' ? false : 'mounting a small disk takes root on Linux';
+
+test('below the floor of free space writes are refused, reads go on, and room mends it', {
+  skip: noMount,
+}, async (t) => {
+  const fixture = new ServerFixture(t);
+  const disk = mkdtempSync(path.join(os.tmpdir(), 'quorate-disk-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=48m', 'tmpfs', disk]);
+  } catch {
+    rmdirSync(disk);
+    t.skip('this machine lets nobody mount a small disk');
+    return;
+  }
+  // The folder of the fixture only points there: it is removed while the disk is still mounted.
+  symlinkSync(disk, path.join(fixture.root, 'disk'));
+  t.after(() => {
+    execFileSync('umount', ['-l', disk]);
+    rmdirSync(disk);
+  });
+  const server = await fixture.start('disk', '--min-free-bytes', '16MiB', '--log-segment-bytes', '1MiB');
+  await server.execute('defaultdb', createItems);
+  await server.execute('defaultdb', insertItem);
+  const ballast = path.join(disk, 'ballast');
+  const free = (await server.database('defaultdb')).storage?.freeBytes ?? 0;
+  writeFileSync(ballast, Buffer.alloc(free - 8 * 1024 * 1024));
+  await refusal(server);
+  assert.deepEqual(await server.query('defaultdb', 'SELECT count(*) > 0 FROM items'), [[1n]]);
+  const { freeBytes, minFreeBytes } = (await server.database('defaultdb')).storage ?? {};
+  assert.ok(Number(freeBytes) < Number(minFreeBytes));
+  rmSync(ballast);
+  for (const end = Date.now() + 10_000; ; await sleep(50)) {
+    const written = await server.execute('defaultdb', insertItem).catch(() => 0);
+    if (written > 0) {
+      break;
+    }
+    assert.ok(Date.now() < end, 'writes are still refused');
+  }
+});
+
+/** The floor is looked at now and then: a write right after the disk was filled may still pass. */
+async function refusal(server: ServerProcess): Promise<void> {
+  for (const end = Date.now() + 10_000; Date.now() < end; await sleep(50)) {
+    try {
+      await server.execute('defaultdb', "INSERT INTO items (body) VALUES ('x')");
+    } catch (error) {
+      assert.equal((error as { code: string }).code, 'DISK_FULL');
+      return;
+    }
+  }
+  assert.fail('no write was refused');
+}

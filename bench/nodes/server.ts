@@ -6,26 +6,29 @@ import { NodeClient } from '../../src/client/interface.ts';
 import { exitOf, startChild } from '../measuring/children.ts';
 
 const program = fileURLToPath(new URL('../../bin/quorate', import.meta.url));
-const adminPassword = 'a password for benchmarks';
+export const adminPassword = 'a password for benchmarks';
 
 interface ReadyLine {
   readonly event: 'ready';
   readonly grpc: { readonly host: string; readonly port: number };
 }
 
-/** A `quorate server` in a process of its own, with its default options. */
+/** A `quorate server` in a process of its own, with its default options unless told otherwise. */
 export class BenchServer implements AsyncDisposable {
   readonly client: NodeClient;
   readonly #child: ChildProcess;
 
-  private constructor(child: ChildProcess, client: NodeClient) {
+  readonly #port: number;
+
+  private constructor(child: ChildProcess, client: NodeClient, port: number) {
+    this.#port = port;
     this.#child = child;
     this.client = client;
   }
 
   /** Resolves when it is ready and the client is logged in. */
-  static async start(directory: string): Promise<BenchServer> {
-    const options = ['--dir', directory, '--port', '0', '--http-port', '0', '--log-level', 'warn', '--json'];
+  static async start(directory: string, ...more: string[]): Promise<BenchServer> {
+    const options = ['--dir', directory, '--port', '0', '--http-port', '0', '--log-level', 'warn', '--json', ...more];
     const child = startChild(process.execPath, [program, 'server', ...options], {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, QUORATE_ADMIN_PASSWORD: adminPassword },
@@ -33,7 +36,11 @@ export class BenchServer implements AsyncDisposable {
     const { grpc } = await readyLine(child);
     const client = new NodeClient(grpc);
     await client.login('admin', adminPassword);
-    return new BenchServer(child, client);
+    return new BenchServer(child, client, grpc.port);
+  }
+
+  get port(): number {
+    return this.#port;
   }
 
   get pid(): number {

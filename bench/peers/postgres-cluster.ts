@@ -129,6 +129,12 @@ export class PostgresCluster implements AsyncDisposable {
     return this.#run(program, [...this.#connection('primary'), ...parameters]);
   }
 
+  /** Copies the primary's files into a new folder, with its checkpoint at once and its fsync at the end. */
+  async baseBackup(target: string): Promise<void> {
+    const connection = ['-h', this.#directory, '-p', String(ports.primary), '-U', serverUser];
+    await this.#run('pg_basebackup', [...connection, '-D', target, '--checkpoint=fast']);
+  }
+
   /** Waits until the standby shows all that the primary has. */
   async waitForStandby(): Promise<void> {
     const position = await this.query('SELECT pg_current_wal_lsn()');

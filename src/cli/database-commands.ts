@@ -20,6 +20,7 @@ export function addDatabaseCommands(program: Command, context: CommandContext): 
   );
   addRejoin(group, context);
   addDelete(group, context);
+  addForgetReplica(group, context);
   addFileCommands(group, context);
 }
 
@@ -106,4 +107,17 @@ function addDelete(group: Command, context: CommandContext): void {
     await client.deleteDatabase(name);
     context.print(json, { database: name, deleted: true }, () => `deleted ${name}\n`);
   });
+}
+
+function addForgetReplica(group: Command, context: CommandContext): void {
+  const command = group
+    .command('forget-replica <database> <replica>')
+    .description('Keep the log of a database no longer for a replica that will not come back.');
+  describe(command, clientOptions, ['database forget-replica shop replica-3']).action(
+    async (name: string, replica: string) => {
+      const { json, ...connection } = context.parse(command, clientOptions).values;
+      using client = context.connect(connection);
+      printDatabase(context, json, await client.forgetReplica(name, replica));
+    },
+  );
 }

@@ -1,5 +1,6 @@
 import {
   defineOptions,
+  delayOptions,
   type OptionValues,
   type ParsedOptions,
   replicationOptions,
@@ -21,7 +22,13 @@ const roleOptions = defineOptions('Role', {
   },
 });
 
-export const databaseOptions = { ...roleOptions, ...replicationOptions, ...syncOptions, ...clientOptions } as const;
+export const databaseOptions = {
+  ...roleOptions,
+  ...replicationOptions,
+  ...delayOptions,
+  ...syncOptions,
+  ...clientOptions,
+} as const;
 
 type Parsed = ParsedOptions<typeof databaseOptions>;
 
@@ -68,7 +75,7 @@ export function createRequest(database: string, parsed: Parsed): CreateDatabaseR
   return {
     database,
     role: parsed.values.role ?? '',
-    replication: { ...nothing, ...givenReplication(parsed), enabled },
+    replication: { ...nothing, ...givenReplication(parsed), enabled, delayMs: parsed.values.replicationDelayMs },
     acks: givenAcks(parsed),
   };
 }
@@ -85,6 +92,7 @@ export function updateRequest(database: string, parsed: Parsed): UpdateDatabaseR
     primaryPassword: undefined,
     ...givenReplication(parsed),
     acks: givenAcks(parsed),
+    replicationDelayMs: parsed.values.replicationDelayMs,
   };
 }
 

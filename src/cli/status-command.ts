@@ -1,25 +1,70 @@
+import process from 'node:process';
 import type { Command } from 'commander';
 import { defineOptions } from '../config/interface.ts';
 import { QuorateError } from '../errors/interface.ts';
-import type { DatabaseStatus } from '../proto/interface.ts';
+import type { DatabaseStatus, StatusResponse } from '../proto/interface.ts';
 import { statusJson } from '../server/interface.ts';
 import { clientOptions } from './client-options.ts';
 import { type CommandContext, describe } from './command-context.ts';
 import { statusText } from './status-text.ts';
+import { stopSignal } from './stop-signal.ts';
+import { storageText } from './storage-text.ts';
+
+const statusOptions = {
+  ...clientOptions,
+  ...defineOptions('Watching', {
+    watch: {
+      type: 'boolean',
+      default: false,
+      help: 'Show it again and again, with the progress of snapshots, until every replica streams.',
+    },
+  }),
+} as const;
+
+const watchIntervalMs = 500;
+
+/** Cursor to the upper left, and everything after it cleared: ECMA-48 CUP and ED. */
+const clearScreen = '\u001b[H\u001b[J';
 
 export function addStatusCommand(program: Command, context: CommandContext): void {
   const command = program
     .command('status [database]')
     .description('Show a server and its databases: roles, positions, lag, who follows whom, and what is wrong.');
-  describe(command, clientOptions, ['status', 'status defaultdb --json', 'status --host 10.0.0.5']).action(
-    async (database: string | undefined) => {
-      const { json, ...connection } = context.parse(command, clientOptions).values;
-      using client = context.connect(connection);
-      const status = await client.status(database ?? '');
-      context.print(json, statusJson(status), () => statusText(status));
-      refuseDivergence(status.databases);
-    },
-  );
+  const examples = ['status', 'status defaultdb --json', 'status defaultdb --watch', 'status --host 10.0.0.5'];
+  describe(command, statusOptions, examples).action(async (database = '') => {
+    const { json, watch, ...connection } = context.parse(command, statusOptions).values;
+    using client = context.connect(connection);
+    const print = (status: StatusResponse) => context.print(json, statusJson(status), () => textOf(status, database));
+    if (!watch) {
+      const status = await client.status(database);
+      print(status);
+      return refuseDivergence(status.databases);
+    }
+    await watchStatus(context, () => client.status(database), print);
+  });
+}
+
+function textOf(status: StatusResponse, database: string): string {
+  const [one] = status.databases;
+  return `${statusText(status)}${database === '' || one === undefined ? '' : `\n${storageText(one)}`}`;
+}
+
+/** Shows the status again and again, until every replica in it streams or a person has seen enough. */
+async function watchStatus(
+  { runtime, streams }: CommandContext,
+  ask: () => Promise<StatusResponse>,
+  print: (status: StatusResponse) => void,
+): Promise<void> {
+  using stop = stopSignal();
+  while (!stop.signal.aborted) {
+    const status = await ask();
+    streams.out(process.stdout.isTTY ? clearScreen : '');
+    print(status);
+    if (status.databases.every(({ replicator }) => replicator === undefined || replicator.state === 'streaming')) {
+      return;
+    }
+    await runtime.timers.sleep(watchIntervalMs, stop.signal).catch(() => {});
+  }
 }
 
 /** A script learns from the exit code that a replica does not hold what its upstream does. */

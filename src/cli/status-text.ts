@@ -1,4 +1,6 @@
+import { formatDuration } from '../config/interface.ts';
 import type { DatabaseStatus, StatusResponse } from '../proto/interface.ts';
+import { seedingText } from './storage-text.ts';
 import { type Cell, renderTable } from './text-table.ts';
 
 const heading = ['database', 'role', 'state', 'tx', 'shown', 'lag', 'acks', 'follows', 'followed by'];
@@ -6,7 +8,12 @@ const heading = ['database', 'role', 'state', 'tx', 'shown', 'lag', 'acks', 'fol
 const number = (value: number): Cell => ({ text: String(value), align: 'right' });
 
 function lagText({ replicator }: DatabaseStatus): string {
-  return replicator === undefined ? '' : `${replicator.lagTransactions} tx, ${Math.round(replicator.lagMs)} ms`;
+  if (replicator === undefined) {
+    return '';
+  }
+  const { lagTransactions, lagMs, delayMs, receivedLagTransactions, receivedLagMs } = replicator;
+  const shown = `${lagTransactions} tx, ${Math.round(lagMs)} ms`;
+  return delayMs === 0 ? shown : `${shown}; on disk ${receivedLagTransactions} tx, ${Math.round(receivedLagMs)} ms`;
 }
 
 /** What writes wait for, and how that stands: `sync 1`, `quorum (waiting)`. */
@@ -30,7 +37,8 @@ function atRisk({ database, role, state, tipTxId, replicas }: DatabaseStatus): s
 
 function followsText({ replicator, replication, role }: DatabaseStatus): string {
   if (replicator !== undefined) {
-    return `${replicator.upstream} (${replicator.state})`;
+    const delay = replicator.delayMs > 0 ? `, delay ${formatDuration(replicator.delayMs)}` : '';
+    return `${replicator.upstream} (${replicator.state}${delay})`;
   }
   if (role !== 'replica') {
     return '';
@@ -67,11 +75,24 @@ function problems(databases: readonly DatabaseStatus[]): string {
 /** A table of databases, and below it what is at risk and what is wrong. */
 export function databasesText(databases: readonly DatabaseStatus[]): string {
   const notes = databases.map(atRisk).join('') + problems(databases);
-  return `${renderTable(heading, databases.map(databaseRow))}${notes === '' ? '' : `\n${notes}`}`;
+  const table = renderTable(heading, databases.map(databaseRow));
+  return [table, seedingText(databases), notes].filter((part) => part !== '').join('\n');
 }
 
-/** The node in one line, and its databases. */
-export function statusText({ nodeName, nodeId, version, uptimeMs, databases }: StatusResponse): string {
+/** Whom the whole node follows, and what of it not. */
+function followingText(following: StatusResponse['following']): string {
+  if (following === undefined) {
+    return '';
+  }
+  const { upstream, state, lastError, leftAlone } = following;
+  const reason = lastError === undefined ? '' : `: ${lastError.message} (${lastError.code})`;
+  const notes = leftAlone.map((text) => `not followed: ${text}\n`).join('');
+  return `follows the whole server ${upstream} (${state}${reason})\n${notes}`;
+}
+
+/** The node in one line, whom it follows, and its databases. */
+export function statusText({ nodeName, nodeId, version, uptimeMs, databases, following }: StatusResponse): string {
   const seconds = Math.round(uptimeMs / 1_000);
-  return `node ${nodeName} (${nodeId}), Quorate ${version}, up ${seconds} s\n\n${databasesText(databases)}`;
+  const node = `node ${nodeName} (${nodeId}), Quorate ${version}, up ${seconds} s\n`;
+  return `${node}${followingText(following)}\n${databasesText(databases)}`;
 }

@@ -224,7 +224,7 @@ export const replicationLimitOptions = defineOptions('Limits of replication', {
   },
   snapshotChunkBytes: {
     type: 'bytes',
-    default: 256 * kibibyte,
+    default: mebibyte,
     min: 4 * kibibyte,
     max: 4 * mebibyte,
     help: 'Bytes of a snapshot in one message.',

@@ -41,3 +41,33 @@ export const replicationOptions = defineOptions('Replication', {
     aliases: ['replication-follower-password'],
   },
 });
+
+/** What a replica does with records that it holds; for one database. */
+export const delayOptions = defineOptions('Replication', {
+  replicationDelayMs: {
+    type: 'duration',
+    help: 'How old a transaction must be before this replica shows it; it holds it on disk at once. 0ms for none.',
+  },
+});
+
+/** How a server with `--replication-enabled` follows the whole of another. */
+export const wholeServerOptions = defineOptions('Replication', {
+  replicationInclude: {
+    type: 'string',
+    placeholder: 'PATTERNS',
+    default: '*',
+    help: 'Databases of the other server to follow, with commas between; * stands for any text. systemdb is always among them.',
+  },
+  replicationExclude: {
+    type: 'string',
+    placeholder: 'PATTERNS',
+    help: 'Databases of the other server not to follow, in the same form.',
+  },
+  replicationDiscoveryIntervalMs: {
+    type: 'duration',
+    default: 2_000,
+    min: 50,
+    max: 60 * 60 * 1000,
+    help: 'How often the other server is asked for its databases.',
+  },
+});

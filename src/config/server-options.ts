@@ -1,6 +1,6 @@
 import { databaseLimitOptions, nodeLimitOptions, replicationLimitOptions } from './limit-options.ts';
 import { defineOptions } from './option.ts';
-import { defaultPort, replicationOptions } from './replication-options.ts';
+import { defaultPort, replicationOptions, wholeServerOptions } from './replication-options.ts';
 
 export const nodeOptions = defineOptions('Node', {
   config: { type: 'path', placeholder: 'FILE', help: 'JSON file with options, named as the flags are.' },
@@ -43,6 +43,7 @@ export const nodeOptions = defineOptions('Node', {
 export const serverOptions = {
   ...nodeOptions,
   ...replicationOptions,
+  ...wholeServerOptions,
   ...databaseLimitOptions,
   ...nodeLimitOptions,
   ...replicationLimitOptions,

@@ -185,9 +185,9 @@ export class Database implements AsyncDisposable {
 
   #roleSettings(): RoleSettings {
     const { role, term, replication } = this.#settings;
-    const { upstream } = replication;
+    const { upstream, delayMs } = replication;
     const primary = upstream === undefined ? '' : `${upstream.host}:${upstream.port}/${upstream.database}`;
-    return { role, term, primary, acks: this.#settings.acks };
+    return { role, term, primary, acks: this.#settings.acks, delayMs };
   }
 
   #onEvent(event: WriterEvent): void {
@@ -300,9 +300,9 @@ export class Database implements AsyncDisposable {
     const oldPath = this.filePath;
     writeSettings(this.#context.runtime.files, this.directory, { settings: this.#settings, content });
     this.#content = content;
-    await this.#writer().client.request((id) => ['set-content', id, this.#contentDirectory, this.#roleSettings()]);
+    const settings = this.#roleSettings();
+    await this.#writer().client.request((id) => ['set-content', id, this.#contentDirectory, content, settings]);
     this.#source.reopen();
-    this.#positions.set('content', content);
     this.#failure = undefined;
     this.#sink.setFailure(undefined);
     this.#context.onFileReplaced?.(oldPath, this.filePath);

@@ -1,5 +1,6 @@
 import { asQuorateError, type ErrorCode, QuorateError } from '../errors/interface.ts';
 import { type LogRecord, type TransactionLog, verifyBatch } from '../log/interface.ts';
+import type { Clock } from '../runtime/interface.ts';
 import type { ReplicaConnection } from '../sqlite/interface.ts';
 import type { DatabaseLimits } from './limits.ts';
 import type { MarkerWatch } from './marker-watch.ts';
@@ -16,6 +17,9 @@ export interface ReplicaPipelineOptions {
   readonly onAppended: (records: Uint8Array) => void;
   /** Where applying has to stop for a moment. */
   readonly markers: MarkerWatch;
+  readonly clock: Clock;
+  /** Milliseconds that a record must be old, by its own time and this clock, before it is applied. */
+  readonly delayMs: number;
 }
 
 interface Arrival {
@@ -31,7 +35,7 @@ const passing: ReadonlySet<ErrorCode> = new Set(['DISK_FULL', 'DATABASE_LOCKED',
  * The write path of a replica: what arrives goes into the log with one fsync, and what is committed is applied from there.
  *
  * A record is confirmed when it is durable and applied when the upstream says that it is committed; the two may be far
- * apart. Records that wait to be applied stay in memory up to a limit and are read from the log again beyond it.
+ * apart, by hours where a delay is set. Records that wait to be applied stay in memory up to a limit and are read from the log again beyond it.
  */
 export class ReplicaPipeline {
   readonly #options: ReplicaPipelineOptions;
@@ -40,6 +44,8 @@ export class ReplicaPipeline {
   /** Commit position of the upstream, which may be ahead of this log. */
   #upstreamCommit = 0;
   #failure: QuorateError | undefined;
+  /** When the oldest committed record may be applied, by the wall clock; undefined when none waits for its time. */
+  #nextDueAtMs: number | undefined;
 
   constructor(options: ReplicaPipelineOptions) {
     this.#options = options;
@@ -59,8 +65,17 @@ export class ReplicaPipeline {
   /** Whether `step` has something to do. */
   get hasWork(): boolean {
     const { positions, markers } = this.#options;
-    const mayApply = this.#failure === undefined && !markers.isHeld;
+    const mayApply = this.#failure === undefined && !markers.isHeld && !this.#isWaiting();
     return this.#arrivals.length > 0 || (mayApply && positions.get('applied') < positions.get('commit'));
+  }
+
+  /** When there is something to apply again, in milliseconds of the wall clock; undefined unless a delay holds it back. */
+  get nextDueAtMs(): number | undefined {
+    return this.#isWaiting() ? this.#nextDueAtMs : undefined;
+  }
+
+  #isWaiting(): boolean {
+    return this.#nextDueAtMs !== undefined && this.#options.clock.nowMs() < this.#nextDueAtMs;
   }
 
   /** Queues records; `arrival.done` is called when they are durable. */
@@ -131,11 +146,11 @@ export class ReplicaPipeline {
     const { connection, positions, limits, markers } = this.#options;
     const applied = positions.get('applied');
     const commit = positions.get('commit');
-    if (applied >= commit) {
+    if (applied >= commit || this.#isWaiting()) {
       return;
     }
     try {
-      const { slice, marker } = this.#upToMarker(this.#unapplied.peek(commit, limits));
+      const { slice, marker } = this.#upToMarker(this.#due(this.#unapplied.peek(commit, limits)));
       applyRecords(connection, slice);
       this.#unapplied.remove(slice);
       const reached = slice.at(-1)?.txId ?? applied;
@@ -163,6 +178,22 @@ export class ReplicaPipeline {
     return { slice: records };
   }
 
+  /** The records that are old enough; remembers when the first of the others will be. */
+  #due(records: readonly LogRecord[]): readonly LogRecord[] {
+    const { clock, delayMs } = this.#options;
+    this.#nextDueAtMs = undefined;
+    if (delayMs === 0) {
+      return records;
+    }
+    const newestMs = clock.nowMs() - delayMs;
+    const young = records.findIndex(({ timeMs }) => timeMs > newestMs);
+    if (young < 0) {
+      return records;
+    }
+    this.#nextDueAtMs = (records[young] as LogRecord).timeMs + delayMs;
+    return records.slice(0, young);
+  }
+
   /** Refuses what has arrived and was not logged yet. */
   failArrivals(error: QuorateError): void {
     for (const arrival of this.#arrivals.splice(0)) {
@@ -188,5 +219,6 @@ export class ReplicaPipeline {
     positions.set('tip', log.tip.txId);
     positions.set('durable', log.tip.txId);
     this.#unapplied = this.#unappliedRecords();
+    this.#nextDueAtMs = undefined;
   }
 }

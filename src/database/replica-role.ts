@@ -3,6 +3,7 @@ import { asQuorateError, QuorateError } from '../errors/interface.ts';
 import type { TransactionLog } from '../log/interface.ts';
 import type { Timer } from '../runtime/interface.ts';
 import { ReplicaConnection } from '../sqlite/interface.ts';
+import { CommitMark } from './commit-mark.ts';
 import { logEnds } from './log-ends.ts';
 import { checkAgainstLog } from './recovery.ts';
 import { rejoin } from './rejoin.ts';
@@ -15,6 +16,9 @@ import type { Call, WriterRole, WriterServices } from './writer-role.ts';
 /** How long applying waits after a condition of the machine (a full disk, a lock) stopped it, in milliseconds. */
 const applyRetryMs = 1000;
 
+/** How long a delayed replica sleeps at most before it looks at the clock again, which may have been set, in milliseconds. */
+const longestDelayMs = 60_000;
+
 /** A replica: refuses clients' writes, logs and applies what its upstream sends. */
 export class ReplicaRole implements WriterRole {
   readonly #services: WriterServices;
@@ -22,12 +26,17 @@ export class ReplicaRole implements WriterRole {
   readonly #connection: ReplicaConnection;
   #log: TransactionLog | undefined;
   #pipeline: ReplicaPipeline | undefined;
+  readonly #delayMs: number;
+  readonly #mark: CommitMark;
   #retry: Timer | undefined;
+  #due: Timer | undefined;
   #failing = false;
 
   constructor(services: WriterServices, log: TransactionLog | undefined, settings: RoleSettings) {
     this.#services = services;
     this.#primary = settings.primary;
+    this.#delayMs = settings.delayMs ?? 0;
+    this.#mark = new CommitMark(services.runtime.files, services.runtime.clock, path.dirname(services.file()));
     this.#connection = ReplicaConnection.open(services.file());
     try {
       if (log !== undefined) {
@@ -41,12 +50,12 @@ export class ReplicaRole implements WriterRole {
 
   /** Starts following into this log. */
   useLog(log: TransactionLog): void {
-    const { positions, start, onAppended, markers } = this.#services;
+    const { positions, start, onAppended, markers, runtime } = this.#services;
     const applied = this.#connection.readPosition();
     checkAgainstLog(applied, log);
     this.#log = log;
     positions.set('applied', applied.txId);
-    positions.set('commit', applied.txId);
+    positions.set('commit', Math.max(applied.txId, this.#mark.read(log)));
     this.#pipeline = new ReplicaPipeline({
       connection: this.#connection,
       log,
@@ -54,7 +63,10 @@ export class ReplicaRole implements WriterRole {
       limits: start.limits,
       onAppended,
       markers,
+      clock: runtime.clock,
+      delayMs: this.#delayMs,
     });
+    this.#services.wake();
   }
 
   #following(): ReplicaPipeline {
@@ -138,6 +150,7 @@ export class ReplicaRole implements WriterRole {
     }
     try {
       pipeline.step();
+      this.#markCommit();
       if (pipeline.failure === undefined) {
         this.#recovered();
       }
@@ -145,7 +158,38 @@ export class ReplicaRole implements WriterRole {
       this.#stumbled(asQuorateError(error), pipeline);
       return false;
     }
+    this.#wakeWhenDue(pipeline);
     return pipeline.hasWork;
+  }
+
+  #markCommit(): void {
+    if (this.#delayMs > 0 && this.#log !== undefined) {
+      this.#mark.note(this.#log, this.#services.positions.get('commit'));
+    }
+  }
+
+  #keepMark(): void {
+    const { positions, runtime, start } = this.#services;
+    try {
+      if (this.#delayMs > 0 && this.#log !== undefined) {
+        this.#mark.write(this.#log, positions.get('commit'));
+      }
+    } catch (error) {
+      // Nothing is wrong with the data: the upstream will say again what is committed.
+      const { message } = asQuorateError(error);
+      runtime.logger.warn({ database: start.name, error: message }, 'the committed position was not kept');
+    }
+  }
+
+  /** Comes back when the next record of a delayed replica is old enough. */
+  #wakeWhenDue({ nextDueAtMs }: ReplicaPipeline): void {
+    const { runtime, wake } = this.#services;
+    this.#due?.cancel();
+    this.#due = undefined;
+    if (nextDueAtMs !== undefined) {
+      const waitMs = Math.ceil(nextDueAtMs - runtime.clock.nowMs());
+      this.#due = runtime.timers.after(Math.min(Math.max(waitMs, 1), longestDelayMs), wake);
+    }
   }
 
   #recovered(): void {
@@ -174,6 +218,8 @@ export class ReplicaRole implements WriterRole {
 
   close(): void {
     this.#retry?.cancel();
+    this.#due?.cancel();
+    this.#keepMark();
     this.#pipeline?.failArrivals(new QuorateError('CANCELLED', 'the database is being closed or changes its role'));
     this.#connection.close();
   }

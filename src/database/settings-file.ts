@@ -35,7 +35,12 @@ const settingsSchema = v.object({
   role: v.picklist(['primary', 'replica']),
   term: v.pipe(v.number(), v.integer(), v.minValue(0)),
   acks: v.optional(ackSchema),
-  replication: v.object({ enabled: v.boolean(), upstream: v.optional(upstreamSchema) }),
+  replication: v.object({
+    enabled: v.boolean(),
+    upstream: v.optional(upstreamSchema),
+    delayMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
+    followed: v.optional(v.string()),
+  }),
 });
 
 /** What the file says: the settings, and the number of the content folder that counts. */

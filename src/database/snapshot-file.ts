@@ -26,7 +26,7 @@ export function hashFile(files: FileSystem, filePath: string): Uint8Array {
 
 /**
  * Makes a received snapshot durable and checks that it is what was sent and a sound database. Returns its position.
- * @throws QuorateError DATABASE_CORRUPT, IO_ERROR
+ * @throws QuorateError PROTOCOL_ERROR when something was lost or changed on the way; DATABASE_CORRUPT, IO_ERROR
  */
 export function verifySnapshot(files: FileSystem, filePath: string, sha256: Uint8Array): AppliedPosition {
   const handle = files.openSync(filePath, 'readwrite');
@@ -36,7 +36,7 @@ export function verifySnapshot(files: FileSystem, filePath: string, sha256: Uint
     handle.closeSync();
   }
   if (Buffer.compare(hashFile(files, filePath), sha256) !== 0) {
-    throw new QuorateError('DATABASE_CORRUPT', 'the snapshot that was received is not the one that was sent', {
+    throw new QuorateError('PROTOCOL_ERROR', 'the snapshot that was received is not the one that was sent', {
       hint: 'It is copied again. If that repeats itself, check the disk and the memory of both machines.',
     });
   }

@@ -13,7 +13,7 @@ export interface FileInboxOptions {
   readonly minFreeBytes: number;
   /** Refuses a snapshot that does not fit this database. */
   readonly check: (header: SnapshotHeader) => Promise<void>;
-  /** Takes over the complete file. @throws QuorateError DATABASE_CORRUPT when it is not what it should be */
+  /** Takes over the complete file. @throws QuorateError PROTOCOL_ERROR, DATABASE_CORRUPT when it is not what it should be */
   readonly install: (filePath: string, header: SnapshotHeader, sha256: Uint8Array) => Promise<void>;
 }
 
@@ -104,7 +104,8 @@ export class FileInbox implements SnapshotInbox {
 
   /** After a lack of space, say, the next attempt goes on with what is here. */
   #keepIfUsable(reason: QuorateError): void {
-    if (reason.code === 'DATABASE_CORRUPT' || !this.#options.files.existsSync(this.#filePath)) {
+    const isDamaged = reason.code === 'DATABASE_CORRUPT' || reason.code === 'PROTOCOL_ERROR';
+    if (isDamaged || !this.#options.files.existsSync(this.#filePath)) {
       this.discard();
     }
   }

@@ -52,6 +52,10 @@ export interface DatabaseSettings {
     /** Whether this node runs a replicator. A replica without one is fed through `ReplicateTx`. */
     readonly enabled: boolean;
     readonly upstream?: Upstream | undefined;
+    /** Milliseconds by which a replica applies records later than they were written; it holds them at once all the same. */
+    readonly delayMs?: number | undefined;
+    /** Id of the node because of whose whole server this replica is here; absent when a person made it. */
+    readonly followed?: string | undefined;
   };
   /** Of a primary. Absent: `async`. */
   readonly acks?: AckSettings | undefined;
@@ -225,7 +229,7 @@ export interface SnapshotInbox {
   write(offset: number, content: Uint8Array): void;
   /**
    * Checks everything that was received and installs it at once: a crash leaves the old content or the new one.
-   * @throws QuorateError DATABASE_CORRUPT when it is not what was sent; then the next attempt begins anew
+   * @throws QuorateError PROTOCOL_ERROR, DATABASE_CORRUPT when it is not what was sent; then the next attempt begins anew
    */
   install(sha256: Uint8Array): Promise<void>;
   /** Lets go of the file; what was received stays for the next attempt. */

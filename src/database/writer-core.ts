@@ -108,12 +108,14 @@ export class WriterCore {
   }
 
   /** Goes on with the content of another folder. */
-  #setContent(directory: string, role: RoleSettings): void {
+  #setContent(directory: string, content: number, role: RoleSettings): void {
     this.#role?.close();
     this.#role = undefined;
     this.#log?.close();
     this.#log = undefined;
     this.#directory = directory;
+    // Before the positions move: who sees the new ones must read the new file.
+    this.#services.positions.set('content', content);
     this.#openContent(role);
   }
 
@@ -276,7 +278,7 @@ export class WriterCore {
         this.#retention.hold(request[2]);
         return call.succeed(undefined);
       case 'set-content':
-        this.#setContent(request[2], request[3]);
+        this.#setContent(request[2], request[3], request[4]);
         return call.succeed(undefined);
       case 'ends':
         return call.succeed(this.#as(ReplicaRole).ends());

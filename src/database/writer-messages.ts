@@ -48,7 +48,7 @@ export type ControlRequest =
   /** The oldest record that a known replica still needs. */
   | readonly [kind: 'hold', id: number, neededFrom: number]
   /** The content is in another folder now. */
-  | readonly [kind: 'set-content', id: number, directory: string, settings: RoleSettings]
+  | readonly [kind: 'set-content', id: number, directory: string, content: number, settings: RoleSettings]
   /** Takes a replica back to this transaction, after which its history has parted from that of its upstream. */
   | readonly [kind: 'rejoin', id: number, commonTxId: number]
   | readonly [kind: 'repair', id: number, request: RepairRequest]
@@ -67,6 +67,8 @@ export interface RoleSettings {
   /** `host:port/database` of the primary, for people; empty when unknown. */
   readonly primary: string;
   readonly acks?: AckSettings | undefined;
+  /** Milliseconds by which a replica applies late. */
+  readonly delayMs?: number | undefined;
 }
 
 /** A statement's result; the last three only when it returns rows. */

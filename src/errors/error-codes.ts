@@ -70,6 +70,7 @@ export const errorCodes = {
   PROTOCOL_ERROR: entry(grpc.invalidArgument, 400, 12, 'A peer sent something that the protocol does not allow.'),
   PROTOCOL_VERSION: entry(grpc.failedPrecondition, 400, 12, 'The peer speaks no protocol version in common with this node.'),
   WRONG_DATABASE: entry(grpc.failedPrecondition, 409, 13, 'The upstream database is not the one this replica was made from.'),
+  REPLICATION_LOOP: entry(grpc.failedPrecondition, 409, 13, 'The upstream follows this very replica, directly or through others, or the chain is too long.'),
   STALE_TERM: entry(grpc.failedPrecondition, 409, 13, 'The peer has a lower term than this node has promised to follow.'),
   DIVERGED: entry(grpc.dataLoss, 409, 14, 'The histories of two nodes differ; nothing is applied over the difference.'),
   SCHEMA_MISMATCH: entry(grpc.dataLoss, 409, 14, 'A record was written under another schema than this database has.'),

@@ -24,8 +24,15 @@ export function openDatabaseStatus(followers: Followers, database: Database): Op
   };
 }
 
-function replicationStatus({ state, reason, upstream, lagTransactions, lagMs }: ReplicatorStatus): ReplicationStatus {
-  return { state, reason, upstream, lagTransactions, lagMs };
+function replicationStatus({
+  state,
+  reason,
+  upstream,
+  lagTransactions,
+  lagMs,
+  snapshot,
+}: ReplicatorStatus): ReplicationStatus {
+  return { state, reason, upstream, lagTransactions, lagMs, snapshot };
 }
 
 function replicaStatus({ replicaName, durableTxId, appliedTxId }: AttachedReplica): ReplicaStatus {

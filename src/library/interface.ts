@@ -18,6 +18,7 @@ export type {
   ReplicationStatus,
   Role,
   Row,
+  SeedingProgress,
   Snapshot,
   SqlParameters,
   SqlValue,

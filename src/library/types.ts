@@ -161,6 +161,17 @@ export interface ReplicationStatus {
   readonly upstream: string;
   readonly lagTransactions: number;
   readonly lagMs: number;
+  /** While a snapshot is copied or installed. */
+  readonly snapshot?: SeedingProgress | undefined;
+}
+
+/** How far the copying of a snapshot is. */
+export interface SeedingProgress {
+  readonly receivedBytes: number;
+  readonly sizeBytes: number;
+  readonly bytesPerSecond: number;
+  /** Until everything is received, at this rate; 0 when that is not known. */
+  readonly secondsLeft: number;
 }
 
 export interface ReplicaStatus {

@@ -14,6 +14,8 @@ export interface ExportSessionOptions {
   readonly peer: MessageChannel<ExportTxResponse>;
   readonly address: string;
   readonly onEnd: () => void;
+  /** See ExporterOptions. */
+  readonly path?: (() => readonly string[]) | undefined;
   /** Called when the replica has more than before. */
   readonly onProgress: () => void;
 }
@@ -59,6 +61,7 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
   onMessage({ message }: ExportTxRequest): void {
     if (message?.$case === 'start' && this.#start === undefined) {
       this.#start = message.value;
+      this.sendPath();
       this.#run(message.value).catch((error: unknown) => this.close(asQuorateError(error)));
     } else if (message?.$case === 'acknowledgement' && this.#start !== undefined) {
       this.#acknowledge(message.value);
@@ -91,6 +94,14 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
 
   onEnd(): void {
     this.#finish();
+  }
+
+  /** Tells the replica whom this database follows, so that it sees a loop even where neither side has any records. */
+  sendPath(): void {
+    const path = this.#options.path?.();
+    if (this.#start !== undefined && path !== undefined) {
+      this.#send({ $case: 'path', value: { replicaIds: [...path] } });
+    }
   }
 
   /** Ends the stream and tells the replica why. */

@@ -16,6 +16,8 @@ export interface ExporterOptions {
   readonly maxReplicas: number;
   /** Snapshots of the database; without them nobody can be seeded. */
   readonly snapshots?: SnapshotSource | undefined;
+  /** Replica ids of this database and of those that it follows; nothing is told to replicas when absent. */
+  readonly path?: (() => readonly string[]) | undefined;
 }
 
 type SendSnapshotPart = SnapshotExportOptions['send'];
@@ -75,11 +77,28 @@ export class Exporter {
   #progress(session: ExportSession): void {
     const replica = session.status();
     if (replica !== undefined) {
-      const { source } = this.#options;
       this.#acknowledgements.note(replica);
-      source.hold(replica.replicaId, replica.replicaName, replica.durableTxId);
-      const { durable, applied } = this.#acknowledgements.of(source.ackMembers());
-      source.acknowledge(durable, applied);
+      this.#options.source.hold(replica.replicaId, replica.replicaName, replica.durableTxId);
+      this.count();
+    }
+  }
+
+  /** Tells the database what the replicas have that count by its present settings. */
+  count(): void {
+    const { source } = this.#options;
+    const { durable, applied } = this.#acknowledgements.of(source.ackMembers());
+    source.acknowledge(durable, applied);
+  }
+
+  /** Until the next count nobody counts: what was counted for other members must not speak for those to come. */
+  uncount(): void {
+    this.#options.source.acknowledge([], []);
+  }
+
+  /** Tells the replicas that this database follows somebody else than before. */
+  pathChanged(): void {
+    for (const session of this.#sessions) {
+      session.sendPath();
     }
   }
 

@@ -7,14 +7,21 @@ import {
   type ExportSnapshotResponse,
   type ExportTxRequest,
   type ExportTxResponse,
+  type ListDatabasesResponse,
   ReplicationClient,
 } from '../proto/interface.ts';
 import type { Clock } from '../runtime/interface.ts';
 import { errorFromGrpc } from './grpc-errors.ts';
-import type { ChannelListener, ExportStream, ReplicationTransport, SnapshotTransport } from './types.ts';
+import type {
+  ChannelListener,
+  ExportStream,
+  ReplicationTransport,
+  SnapshotTransport,
+  UpstreamDirectory,
+} from './types.ts';
 
-/** Milliseconds that a login may take. */
-const loginTimeoutMs = 10_000;
+/** Milliseconds that a login, or another call that does next to nothing, may take. */
+const shortCallMs = 10_000;
 
 const channelOptions: ChannelOptions = {
   'grpc.keepalive_time_ms': 10_000,
@@ -27,7 +34,7 @@ const channelOptions: ChannelOptions = {
 };
 
 /** Replication over gRPC: logs in with the upstream's credentials and keeps the token until it is refused. */
-export class GrpcReplicationTransport implements ReplicationTransport, SnapshotTransport {
+export class GrpcReplicationTransport implements ReplicationTransport, SnapshotTransport, UpstreamDirectory {
   readonly #tokens = new Map<string, string>();
   readonly #clock: Clock;
 
@@ -46,8 +53,7 @@ export class GrpcReplicationTransport implements ReplicationTransport, SnapshotT
     request: ExportSnapshotRequest,
     signal: AbortSignal,
   ): AsyncGenerator<ExportSnapshotResponse> {
-    const metadata = new Metadata();
-    metadata.set('authorization', `Bearer ${await this.token(upstream)}`);
+    const metadata = bearer(await this.token(upstream));
     const client = new ReplicationClient(address(upstream), credentials.createInsecure(), channelOptions);
     const call = client.exportSnapshot(request, metadata);
     const cancel = () => call.cancel();
@@ -70,10 +76,33 @@ export class GrpcReplicationTransport implements ReplicationTransport, SnapshotT
     }
   }
 
+  async listDatabases(upstream: Upstream, signal: AbortSignal): Promise<ListDatabasesResponse> {
+    const metadata = bearer(await this.token(upstream));
+    const client = new AdminClient(address(upstream), credentials.createInsecure(), channelOptions);
+    const { promise, resolve, reject } = Promise.withResolvers<ListDatabasesResponse>();
+    const deadline = this.#clock.nowMs() + shortCallMs;
+    const call = client.listDatabases({}, metadata, { deadline }, (error, response) =>
+      error ? reject(errorFromGrpc(error)) : resolve(response),
+    );
+    const cancel = () => call.cancel();
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      return await promise;
+    } catch (error) {
+      if (asQuorateError(error).code === 'UNAUTHENTICATED') {
+        this.forget(upstream);
+      }
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', cancel);
+      client.close();
+    }
+  }
+
   /** A token for the upstream, from an earlier login if there was one. @throws QuorateError UNAUTHENTICATED, UNAVAILABLE */
   async token(upstream: Upstream): Promise<string> {
     const key = identityOf(upstream);
-    const token = this.#tokens.get(key) ?? (await login(upstream, this.#clock.nowMs() + loginTimeoutMs));
+    const token = this.#tokens.get(key) ?? (await login(upstream, this.#clock.nowMs() + shortCallMs));
     this.#tokens.set(key, token);
     return token;
   }
@@ -81,6 +110,12 @@ export class GrpcReplicationTransport implements ReplicationTransport, SnapshotT
   forget(upstream: Upstream): void {
     this.#tokens.delete(identityOf(upstream));
   }
+}
+
+function bearer(token: string): Metadata {
+  const metadata = new Metadata();
+  metadata.set('authorization', `Bearer ${token}`);
+  return metadata;
 }
 
 function identityOf({ host, port, username, password }: Upstream): string {
@@ -131,10 +166,8 @@ class GrpcExportStream implements ExportStream {
     if (this.#ended) {
       return;
     }
-    const metadata = new Metadata();
-    metadata.set('authorization', `Bearer ${token}`);
     this.#client = new ReplicationClient(address(this.#upstream), credentials.createInsecure(), channelOptions);
-    const call = this.#client.exportTx(metadata);
+    const call = this.#client.exportTx(bearer(token));
     this.#call = call;
     call.on('data', (message: ExportTxResponse) => this.#listener.onMessage(message));
     call.on('drain', () => this.#listener.onDrain());

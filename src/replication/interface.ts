@@ -16,4 +16,6 @@ export type {
   ReplicatorStatus,
   SnapshotProgress,
   SnapshotTransport,
+  UpstreamDirectory,
 } from './types.ts';
+export { ownPath } from './upstream-path.ts';

@@ -38,3 +38,16 @@ test('an upstream that has fallen silent makes the replica stale', () => {
   time.ms = 2001;
   assert.equal(lag.lagMs, 2001);
 });
+
+test('what a delayed replica holds is told apart from what it shows', () => {
+  const time = { ms: 0 };
+  const lag = meterAt(time);
+  lag.applied(5);
+  lag.received(5);
+  lag.heard(9, 9);
+  time.ms = 100;
+  assert.deepEqual([lag.receivedLagTransactions, lag.receivedLagMs], [4, 100]);
+  lag.received(9);
+  assert.deepEqual([lag.receivedLagTransactions, lag.receivedLagMs], [0, 0]);
+  assert.deepEqual([lag.lagTransactions, lag.lagMs], [4, 100]);
+});

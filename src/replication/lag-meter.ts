@@ -2,7 +2,8 @@ import type { Clock } from '../runtime/interface.ts';
 
 /**
  * How far a replica is behind, in time. It is behind from the moment it last showed everything its upstream had committed;
- * while it shows all of that it is behind by nothing, unless the upstream has fallen silent: then by the silence.
+ * while it shows all of that it is behind by nothing, unless the upstream has fallen silent: then by the silence. The same is
+ * told of what it holds on disk, which a delayed replica has long before it shows it.
  */
 export class LagMeter {
   readonly #clock: Clock;
@@ -10,7 +11,9 @@ export class LagMeter {
   #upstreamTip = 0;
   #upstreamCommit = 0;
   #applied = 0;
+  #received = 0;
   #caughtUpAt: number;
+  #receivedAllAt: number;
   #heardAt: number;
 
   /** `silenceMs`: an upstream that says nothing for so long may have gone on without us. */
@@ -19,6 +22,7 @@ export class LagMeter {
     this.#silenceMs = silenceMs;
     this.#caughtUpAt = clock.monotonicMs();
     this.#heardAt = this.#caughtUpAt;
+    this.#receivedAllAt = this.#caughtUpAt;
   }
 
   heard(tipTxId: number, commitTxId: number): void {
@@ -33,9 +37,18 @@ export class LagMeter {
     this.#check();
   }
 
+  /** Everything up to this transaction is on disk here. */
+  received(txId: number): void {
+    this.#received = txId;
+    this.#check();
+  }
+
   #check(): void {
     if (this.#applied >= this.#upstreamCommit) {
       this.#caughtUpAt = this.#heardAt;
+    }
+    if (this.receivedLagTransactions === 0) {
+      this.#receivedAllAt = this.#heardAt;
     }
   }
 
@@ -48,9 +61,20 @@ export class LagMeter {
   }
 
   get lagMs(): number {
-    const now = this.#clock.monotonicMs();
-    const silent = now - this.#heardAt > this.#silenceMs;
-    return this.lagTransactions === 0 && !silent ? 0 : now - this.#caughtUpAt;
+    return this.#since(this.#caughtUpAt, this.lagTransactions);
+  }
+
+  get receivedLagTransactions(): number {
+    return Math.max(0, Math.max(this.#upstreamTip, this.#upstreamCommit) - this.#received);
+  }
+
+  get receivedLagMs(): number {
+    return this.#since(this.#receivedAllAt, this.receivedLagTransactions);
+  }
+
+  #since(moment: number, missing: number): number {
+    const silent = this.silenceMs > this.#silenceMs;
+    return missing === 0 && !silent ? 0 : this.#clock.monotonicMs() - moment;
   }
 
   /** How long nothing was heard, in milliseconds. */

@@ -30,7 +30,7 @@ const mebibyte = 1024 * 1024;
 export const defaultReplicationLimits: ReplicationLimits = {
   exportBatchBytes: mebibyte / 4,
   exportMessageBytes: mebibyte,
-  snapshotChunkBytes: mebibyte / 4,
+  snapshotChunkBytes: mebibyte,
   snapshotRateBytes: 0,
   snapshotSeedBytes: 64 * mebibyte,
   heartbeatIntervalMs: 500,

@@ -8,6 +8,7 @@ import { LagMeter } from './lag-meter.ts';
 import { protocolVersions, type ReplicationLimits } from './limits.ts';
 import { RecordAssembler } from './record-assembler.ts';
 import type { ChannelListener, ExportStream } from './types.ts';
+import { checkPath } from './upstream-path.ts';
 
 export interface ReplicaIdentity {
   /** Acknowledgements are counted by it. */
@@ -25,6 +26,8 @@ export interface ReplicaSessionOptions {
   readonly limits: ReplicationLimits;
   /** Whether a snapshot can be fetched when the upstream asks for that. */
   readonly acceptsSnapshot?: boolean | undefined;
+  /** Called with the replica ids of the upstream and of those that it follows; with none when it is refused as a loop. */
+  readonly onUpstreamPath?: ((path: readonly string[]) => void) | undefined;
   /** Called when records begin to flow. */
   readonly onStreaming?: (() => void) | undefined;
   /** Called once, with the reason if it is an error. */
@@ -53,7 +56,13 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
     this.#options = options;
     this.#assembler = new RecordAssembler(options.limits.maxRecordBytes);
     this.lag = new LagMeter(options.runtime.clock, options.limits.heartbeatIntervalMs * 4);
-    this.lag.applied(options.sink.positions().applied);
+    this.#measure();
+  }
+
+  #measure(): void {
+    const { durable, applied } = this.#options.sink.positions();
+    this.lag.received(durable);
+    this.lag.applied(applied);
   }
 
   /** Begins on a channel whose messages go to this session. */
@@ -88,7 +97,9 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
     }
     const { message } = response;
     try {
-      if (message?.$case === 'started') {
+      if (message?.$case === 'path') {
+        this.#learnPath(message.value.replicaIds);
+      } else if (message?.$case === 'started') {
         this.#channel?.pause();
         this.#prepare(message.value).catch((error: unknown) => this.end(asQuorateError(error)));
       } else if (!this.#streaming) {
@@ -100,6 +111,18 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
       }
     } catch (error) {
       this.end(asQuorateError(error));
+    }
+  }
+
+  /** Of two databases that would follow each other only the one that sees it first stops: the other then follows a free end. */
+  #learnPath(path: readonly string[]): void {
+    const { identity, onUpstreamPath } = this.#options;
+    try {
+      checkPath(identity.replicaId, path);
+      onUpstreamPath?.(path);
+    } catch (error) {
+      onUpstreamPath?.([]);
+      throw error;
     }
   }
 
@@ -208,7 +231,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
 
   #moved(): void {
     const { sink } = this.#options;
-    this.lag.applied(sink.positions().applied);
+    this.#measure();
     const failure = sink.failure();
     if (failure !== undefined && lasting.has(failure.code)) {
       this.end(new QuorateError(failure.code as 'DIVERGED', failure.message, { hint: failure.hint }));

@@ -17,6 +17,8 @@ export interface ReplicatorOptions {
   readonly snapshots?: { readonly inbox: SnapshotInbox; readonly transport: SnapshotTransport } | undefined;
   /** Finds out more about a divergence, such as the transaction where the histories part. */
   readonly explainDivergence?: ((error: QuorateError) => Promise<QuorateError>) | undefined;
+  /** Called with the replica ids of the upstream and of those that it follows; with none when it cannot be reached. */
+  readonly onUpstreamPath?: ((path: readonly string[]) => void) | undefined;
 }
 
 /** Errors that end the following for good: two histories, or another database. Only new settings start it again. */
@@ -35,6 +37,7 @@ const slow: ReadonlyMap<ErrorCode, ReplicatorState> = new Map([
   ['UNAUTHENTICATED', 'refused'],
   ['PERMISSION_DENIED', 'refused'],
   ['DATABASE_NOT_FOUND', 'refused'],
+  ['REPLICATION_LOOP', 'refused'],
   ['SNAPSHOT_REQUIRED', 'snapshot-needed'],
 ]);
 
@@ -70,6 +73,8 @@ export class Replicator implements AsyncDisposable {
       upstreamTipTxId: lag?.upstreamTipTxId ?? 0,
       lagTransactions: lag?.lagTransactions ?? 0,
       lagMs: lag?.lagMs ?? 0,
+      receivedLagTransactions: lag?.receivedLagTransactions ?? 0,
+      receivedLagMs: lag?.receivedLagMs ?? 0,
       retries: this.#retries,
       snapshot: this.#seeding?.progress,
       lastError: this.#lastError,
@@ -132,7 +137,8 @@ export class Replicator implements AsyncDisposable {
 
   /** One session, from connecting to its end. */
   async #follow(): Promise<QuorateError> {
-    const { transport, upstream, sink, runtime, limits, identity } = this.#options;
+    const { transport, upstream, sink, runtime, limits, identity, onUpstreamPath } = this.#options;
+    let reached = false;
     const ended = Promise.withResolvers<QuorateError | undefined>();
     this.#enter('connecting', '');
     const session = new ReplicaSession({
@@ -142,6 +148,10 @@ export class Replicator implements AsyncDisposable {
       runtime,
       limits,
       acceptsSnapshot: this.#options.snapshots !== undefined,
+      onUpstreamPath: (path) => {
+        reached = true;
+        onUpstreamPath?.(path);
+      },
       onStreaming: () => this.#streaming(),
       onEnd: ended.resolve,
     });
@@ -155,6 +165,11 @@ export class Replicator implements AsyncDisposable {
     } catch (error) {
       session.end();
       return asQuorateError(error);
+    } finally {
+      // An upstream that breaks off is still the one that was told of; of one that never answers nothing is known.
+      if (!reached) {
+        onUpstreamPath?.([]);
+      }
     }
   }
 

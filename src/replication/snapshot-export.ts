@@ -70,22 +70,39 @@ function headerMessage({ snapshotId, sizeBytes, databaseId, position }: Snapshot
   };
 }
 
+/** The next piece is read while one is sent. */
 async function sendContent(lease: SnapshotLease, from: number, options: SnapshotExportOptions): Promise<void> {
   const { limits, runtime, send, signal } = options;
   const beganMs = runtime.clock.monotonicMs();
-  for (let offset = from; offset < lease.header.sizeBytes; ) {
+  const { sizeBytes } = lease.header;
+  let next = readPiece(lease, from, limits.snapshotChunkBytes);
+  for (let offset = from; offset < sizeBytes; ) {
+    const content = await next;
     if (signal.aborted) {
       throw new QuorateError('CANCELLED', 'the sending of the snapshot was ended', { cause: signal.reason });
     }
-    const content = Buffer.allocUnsafeSlow(Math.min(limits.snapshotChunkBytes, lease.header.sizeBytes - offset));
-    const count = await lease.read(content, offset);
-    if (count === 0) {
-      throw new QuorateError('IO_ERROR', 'the snapshot file is shorter than it was');
-    }
-    await send({ $case: 'chunk', value: { offset, content: content.subarray(0, count) } });
-    offset += count;
+    next = readPiece(lease, offset + content.length, limits.snapshotChunkBytes);
+    await send({ $case: 'chunk', value: { offset, content } });
+    offset += content.length;
     await keepRate(offset - from, beganMs, options);
   }
+}
+
+/** Bytes at `offset`; none at the end. @throws QuorateError IO_ERROR */
+function readPiece(lease: SnapshotLease, offset: number, maxBytes: number): Promise<Buffer> {
+  const sizeBytes = Math.min(maxBytes, lease.header.sizeBytes - offset);
+  const read = async () => {
+    const content = Buffer.allocUnsafeSlow(sizeBytes);
+    const count = sizeBytes === 0 ? 0 : await lease.read(content, offset);
+    if (count === 0 && sizeBytes > 0) {
+      throw new QuorateError('IO_ERROR', 'the snapshot file is shorter than it was');
+    }
+    return content.subarray(0, count);
+  };
+  const piece = read();
+  // Whoever breaks off does not wait for it.
+  piece.catch(() => {});
+  return piece;
 }
 
 /** Waits until the bytes sent are no more than the rate limit allows. */

@@ -5,6 +5,7 @@ import type {
   ExportSnapshotResponse,
   ExportTxRequest,
   ExportTxResponse,
+  ListDatabasesResponse,
 } from '../proto/interface.ts';
 
 /** One direction of a message stream whose receiver can be slower than its sender. */
@@ -54,6 +55,12 @@ export interface SnapshotProgress {
   readonly secondsLeft: number;
 }
 
+/** Asks another node what databases it has. */
+export interface UpstreamDirectory {
+  /** @throws QuorateError UNAVAILABLE, UNAUTHENTICATED, PERMISSION_DENIED, NOT_IMPLEMENTED, CANCELLED */
+  listDatabases(upstream: Upstream, signal: AbortSignal): Promise<ListDatabasesResponse>;
+}
+
 /** States of a replica's session; docs/replication-protocol.md tells what leads from one to the other. */
 export type ReplicatorState =
   | 'connecting'
@@ -81,6 +88,10 @@ export interface ReplicatorStatus {
   readonly lagTransactions: number;
   /** Milliseconds since this replica last showed everything its upstream had committed; 0 when it does now. */
   readonly lagMs: number;
+  /** Transactions of the upstream's log that are not durable here yet. */
+  readonly receivedLagTransactions: number;
+  /** Milliseconds since this replica last held all of the upstream's log durably; 0 when it does now. */
+  readonly receivedLagMs: number;
   readonly retries: number;
   /** While a snapshot is copied or installed. */
   readonly snapshot?: SnapshotProgress | undefined;

@@ -51,3 +51,13 @@ export function simulatedRuntime(options: LifeOptions): Runtime {
   };
   return { clock, timers: simulatedTimers(time, life), random, files, logger };
 }
+
+/** What a node logs while it lives, without what differs between two runs of a seed, such as paths. */
+export function traceLogger(life: Life, write: (what: string) => void): Logger {
+  const at = (level: string) => (fields: Readonly<Record<string, unknown>>, message: string) => {
+    if (life.alive) {
+      write(`${level}: ${message} ${String(fields['state'] ?? fields['code'] ?? '')}`);
+    }
+  };
+  return { debug: () => {}, info: at('info'), warn: at('warn'), error: at('error') };
+}

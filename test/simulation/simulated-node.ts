@@ -13,12 +13,13 @@ import {
   type ReplicationLimits,
   Replicator,
 } from '../../src/replication/interface.ts';
-import type { FileSystem, Logger, Runtime } from '../../src/runtime/interface.ts';
+import type { FileSystem, Runtime } from '../../src/runtime/interface.ts';
 import { Chance } from './chance.ts';
+import { EagerSource } from './eager-source.ts';
 import { InlineWriter } from './inline-writer.ts';
 import { type FileCall, type LifeFilesOptions, lifeFiles, type StopMoment, type StopPlan } from './life-files.ts';
 import type { Mutation } from './mutation.ts';
-import { Life, simulatedRuntime } from './node-life.ts';
+import { Life, simulatedRuntime, traceLogger } from './node-life.ts';
 import type { NodeWatch } from './node-watch.ts';
 import { type PlannedStop, StopCountdown } from './planned-stop.ts';
 import { type Crash, SimulatedMachine } from './simulated-machine.ts';
@@ -35,6 +36,8 @@ export interface NodeWorld {
   readonly databaseLimits: DatabaseLimits;
   readonly replicationLimits: ReplicationLimits;
   readonly mutation: Mutation;
+  /** Whether primaries send records before they are fsynced. */
+  readonly sendsEagerly: boolean;
   /** Something happened that must not happen. */
   readonly onDefect: (what: string) => void;
 }
@@ -54,6 +57,8 @@ interface Process {
   readonly writer: InlineWriter;
   readonly runtime: Runtime;
   database?: Database;
+  /** Set on a primary that does not wait for its fsync before it sends. */
+  eager?: EagerSource;
   exporter?: Exporter;
   replicator?: Replicator;
 }
@@ -146,7 +151,7 @@ export class SimulatedNode implements Host {
     const files = mutation.writerFiles(
       this.#filesOf(
         thread,
-        (call) => this.#planned?.reach(call),
+        (call) => this.#reach(call),
         (call, moment) => this.#stopThread(call, moment),
       ),
     );
@@ -161,6 +166,15 @@ export class SimulatedNode implements Host {
     return { thread, writer };
   }
 
+  /** The writer is about to change a file. Before an fsync others may hear of what it has written. */
+  #reach(call: FileCall): StopMoment | undefined {
+    const process = this.#process;
+    if (call === 'sync' && process?.eager !== undefined) {
+      this.#world.time.after(this.#chance.between(0, 0.5), process.life, () => process.eager?.announce());
+    }
+    return this.#planned?.reach(call);
+  }
+
   #filesOf(life: Life, plan: StopPlan, onStop: LifeFilesOptions['onStop']): FileSystem {
     return lifeFiles({ files: this.machine.files, life, plan, onStop });
   }
@@ -173,18 +187,9 @@ export class SimulatedNode implements Host {
       life,
       random: this.#chance.random,
       files,
-      logger: this.#logger(life),
+      logger: traceLogger(life, (what) => this.#world.trace.add(this.name, what)),
       clockErrorMs,
     });
-  }
-
-  #logger(life: Life): Logger {
-    const write = (level: string) => (fields: Readonly<Record<string, unknown>>, message: string) => {
-      if (life.alive) {
-        this.#world.trace.add(this.name, `${level}: ${message} ${String(fields['state'] ?? fields['code'] ?? '')}`);
-      }
-    };
-    return { debug: () => {}, info: write('info'), warn: write('warn'), error: write('error') };
   }
 
   async #open(process: Process): Promise<void> {
@@ -224,7 +229,12 @@ export class SimulatedNode implements Host {
   #serve(process: Process, database: Database): void {
     const { replicationLimits, network, mutation } = this.#world;
     const { runtime, life } = process;
-    process.exporter = new Exporter({ source: database.source, limits: replicationLimits, runtime, maxReplicas: 16 });
+    const { files, logDirectory } = this.machine;
+    if (this.#world.sendsEagerly && database.settings.role === 'primary') {
+      process.eager = new EagerSource(database.source, files, logDirectory);
+    }
+    const source = process.eager ?? database.source;
+    process.exporter = new Exporter({ source, limits: replicationLimits, runtime, maxReplicas: 16 });
     const { upstream } = this.#settings.replication;
     if (upstream !== undefined) {
       process.replicator = new Replicator({

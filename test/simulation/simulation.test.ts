@@ -11,16 +11,18 @@ const seeds = 50;
 const seedsPerMutation = 40;
 
 test('clusters under many seeds lose nothing, show nothing early, and end equal', async () => {
-  const total = { acknowledged: 0, observations: 0, unknown: 0 };
+  const total = { acknowledged: 0, observations: 0, unknown: 0, cuts: 0 };
   for (let seed = 1; seed <= seeds; seed += 1) {
     const result = await Simulation.run({ seed });
     assert.deepEqual(result.defects, [], describeFailure(result));
     total.acknowledged += result.counts.acknowledged;
     total.observations += result.counts.observations;
     total.unknown += result.counts.unknown;
+    total.cuts += result.counts.cuts;
   }
   assert.ok(total.acknowledged > seeds * 50, `only ${total.acknowledged} writes were acknowledged`);
   assert.ok(total.observations > seeds * 30, `only ${total.observations} reads were made`);
+  assert.ok(total.cuts > 5, `only ${total.cuts} times a replica had what its upstream lost`);
   assert.ok(total.unknown > seeds, `only ${total.unknown} writes were in doubt`);
 });
 

@@ -116,6 +116,7 @@ export class Simulation {
       network: this.#network,
       trace: this.#trace,
       mutation,
+      sendsEagerly: this.#chance.happens(0.5),
       databaseLimits: databaseLimits(this.#chance),
       replicationLimits: replicationLimits(this.#chance),
       onDefect: (what) => this.#defect(what),

@@ -11,6 +11,7 @@ import {
 } from './database-rpcs.ts';
 import { exportDatabase } from './export-database-rpc.ts';
 import { importDatabase } from './import-database-rpc.ts';
+import { listDatabases } from './list-databases-rpc.ts';
 import { login } from './login-rpc.ts';
 import type { RpcContext } from './rpc.ts';
 import { status } from './status-rpc.ts';
@@ -20,6 +21,7 @@ export function adminService(context: RpcContext): AdminServer {
   return {
     login: login(context),
     status: status(context),
+    listDatabases: listDatabases(context),
     createDatabase: createDatabase(context),
     updateDatabase: updateDatabase(context),
     loadDatabase: loadDatabase(context),

@@ -14,6 +14,7 @@ export function followRequestOf({ role, replication, acks }: CreateDatabaseReque
     username: replication?.primaryUsername ?? '',
     password: replication?.primaryPassword ?? '',
     acks,
+    delayMs: replication?.delayMs,
   };
 }
 

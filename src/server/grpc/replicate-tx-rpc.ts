@@ -44,10 +44,14 @@ function startSession(context: RpcContext, channel: Channel, name: string): Repl
     sink: managed.require().sink,
     // The caller puts in the name that the upstream knows.
     database: name,
-    identity: node.replicaIdentity(name),
+    identity: managed.identity,
     runtime: node.runtime,
     limits: node.options.replicationLimits,
-    onEnd: stopFeeding,
+    onUpstreamPath: (path) => managed.learnUpstreamPath(path),
+    onEnd: () => {
+      stopFeeding();
+      managed.learnUpstreamPath([]);
+    },
   });
   session.start(channel).catch((error: unknown) => session.end(asQuorateError(error)));
   return session;

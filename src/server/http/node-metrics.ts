@@ -1,5 +1,5 @@
 import process from 'node:process';
-import type { AttachedReplica, DatabaseStatus, ReplicatorStatus } from '../../proto/interface.ts';
+import type { AttachedReplica, DatabaseStatus, ReplicatorStatus, StorageStatus } from '../../proto/interface.ts';
 import type { RpcContext } from '../grpc/rpc.ts';
 import { MetricsText } from './metrics.ts';
 
@@ -19,7 +19,7 @@ export function renderNodeMetrics(context: RpcContext): string {
 }
 
 function nodeMetrics(metrics: MetricsText, { node, errors }: RpcContext): void {
-  const { nodeId, nodeName, version, uptimeMs, databases } = node.status();
+  const { nodeId, nodeName, version, uptimeMs, databases, following } = node.status();
   metrics.gauge('quorate_info', 'Identity and version of the node.', 1, {
     node_id: nodeId,
     node_name: nodeName,
@@ -27,6 +27,13 @@ function nodeMetrics(metrics: MetricsText, { node, errors }: RpcContext): void {
   });
   metrics.gauge('quorate_ready', 'Whether every database is open or known to have failed.', Number(node.isReady));
   metrics.gauge('quorate_uptime_seconds', 'Time since the start.', uptimeMs / millisecondsPerSecond);
+  if (following !== undefined) {
+    const { upstream, state, leftAlone } = following;
+    metrics.gauge('quorate_server_following_state', 'Following of a whole server; always 1.', 1, { upstream, state });
+    metrics.gauge('quorate_server_left_alone', 'Databases of it that are not followed.', leftAlone.length, {
+      upstream,
+    });
+  }
   metrics.gauge('quorate_memory_rss_bytes', 'Resident memory of the server process.', process.memoryUsage.rss());
   metrics.gauge('quorate_databases', 'Databases on the node.', databases.length);
   metrics.gauge('quorate_databases_limit', 'Option max-databases.', node.options.limits.maxDatabases);
@@ -63,6 +70,9 @@ function databaseMetrics(metrics: MetricsText, status: DatabaseStatus): void {
   if (status.ackStatus !== '') {
     ackMetrics(metrics, status);
   }
+  if (status.storage !== undefined) {
+    storageMetrics(metrics, labels, status.storage);
+  }
   metrics.gauge('quorate_attached_replicas', 'Replicas that follow the database now.', status.replicas.length, labels);
   for (const replica of status.replicas) {
     attachedMetrics(metrics, status, replica);
@@ -78,6 +88,25 @@ function ackMetrics(metrics: MetricsText, { database, acks, ackStatus, degradati
   metrics.counter('quorate_degradations_total', 'How often too few replicas acknowledged for too long.', degradations, {
     database,
   });
+}
+
+function storageMetrics(metrics: MetricsText, labels: { readonly database: string }, storage: StorageStatus): void {
+  metrics.gauge('quorate_log_first_tx_id', 'Oldest transaction in the log.', storage.firstTxId, labels);
+  metrics.gauge('quorate_log_retention_bytes', 'Option log-retention-bytes.', storage.retentionBytes, labels);
+  metrics.gauge(
+    'quorate_log_retention_max_bytes',
+    'Option log-retention-max-bytes.',
+    storage.retentionMaxBytes,
+    labels,
+  );
+  metrics.gauge('quorate_database_size_bytes', 'Size of the SQLite file.', storage.databaseSizeBytes, labels);
+  metrics.gauge('quorate_disk_free_bytes', 'Free space on the disk.', storage.freeBytes, labels);
+  metrics.gauge('quorate_disk_free_bytes_limit', 'Option min-free-bytes.', storage.minFreeBytes, labels);
+  for (const { replicaId, replicaName, durableTxId, lost } of storage.holds) {
+    const replica = { ...labels, replica: replicaName, replica_id: replicaId };
+    metrics.gauge('quorate_replica_hold_tx_id', 'What a known replica has confirmed.', durableTxId, replica);
+    metrics.gauge('quorate_replica_hold_lost', 'Whether it needs a snapshot.', Number(lost), replica);
+  }
 }
 
 function attachedMetrics(metrics: MetricsText, { database, tipTxId }: DatabaseStatus, replica: AttachedReplica): void {
@@ -97,9 +126,21 @@ function attachedMetrics(metrics: MetricsText, { database, tipTxId }: DatabaseSt
 function replicatorMetrics(metrics: MetricsText, database: string, replicator: ReplicatorStatus): void {
   const { upstream, state, lagMs, lagTransactions, retries } = replicator;
   const labels = { database, upstream };
+  if (replicator.snapshot !== undefined) {
+    const { receivedBytes, sizeBytes } = replicator.snapshot;
+    metrics.gauge('quorate_snapshot_received_bytes', 'Received of a snapshot.', receivedBytes, labels);
+    metrics.gauge('quorate_snapshot_size_bytes', 'Size of that snapshot.', sizeBytes, labels);
+  }
   metrics.gauge('quorate_replicator_state', 'State of the replicator; always 1.', 1, { ...labels, state });
   metrics.gauge('quorate_replication_lag_seconds', 'Age of what is shown.', lagMs / millisecondsPerSecond, labels);
   metrics.gauge('quorate_replication_lag_transactions', 'Transactions not shown yet.', lagTransactions, labels);
+  const received = replicator.receivedLagTransactions;
+  metrics.gauge(
+    'quorate_replication_received_lag_transactions',
+    'Transactions not on disk here yet.',
+    received,
+    labels,
+  );
   metrics.counter('quorate_replication_retries_total', 'Attempts to connect again.', retries, labels);
 }
 

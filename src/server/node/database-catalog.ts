@@ -1,7 +1,8 @@
-import type { Database } from '../../database/interface.ts';
+import type { Database, DatabaseSettings } from '../../database/interface.ts';
 import { asQuorateError, QuorateError } from '../../errors/interface.ts';
 import type { UpdateDatabaseRequest } from '../../proto/interface.ts';
 import { changedSettings, checkDatabaseName, newSettings } from './follow-settings.ts';
+import { checkLocalLoop } from './local-loop.ts';
 import { ManagedDatabase } from './managed-database.ts';
 import type { FollowRequest } from './node-options.ts';
 import type { NodeServices } from './node-services.ts';
@@ -9,7 +10,8 @@ import type { NodeServices } from './node-services.ts';
 export const systemDatabaseName = 'systemdb';
 export const defaultDatabaseName = 'defaultdb';
 
-const builtIn: ReadonlySet<string> = new Set([systemDatabaseName, defaultDatabaseName]);
+/** Databases that every node has. */
+export const builtInDatabases: ReadonlySet<string> = new Set([systemDatabaseName, defaultDatabaseName]);
 
 /** Databases that are opened at the same time at the start of a node; opening one costs a core while it recovers. */
 const openAtOnce = 4;
@@ -65,7 +67,7 @@ export class DatabaseCatalog {
 
   /** @throws QuorateError DATABASE_EXISTS, INVALID_ARGUMENT, OVERLOADED when there are as many as may be */
   async create(name: string, request: FollowRequest): Promise<ManagedDatabase> {
-    const settings = newSettings(name, request, this.#services.address());
+    const settings = this.#checked(name, newSettings(name, request, this.#services.address()));
     return await this.#add(name, 'opening', (database) => database.create(settings));
   }
 
@@ -113,9 +115,24 @@ export class DatabaseCatalog {
   }
 
   async update(request: UpdateDatabaseRequest): Promise<ManagedDatabase> {
-    const database = this.get(request.database);
-    await database.update((current) => changedSettings(database.name, current, request, this.#services.address()));
+    return await this.change(request.database, (name, current) =>
+      changedSettings(name, current, request, this.#services.address()),
+    );
+  }
+
+  /** Changes the settings of a database. @throws QuorateError REPLICATION_LOOP, DATABASE_NOT_FOUND, DATABASE_UNLOADED … */
+  async change(
+    name: string,
+    change: (name: string, current: DatabaseSettings) => DatabaseSettings,
+  ): Promise<ManagedDatabase> {
+    const database = this.get(name);
+    await database.update((current) => this.#checked(name, change(name, current)));
     return database;
+  }
+
+  #checked(name: string, settings: DatabaseSettings): DatabaseSettings {
+    checkLocalLoop(name, settings, (other) => this.#databases.get(other)?.settings, this.#services.address());
+    return settings;
   }
 
   async load(name: string): Promise<ManagedDatabase> {
@@ -135,17 +152,19 @@ export class DatabaseCatalog {
     return database;
   }
 
-  async delete(name: string): Promise<void> {
+  /** @param check throws when the database, which nobody can change meanwhile, is not to be deleted after all */
+  async delete(name: string, check: (database: ManagedDatabase) => void = () => {}): Promise<void> {
     const database = this.get(name);
-    if (builtIn.has(name)) {
+    if (builtInDatabases.has(name)) {
       throw new QuorateError('INVALID_ARGUMENT', `${name} belongs to every server and cannot be deleted`);
     }
-    await database.close('unloaded', () => {
+    const remove = () => {
       if (this.#databases.get(name) === database) {
         this.#services.directory.deleteDatabase(name);
         this.#databases.delete(name);
       }
-    });
+    };
+    await database.close('unloaded', remove, () => check(database));
   }
 
   async closeAll(): Promise<void> {

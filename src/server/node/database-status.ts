@@ -32,7 +32,7 @@ export function databaseStatus(
     commitTxId: positions.commit,
     appliedTxId: positions.applied,
     logSizeBytes: opened?.logSizeBytes() ?? 0,
-    replicator: replicatorStatus && replicatorInfo(replicatorStatus),
+    replicator: replicatorStatus && replicatorInfo(replicatorStatus, settings?.replication.delayMs ?? 0),
     replicas: managed.attachedReplicas.map((replica) => ({ ...replica })),
     lastError: errorInfo(failure),
     ...ackStatus(opened),
@@ -49,8 +49,8 @@ function ackStatus(opened: Database | undefined): Pick<DatabaseStatus, 'acks' | 
   return { acks: wireAcks(opened.settings.acks), ackStatus: status, degradations };
 }
 
-function replicatorInfo({ lastError, snapshot, ...status }: ReplicatorStatus) {
-  return { ...status, lastError: errorInfo(lastError), snapshot: snapshot && { ...snapshot } };
+function replicatorInfo({ lastError, snapshot, ...status }: ReplicatorStatus, delayMs: number) {
+  return { ...status, lastError: errorInfo(lastError), snapshot: snapshot && { ...snapshot }, delayMs };
 }
 
 function storageStatus(database: Database, limits: DatabaseLimits): StorageStatus {
@@ -75,7 +75,7 @@ function replicationSettings(
   { replication }: DatabaseSettings,
   own: NodeAddress | undefined,
 ): ReplicationSettings | undefined {
-  const { enabled, upstream } = replication;
+  const { enabled, upstream, delayMs = 0, followed } = replication;
   if (upstream === undefined) {
     return undefined;
   }
@@ -87,5 +87,7 @@ function replicationSettings(
     primaryDatabase: database,
     primaryUsername: username,
     primaryPassword: '',
+    delayMs,
+    followed: followed !== undefined,
   };
 }

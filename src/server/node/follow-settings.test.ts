@@ -79,10 +79,29 @@ test('an update changes what it names and keeps the rest', () => {
 test('a promoted database follows nobody and forgets the password, and can be made a replica again', () => {
   const replica = settings({ enabled: true, host: '10.0.0.1', database: 'shop', ...credentials });
   const promoted = changed(replica, { role: 'primary' });
-  assert.deepEqual(promoted, { role: 'primary', term: 0, replication: { enabled: false } });
+  assert.deepEqual(promoted, { role: 'primary', term: 0, replication: { enabled: false }, acks: undefined });
   const flags = { primaryHost: '10.0.0.1', primaryUsername: 'admin', primaryPassword: 'secret' };
   assert.equal(changed(promoted, { replicationEnabled: true, ...flags }).role, 'replica');
   assert.throws(() => changed(replica, { role: 'primary', replicationEnabled: true }), invalid);
+});
+
+test('a replica keeps its delay until it is changed or promoted, and a primary takes none', () => {
+  const replica = settings({ enabled: true, database: 'shop', ...credentials, delayMs: 5_000 });
+  assert.equal(replica.replication.delayMs, 5_000);
+  assert.equal(changed(replica, { primaryHost: '10.0.0.2' }).replication.delayMs, 5_000);
+  assert.equal(changed(replica, { replicationDelayMs: 7_000 }).replication.delayMs, 7_000);
+  assert.equal(changed(replica, { replicationDelayMs: 0 }).replication.delayMs, undefined);
+  assert.equal(changed(replica, { role: 'primary' }).replication.delayMs, undefined);
+  assert.throws(() => changed(replica, { role: 'primary', replicationDelayMs: 1 }), invalid);
+  assert.throws(() => settings({ delayMs: 1 }), invalid);
+});
+
+test('a database of a followed server is its own as soon as a person says whom it follows', () => {
+  const followed = settings({ enabled: true, host: '10.0.0.1', ...credentials, followed: 'aaaa' });
+  assert.equal(changed(followed, { replicationDelayMs: 7_000 }).replication.followed, 'aaaa');
+  for (const change of [{ role: 'primary' }, { primaryHost: '10.0.0.2' }, { replicationEnabled: false }]) {
+    assert.equal(changed(followed, change).replication.followed, undefined);
+  }
 });
 
 test('names are safe as folders and in commands', () => {

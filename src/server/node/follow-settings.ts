@@ -64,9 +64,19 @@ export function changedSettings(
     database: change.primaryDatabase ?? upstream?.database ?? '',
     username: change.primaryUsername ?? upstream?.username ?? '',
     password: change.primaryPassword ?? upstream?.password ?? '',
+    delayMs: change.replicationDelayMs ?? (change.role === 'primary' ? undefined : current.replication.delayMs),
+    followed: isFollowingChanged(change) ? undefined : current.replication.followed,
   };
   const settings = settingsOf(name, checkRole(request.role), current.term, request, own);
   return { ...settings, acks: changedAcks(current.acks, change.acks) };
+}
+
+/** Whether a person says whom the database follows: from then on it is no longer the business of a followed server. */
+function isFollowingChanged(change: UpdateDatabaseRequest): boolean {
+  const { role, replicationEnabled, primaryHost, primaryPort, primaryDatabase, primaryUsername, primaryPassword } =
+    change;
+  const given = [role, replicationEnabled, primaryHost, primaryPort, primaryDatabase, primaryUsername, primaryPassword];
+  return given.some((value) => value !== undefined);
 }
 
 function settingsOf(
@@ -80,20 +90,27 @@ function settingsOf(
     refuseReplicationOfPrimary(request);
     return { role, term, replication: { enabled: false } };
   }
+  const { delayMs = 0, followed } = request;
+  const lasting = { ...(delayMs > 0 && { delayMs }), ...(followed !== undefined && { followed }) };
   if (!request.enabled && !wantsUpstream(request)) {
-    return { role, term, replication: { enabled: false } };
+    return { role, term, replication: { enabled: false, ...lasting } };
   }
   const upstream = upstreamOf(name, request, own);
   if (request.enabled) {
     checkUpstream(name, upstream, own);
   }
-  return { role, term, replication: { enabled: request.enabled, upstream } };
+  return { role, term, replication: { enabled: request.enabled, upstream, ...lasting } };
 }
 
 function refuseReplicationOfPrimary(request: FollowRequest): void {
   if (request.enabled) {
     throw new QuorateError('INVALID_ARGUMENT', 'a primary follows nobody, so replication cannot be enabled for it', {
       hint: 'Leave out the role, or say --role replica.',
+    });
+  }
+  if (request.delayMs) {
+    throw new QuorateError('INVALID_ARGUMENT', 'a primary shows what is committed at once, so it takes no delay', {
+      hint: 'Give --replication-delay to a replica.',
     });
   }
 }

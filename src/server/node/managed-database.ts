@@ -7,7 +7,14 @@ import {
   type Upstream,
 } from '../../database/interface.ts';
 import { asQuorateError, type ErrorCode, QuorateError } from '../../errors/interface.ts';
-import { type AttachedReplica, Exporter, Replicator, type ReplicatorStatus } from '../../replication/interface.ts';
+import {
+  type AttachedReplica,
+  Exporter,
+  ownPath,
+  type ReplicaIdentity,
+  Replicator,
+  type ReplicatorStatus,
+} from '../../replication/interface.ts';
 import { resolveUpstream } from './follow-settings.ts';
 import { LocalNode } from './local-node.ts';
 import type { NodeServices } from './node-services.ts';
@@ -35,6 +42,8 @@ export class ManagedDatabase {
   #scrubber: Scrubber | undefined;
   #failure: DatabaseFailure | undefined;
   #tail: Promise<unknown> = Promise.resolve();
+  /** Replica ids of the upstream and of those that it follows, as far as known. */
+  #upstreamPath: readonly string[] = [];
   /** Somebody feeds this database through ReplicateTx. */
   #fed = false;
   /** Ends that feeding when the settings change. */
@@ -71,6 +80,25 @@ export class ManagedDatabase {
 
   get attachedReplicas(): readonly AttachedReplica[] {
     return this.#opened?.exporter.status() ?? [];
+  }
+
+  /** Replica ids of this database, of its upstream, of the upstream of that, as far as known. */
+  get path(): readonly string[] {
+    return ownPath(this.identity.replicaId, this.#upstreamPath);
+  }
+
+  /** As whom this database follows its upstream. */
+  get identity(): ReplicaIdentity {
+    const { nodeId, nodeName } = this.#services.identity;
+    return { replicaId: `${nodeId}/${this.name}`, replicaName: nodeName };
+  }
+
+  /** Takes note of whom the upstream follows, and tells those who follow this database. */
+  learnUpstreamPath(path: readonly string[]): void {
+    if (path.join() !== this.#upstreamPath.join()) {
+      this.#upstreamPath = path;
+      this.#opened?.exporter.pathChanged();
+    }
   }
 
   /** The database if it is open, for status. */
@@ -161,12 +189,14 @@ export class ManagedDatabase {
   /** Takes new settings without a restart: the replicator of the old ones ends first, that of the new ones begins last. */
   update(change: (current: DatabaseSettings) => DatabaseSettings): Promise<void> {
     return this.#exclusively(async () => {
-      const { database } = this.#require();
+      const { database, exporter } = this.#require();
       const settings = change(database.settings);
       await this.#stopReplicator('the settings of this database were changed');
+      exporter.uncount();
       try {
         await database.updateSettings(settings);
       } finally {
+        exporter.count();
         this.#startReplicator(database);
       }
     });
@@ -209,9 +239,14 @@ export class ManagedDatabase {
     return findPartingOf(database, this.#services.upstreams);
   }
 
-  /** Closes the database. @param then runs while nobody can open it again */
-  close(state: DatabaseState, then: () => void = () => {}): Promise<void> {
+  /**
+   * Closes the database.
+   * @param then runs while nobody can open it again
+   * @param check runs first, and throws when it is not to be closed after all
+   */
+  close(state: DatabaseState, then: () => void = () => {}, check: () => void = () => {}): Promise<void> {
     return this.#exclusively(async () => {
+      check();
       await this.#end(state);
       then();
     });
@@ -264,8 +299,14 @@ export class ManagedDatabase {
     const { runtime, options } = this.#services;
     const { limits, replicationLimits } = options;
     const { maxReplicas } = limits;
-    const { source, snapshots } = database;
-    const exporter = new Exporter({ source, snapshots, limits: replicationLimits, runtime, maxReplicas });
+    const exporter = new Exporter({
+      source: database.source,
+      snapshots: database.snapshots,
+      limits: replicationLimits,
+      runtime,
+      maxReplicas,
+      path: () => this.path,
+    });
     this.#opened = { database, exporter };
     this.#state = 'open';
     this.#failure = undefined;
@@ -311,7 +352,7 @@ export class ManagedDatabase {
   }
 
   #follow(database: Database, upstream: Upstream): void {
-    const { runtime, transport, upstreams, options, identity } = this.#services;
+    const { runtime, transport, upstreams, options } = this.#services;
     this.#replicator = new Replicator({
       sink: database.sink,
       upstream,
@@ -319,8 +360,9 @@ export class ManagedDatabase {
       runtime,
       limits: options.replicationLimits,
       snapshots: { inbox: database.inbox, transport },
-      identity: { replicaId: `${identity.nodeId}/${this.name}`, replicaName: identity.nodeName },
+      identity: this.identity,
       explainDivergence: (error) => explainDivergence(database, upstreams, error),
+      onUpstreamPath: (path) => this.learnUpstreamPath(path),
     });
     this.#replicator.start();
     this.#startScrubber(database);
@@ -351,6 +393,7 @@ export class ManagedDatabase {
     const scrubber = this.#scrubber;
     this.#scrubber = undefined;
     await Promise.all([replicator, scrubber].map((one) => one?.[Symbol.asyncDispose]()));
+    this.learnUpstreamPath([]);
   }
 
   #exclusively<T>(action: () => Promise<T>): Promise<T> {

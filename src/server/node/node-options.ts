@@ -3,7 +3,7 @@ import type { DatabaseLimits } from '../../database/interface.ts';
 import type { AckSettings } from '../../proto/interface.ts';
 import type { ReplicationLimits } from '../../replication/interface.ts';
 
-/** What to do with replication flags of the server: they tell how `systemdb` and `defaultdb` begin. */
+/** What to do with replication flags of the server: they tell whose databases it follows, `systemdb` among them. */
 export interface NodeReplicationOptions {
   readonly enabled: boolean | undefined;
   readonly host: string | undefined;
@@ -12,6 +12,12 @@ export interface NodeReplicationOptions {
   readonly database: string | undefined;
   readonly username: string | undefined;
   readonly password: string | undefined;
+  /** Comma-separated patterns of the databases to follow; all when absent. */
+  readonly include?: string | undefined;
+  /** Comma-separated patterns of the databases not to follow. */
+  readonly exclude?: string | undefined;
+  /** Milliseconds between two questions for the databases of the followed server. Default 2000. */
+  readonly discoveryIntervalMs?: number | undefined;
 }
 
 export type NodeLimits = OptionValues<typeof nodeLimitOptions>;
@@ -40,4 +46,8 @@ export interface FollowRequest {
   readonly username: string;
   readonly password: string;
   readonly acks?: AckSettings | undefined;
+  /** Milliseconds by which a replica applies late; absent or 0 for none. */
+  readonly delayMs?: number | undefined;
+  /** Id of the node whose whole server is followed, if that is why the database is made. */
+  readonly followed?: string | undefined;
 }

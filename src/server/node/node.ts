@@ -1,7 +1,7 @@
-import { type Database, ReaderPool } from '../../database/interface.ts';
+import { type Database, ReaderPool, type Upstream } from '../../database/interface.ts';
 import { QuorateError } from '../../errors/interface.ts';
-import type { DatabaseStatus, StatusResponse } from '../../proto/interface.ts';
-import { GrpcReplicationTransport, type ReplicaIdentity } from '../../replication/interface.ts';
+import type { DatabaseStatus, ListDatabasesResponse, StatusResponse } from '../../proto/interface.ts';
+import { GrpcReplicationTransport } from '../../replication/interface.ts';
 import type { Runtime } from '../../runtime/interface.ts';
 import type { Authenticator } from '../auth/authenticator.ts';
 import { PasswordAuthenticator } from '../auth/password-authenticator.ts';
@@ -9,12 +9,17 @@ import { TokenSigner } from '../auth/token-signer.ts';
 import { SystemUserStore } from '../auth/user-store.ts';
 import { DatabaseCatalog, defaultDatabaseName, systemDatabaseName } from './database-catalog.ts';
 import { databaseStatus } from './database-status.ts';
-import type { NodeAddress } from './follow-settings.ts';
+import { type NodeAddress, resolveUpstream } from './follow-settings.ts';
+import { namePatterns } from './name-patterns.ts';
 import { NodeDirectory, type NodeIdentity } from './node-directory.ts';
 import type { FollowRequest, NodeOptions } from './node-options.ts';
 import type { NodeServices } from './node-services.ts';
+import { ServerFollower } from './server-follower.ts';
 import { UpstreamClients } from './upstream-clients.ts';
 import { version } from './version.ts';
+
+/** Milliseconds, where the options do not say. */
+const defaultDiscoveryIntervalMs = 2_000;
 
 /** The databases of one data folder, with everything they need, and no network of its own. */
 export class Node implements AsyncDisposable {
@@ -30,6 +35,8 @@ export class Node implements AsyncDisposable {
   readonly upstreams: UpstreamClients;
   readonly #directory: NodeDirectory;
   readonly #users: SystemUserStore;
+  readonly #isWanted: (name: string) => boolean;
+  #follower: ServerFollower | undefined;
   #address: NodeAddress | undefined;
   #isReady = false;
   #generatedPassword: string | undefined;
@@ -39,6 +46,7 @@ export class Node implements AsyncDisposable {
     this.options = options;
     this.runtime = runtime;
     this.#directory = directory;
+    this.#isWanted = namePatterns(options.replication.include, options.replication.exclude);
     this.startedAtMs = runtime.clock.monotonicMs();
     this.identity = directory.identity(options.name);
     this.readers = new ReaderPool({
@@ -114,18 +122,59 @@ export class Node implements AsyncDisposable {
     await this.#ensureBuiltIn(systemDatabaseName, systemDatabaseName);
     await this.#ensureBuiltIn(defaultDatabaseName, this.options.replication.database ?? defaultDatabaseName);
     await this.#ensureAdmin();
+    await this.#followServer();
     this.#isReady = true;
+  }
+
+  /** Follows the other databases of the upstream, too, or stops those that it has followed. */
+  async #followServer(): Promise<void> {
+    const { enabled, discoveryIntervalMs = defaultDiscoveryIntervalMs } = this.options.replication;
+    if (enabled === false) {
+      await this.#stopFollowed();
+    }
+    if (!enabled) {
+      return;
+    }
+    this.#follower = new ServerFollower({
+      databases: this.databases,
+      directory: this.#transport,
+      runtime: this.runtime,
+      nodeId: this.identity.nodeId,
+      upstream: () => this.#systemUpstream(),
+      isWanted: this.#isWanted,
+      intervalMs: discoveryIntervalMs,
+      maxIntervalMs: this.options.replicationLimits.backoffMaxMs,
+    });
+    this.#follower.start();
+  }
+
+  /** A server whose users are its own follows no other as a whole. */
+  #systemUpstream(): Upstream | undefined {
+    const { enabled = false, upstream } = this.databases.get(systemDatabaseName).settings?.replication ?? {};
+    return enabled && upstream !== undefined ? resolveUpstream(upstream, this.#address) : undefined;
+  }
+
+  async #stopFollowed(): Promise<void> {
+    for (const { name, opened } of this.databases.list()) {
+      if (opened?.settings.replication.followed !== undefined) {
+        await this.databases.change(name, (_name, current) => ({
+          ...current,
+          replication: { ...current.replication, enabled: false },
+        }));
+      }
+    }
   }
 
   /** The flags of the server rule a built-in database until people make it a primary themselves. */
   async #ensureBuiltIn(name: string, upstreamDatabase: string): Promise<void> {
     const { enabled, host, port, username, password } = this.options.replication;
+    const follows = name === systemDatabaseName || this.#isWanted(name);
     if (!this.databases.has(name)) {
-      await this.databases.create(name, followRequest(this.options, upstreamDatabase));
+      await this.databases.create(name, follows ? followRequest(this.options, upstreamDatabase) : asPrimary);
       return;
     }
     const database = this.databases.get(name);
-    if (enabled === undefined || database.opened === undefined) {
+    if (enabled === undefined || !follows || database.opened === undefined) {
       return;
     }
     if (database.opened.settings.role === 'primary') {
@@ -169,12 +218,6 @@ export class Node implements AsyncDisposable {
     return this.#address;
   }
 
-  /** As whom a database of this node follows its upstream. */
-  replicaIdentity(database: string): ReplicaIdentity {
-    const { nodeId, nodeName } = this.identity;
-    return { replicaId: `${nodeId}/${database}`, replicaName: nodeName };
-  }
-
   /** @throws QuorateError DATABASE_NOT_FOUND */
   databaseStatus(name: string): DatabaseStatus {
     return databaseStatus(this.databases.get(name), this.#address, this.options.databaseLimits);
@@ -188,7 +231,26 @@ export class Node implements AsyncDisposable {
       version,
       uptimeMs: Math.round(this.runtime.clock.monotonicMs() - this.startedAtMs),
       databases: listed.map((managed) => databaseStatus(managed, this.#address, this.options.databaseLimits)),
+      following: this.#follower?.status(),
     };
+  }
+
+  /**
+   * The databases of this node and whom they follow. Whoever follows the whole node takes a missing one for deleted, so
+   * nothing is said before everything is there.
+   * @throws QuorateError UNAVAILABLE
+   */
+  listDatabases(): ListDatabasesResponse {
+    if (!this.#isReady) {
+      throw new QuorateError('UNAVAILABLE', 'this server is starting or stopping', { hint: 'Try again in a moment.' });
+    }
+    const databases = this.databases.list().map(({ name, state, opened, path }) => ({
+      database: name,
+      state,
+      databaseId: Buffer.from(opened?.databaseId ?? []),
+      path: [...path],
+    }));
+    return { nodeId: this.identity.nodeId, databases };
   }
 
   /** Ends the streams of replicas and stops following others, so that the endpoints can close. */
@@ -202,16 +264,27 @@ export class Node implements AsyncDisposable {
   /** Closes everything; what was acknowledged is durable already. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isReady = false;
+    await this.#follower?.[Symbol.asyncDispose]();
     await this.readers[Symbol.asyncDispose]();
     await this.databases.closeAll();
     this.#directory[Symbol.dispose]();
   }
 }
 
+const asPrimary: FollowRequest = {
+  role: 'primary',
+  enabled: false,
+  host: '',
+  port: 0,
+  database: '',
+  username: '',
+  password: '',
+};
+
 function followRequest({ replication }: NodeOptions, database: string): FollowRequest {
   const { enabled, host, port, username, password } = replication;
   if (enabled === undefined) {
-    return { role: 'primary', enabled: false, host: '', port: 0, database: '', username: '', password: '' };
+    return asPrimary;
   }
   return {
     role: '',

@@ -54,12 +54,46 @@ export interface StatusRequest {
   database: string;
 }
 
+export interface ListDatabasesRequest {
+}
+
+export interface ListDatabasesResponse {
+  /** Of the node that answers. */
+  nodeId: string;
+  databases: ListedDatabase[];
+}
+
+export interface ListedDatabase {
+  database: string;
+  /** As in DatabaseStatus. */
+  state: string;
+  /** 16 bytes; empty while unknown. */
+  databaseId: Buffer;
+  /** Replica ids: the database itself, its upstream, the upstream of that, as far as known. */
+  path: string[];
+}
+
 export interface StatusResponse {
   nodeId: string;
   nodeName: string;
   version: string;
   uptimeMs: number;
   databases: DatabaseStatus[];
+  /** Of a node that follows another as a whole. */
+  following?: ServerFollowerStatus | undefined;
+}
+
+/** How a node follows every database of another. */
+export interface ServerFollowerStatus {
+  /** host:port of the other node: the one that systemdb follows. */
+  upstream: string;
+  /** "asking" before the first answer, "following", "unreachable", or "stopped" while systemdb follows nobody. */
+  state: string;
+  lastError?:
+    | ErrorInfo
+    | undefined;
+  /** Databases of the upstream that are not followed here, each with the reason. */
+  leftAlone: string[];
 }
 
 /** How a database follows another. The password is never sent back. */
@@ -71,6 +105,12 @@ export interface ReplicationSettings {
   primaryDatabase: string;
   primaryUsername: string;
   primaryPassword: string;
+  /** Milliseconds by which records are shown later than they were written; 0 for none. */
+  delayMs?:
+    | number
+    | undefined;
+  /** Whether the database is here because the node follows the whole server of its upstream. */
+  followed?: boolean | undefined;
 }
 
 /**
@@ -109,6 +149,7 @@ export interface UpdateDatabaseRequest {
   primaryUsername?: string | undefined;
   primaryPassword?: string | undefined;
   acks?: AckSettings | undefined;
+  replicationDelayMs?: number | undefined;
 }
 
 export interface DatabaseStatus {
@@ -187,6 +228,12 @@ export interface ReplicatorStatus {
   lastError?:
     | ErrorInfo
     | undefined;
+  /** Transactions of the upstream's log that this replica does not hold on disk yet; `lag_transactions` is about what it shows. */
+  receivedLagTransactions: number;
+  /** Milliseconds since this replica last held all of the upstream's log on disk; 0 when it does now. */
+  receivedLagMs: number;
+  /** By how much it applies late on purpose, in milliseconds. */
+  delayMs: number;
   /** While a snapshot is copied or installed. */
   snapshot?: SnapshotProgress | undefined;
 }
@@ -541,8 +588,179 @@ export const StatusRequest: MessageFns<StatusRequest> = {
   },
 };
 
+function createBaseListDatabasesRequest(): ListDatabasesRequest {
+  return {};
+}
+
+export const ListDatabasesRequest: MessageFns<ListDatabasesRequest> = {
+  encode(_: ListDatabasesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListDatabasesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListDatabasesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListDatabasesResponse(): ListDatabasesResponse {
+  return { nodeId: "", databases: [] };
+}
+
+export const ListDatabasesResponse: MessageFns<ListDatabasesResponse> = {
+  encode(message: ListDatabasesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeId !== "") {
+      writer.uint32(10).string(message.nodeId);
+    }
+    for (const v of message.databases) {
+      ListedDatabase.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListDatabasesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListDatabasesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.nodeId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.databases.push(ListedDatabase.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListedDatabase(): ListedDatabase {
+  return { database: "", state: "", databaseId: Buffer.alloc(0), path: [] };
+}
+
+export const ListedDatabase: MessageFns<ListedDatabase> = {
+  encode(message: ListedDatabase, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.database !== "") {
+      writer.uint32(10).string(message.database);
+    }
+    if (message.state !== "") {
+      writer.uint32(18).string(message.state);
+    }
+    if (message.databaseId.length !== 0) {
+      writer.uint32(26).bytes(message.databaseId);
+    }
+    for (const v of message.path) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListedDatabase {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListedDatabase();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.database = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.databaseId = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.path.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseStatusResponse(): StatusResponse {
-  return { nodeId: "", nodeName: "", version: "", uptimeMs: 0, databases: [] };
+  return { nodeId: "", nodeName: "", version: "", uptimeMs: 0, databases: [], following: undefined };
 }
 
 export const StatusResponse: MessageFns<StatusResponse> = {
@@ -561,6 +779,9 @@ export const StatusResponse: MessageFns<StatusResponse> = {
     }
     for (const v of message.databases) {
       DatabaseStatus.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.following !== undefined) {
+      ServerFollowerStatus.encode(message.following, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -618,6 +839,93 @@ export const StatusResponse: MessageFns<StatusResponse> = {
             message.databases.push(DatabaseStatus.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.following = ServerFollowerStatus.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseServerFollowerStatus(): ServerFollowerStatus {
+  return { upstream: "", state: "", lastError: undefined, leftAlone: [] };
+}
+
+export const ServerFollowerStatus: MessageFns<ServerFollowerStatus> = {
+  encode(message: ServerFollowerStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.upstream !== "") {
+      writer.uint32(10).string(message.upstream);
+    }
+    if (message.state !== "") {
+      writer.uint32(18).string(message.state);
+    }
+    if (message.lastError !== undefined) {
+      ErrorInfo.encode(message.lastError, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.leftAlone) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ServerFollowerStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseServerFollowerStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.upstream = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.lastError = ErrorInfo.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.leftAlone.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -639,6 +947,8 @@ function createBaseReplicationSettings(): ReplicationSettings {
     primaryDatabase: "",
     primaryUsername: "",
     primaryPassword: "",
+    delayMs: undefined,
+    followed: undefined,
   };
 }
 
@@ -661,6 +971,12 @@ export const ReplicationSettings: MessageFns<ReplicationSettings> = {
     }
     if (message.primaryPassword !== "") {
       writer.uint32(50).string(message.primaryPassword);
+    }
+    if (message.delayMs !== undefined) {
+      writer.uint32(56).uint64(message.delayMs);
+    }
+    if (message.followed !== undefined) {
+      writer.uint32(64).bool(message.followed);
     }
     return writer;
   },
@@ -724,6 +1040,22 @@ export const ReplicationSettings: MessageFns<ReplicationSettings> = {
             }
 
             message.primaryPassword = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.delayMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.followed = reader.bool();
             continue;
           }
         }
@@ -930,6 +1262,7 @@ function createBaseUpdateDatabaseRequest(): UpdateDatabaseRequest {
     primaryUsername: undefined,
     primaryPassword: undefined,
     acks: undefined,
+    replicationDelayMs: undefined,
   };
 }
 
@@ -961,6 +1294,9 @@ export const UpdateDatabaseRequest: MessageFns<UpdateDatabaseRequest> = {
     }
     if (message.acks !== undefined) {
       AckSettings.encode(message.acks, writer.uint32(74).fork()).join();
+    }
+    if (message.replicationDelayMs !== undefined) {
+      writer.uint32(80).uint64(message.replicationDelayMs);
     }
     return writer;
   },
@@ -1048,6 +1384,14 @@ export const UpdateDatabaseRequest: MessageFns<UpdateDatabaseRequest> = {
             }
 
             message.acks = AckSettings.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.replicationDelayMs = longToNumber(reader.uint64());
             continue;
           }
         }
@@ -1547,6 +1891,9 @@ function createBaseReplicatorStatus(): ReplicatorStatus {
     lagMs: 0,
     retries: 0,
     lastError: undefined,
+    receivedLagTransactions: 0,
+    receivedLagMs: 0,
+    delayMs: 0,
     snapshot: undefined,
   };
 }
@@ -1576,6 +1923,15 @@ export const ReplicatorStatus: MessageFns<ReplicatorStatus> = {
     }
     if (message.lastError !== undefined) {
       ErrorInfo.encode(message.lastError, writer.uint32(66).fork()).join();
+    }
+    if (message.receivedLagTransactions !== 0) {
+      writer.uint32(72).uint64(message.receivedLagTransactions);
+    }
+    if (message.receivedLagMs !== 0) {
+      writer.uint32(81).double(message.receivedLagMs);
+    }
+    if (message.delayMs !== 0) {
+      writer.uint32(88).uint64(message.delayMs);
     }
     if (message.snapshot !== undefined) {
       SnapshotProgress.encode(message.snapshot, writer.uint32(162).fork()).join();
@@ -1658,6 +2014,30 @@ export const ReplicatorStatus: MessageFns<ReplicatorStatus> = {
             }
 
             message.lastError = ErrorInfo.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.receivedLagTransactions = longToNumber(reader.uint64());
+            continue;
+          }
+          case 10: {
+            if (tag !== 81) {
+              break;
+            }
+
+            message.receivedLagMs = reader.double();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.delayMs = longToNumber(reader.uint64());
             continue;
           }
           case 20: {
@@ -2256,6 +2636,17 @@ export const AdminService = {
     responseSerialize: (value: StatusResponse): Buffer => Buffer.from(StatusResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): StatusResponse => StatusResponse.decode(value),
   },
+  /** The databases of a node and whom they follow, for servers that follow the whole of it. Cheap: it opens nothing. */
+  listDatabases: {
+    path: "/quorate.v1.Admin/ListDatabases" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListDatabasesRequest): Buffer => Buffer.from(ListDatabasesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListDatabasesRequest => ListDatabasesRequest.decode(value),
+    responseSerialize: (value: ListDatabasesResponse): Buffer =>
+      Buffer.from(ListDatabasesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListDatabasesResponse => ListDatabasesResponse.decode(value),
+  },
   createDatabase: {
     path: "/quorate.v1.Admin/CreateDatabase" as const,
     requestStream: false as const,
@@ -2360,6 +2751,8 @@ export const AdminService = {
 export interface AdminServer extends UntypedServiceImplementation {
   login: handleUnaryCall<LoginRequest, LoginResponse>;
   status: handleUnaryCall<StatusRequest, StatusResponse>;
+  /** The databases of a node and whom they follow, for servers that follow the whole of it. Cheap: it opens nothing. */
+  listDatabases: handleUnaryCall<ListDatabasesRequest, ListDatabasesResponse>;
   createDatabase: handleUnaryCall<CreateDatabaseRequest, DatabaseStatus>;
   updateDatabase: handleUnaryCall<UpdateDatabaseRequest, DatabaseStatus>;
   loadDatabase: handleUnaryCall<DatabaseRequest, DatabaseStatus>;
@@ -2407,6 +2800,22 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: StatusResponse) => void,
+  ): ClientUnaryCall;
+  /** The databases of a node and whom they follow, for servers that follow the whole of it. Cheap: it opens nothing. */
+  listDatabases(
+    request: ListDatabasesRequest,
+    callback: (error: ServiceError | null, response: ListDatabasesResponse) => void,
+  ): ClientUnaryCall;
+  listDatabases(
+    request: ListDatabasesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListDatabasesResponse) => void,
+  ): ClientUnaryCall;
+  listDatabases(
+    request: ListDatabasesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListDatabasesResponse) => void,
   ): ClientUnaryCall;
   createDatabase(
     request: CreateDatabaseRequest,

@@ -72,10 +72,21 @@ export interface Acknowledgement {
 }
 
 export interface ExportTxResponse {
-  message?: { $case: "started"; value: ExportStarted } | { $case: "records"; value: Records } | {
-    $case: "heartbeat";
-    value: Heartbeat;
-  } | undefined;
+  message?:
+    | { $case: "started"; value: ExportStarted }
+    | { $case: "records"; value: Records }
+    | { $case: "heartbeat"; value: Heartbeat }
+    | { $case: "path"; value: UpstreamPath }
+    | undefined;
+}
+
+/**
+ * Whom the upstream is and follows: sent first of all, and again when it changes. A replica that finds itself in it is about to
+ * close a loop, and ends the session.
+ */
+export interface UpstreamPath {
+  /** Replica ids: the upstream itself, its upstream, the upstream of that, as far as known; at most 16. */
+  replicaIds: string[];
 }
 
 /** The first message of the upstream. */
@@ -547,6 +558,9 @@ export const ExportTxResponse: MessageFns<ExportTxResponse> = {
       case "heartbeat":
         Heartbeat.encode(message.message.value, writer.uint32(26).fork()).join();
         break;
+      case "path":
+        UpstreamPath.encode(message.message.value, writer.uint32(34).fork()).join();
+        break;
     }
     return writer;
   },
@@ -586,6 +600,60 @@ export const ExportTxResponse: MessageFns<ExportTxResponse> = {
             }
 
             message.message = { $case: "heartbeat", value: Heartbeat.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.message = { $case: "path", value: UpstreamPath.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUpstreamPath(): UpstreamPath {
+  return { replicaIds: [] };
+}
+
+export const UpstreamPath: MessageFns<UpstreamPath> = {
+  encode(message: UpstreamPath, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.replicaIds) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpstreamPath {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpstreamPath();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.replicaIds.push(reader.string());
             continue;
           }
         }
