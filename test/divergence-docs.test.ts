@@ -5,7 +5,7 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { quorate } from './command-line.ts';
-import { adminPassword, follow, ServerFixture, type ServerProcess } from './server-process.ts';
+import { adminPassword, follow, ServerFixture, type ServerProcess, sqliteFile } from './server-process.ts';
 
 const page = readFileSync(new URL('../docs/divergence.md', import.meta.url), 'utf8');
 
@@ -45,7 +45,7 @@ test('the commands of the page find a difference, repair it, and let a replica r
   );
   await before.until('defaultdb', ({ appliedTxId }) => appliedTxId >= txId);
   await before.stop();
-  const file = new DatabaseSync(path.join(fixture.root, 'replica', 'databases', 'defaultdb', 'data.sqlite'));
+  const file = new DatabaseSync(sqliteFile(path.join(fixture.root, 'replica'), 'defaultdb'));
   file.exec('UPDATE t SET v = 2');
   file.close();
   const replica = await fixture.start('replica', ...follow(primary));

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { globSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -169,6 +169,15 @@ function defaults(args: readonly string[], password: string | null): string[] {
     ...(has('--scrub-interval') ? [] : ['--scrub-interval', '0']),
     ...(password === null || has('--replication-enabled') ? [] : ['--admin-password', password]),
   ];
+}
+
+/** The SQLite file of a database of a server that has stopped, for those who change it by hand. */
+export function sqliteFile(directory: string, database: string): string {
+  const [file, ...more] = globSync(path.join(directory, 'databases', database, 'content-*', 'data.sqlite'));
+  if (file === undefined || more.length > 0) {
+    throw new Error(`there is not one content of ${database} in ${directory}`);
+  }
+  return file;
 }
 
 /** Flags that make a database follow one of another server. */

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { exitCodeOf } from '../src/errors/interface.ts';
 import type { UpdateDatabaseRequest } from '../src/proto/interface.ts';
 import { type CommandResult, quorate } from './command-line.ts';
-import { adminPassword, follow, ServerFixture, type ServerProcess } from './server-process.ts';
+import { adminPassword, follow, ServerFixture, type ServerProcess, sqliteFile } from './server-process.ts';
 
 const createItems = 'CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT UNIQUE, price REAL)';
 const fill =
@@ -31,7 +31,7 @@ const lines = ({ stdout }: CommandResult) =>
 
 /** Changes the file of a stopped server as a person would who should not. */
 function edit(fixture: ServerFixture, name: string, sql: string): void {
-  const db = new DatabaseSync(path.join(fixture.root, name, 'databases', 'defaultdb', 'data.sqlite'));
+  const db = new DatabaseSync(sqliteFile(path.join(fixture.root, name), 'defaultdb'));
   db.exec(sql);
   db.close();
 }
