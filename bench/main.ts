@@ -16,10 +16,11 @@ const benchmarks: Readonly<Record<string, () => Promise<{ readonly benchmark: Be
   memory: () => import('./memory.ts'),
 };
 
-const usage = `Usage: npm run bench -- NAME [--rounds N] [--seconds N]
+const usage = `Usage: npm run bench -- NAME [--rounds N] [--seconds N] [--keys ORDER]
 NAME is one of: ${Object.keys(benchmarks).join(', ')}
   --rounds N   how often each contestant runs
   --seconds N  how long it runs each time
+  --keys ORDER of the index that \`write\` fills: sequential (default) or random
 `;
 
 function positiveNumber(text: string | undefined, otherwise: number): number {
@@ -42,7 +43,12 @@ function makeDirectory(): string {
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { rounds: { type: 'string' }, seconds: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+    options: {
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
+      keys: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
   });
   const [name = ''] = positionals;
   const load = benchmarks[name];
@@ -54,12 +60,14 @@ async function main(): Promise<void> {
   const { benchmark } = await load();
   const rounds = Math.ceil(positiveNumber(values.rounds, benchmark.rounds));
   const seconds = positiveNumber(values.seconds, benchmark.seconds);
+  const keys = values.keys === 'random' ? 'random' : 'sequential';
   const directory = makeDirectory();
   const report = new Report(name, directory);
   report.print(benchmark.question);
   report.detail('rounds', rounds);
   report.detail('seconds', seconds);
-  await benchmark.run({ rounds, seconds, directory, report });
+  report.detail('keys', keys);
+  await benchmark.run({ rounds, seconds, keys, directory, report });
   report.finish();
 }
 

@@ -24,6 +24,7 @@ const read = 'SELECT id, length(content) FROM document WHERE id = ?';
 async function run({ seconds, directory, report }: BenchmarkOptions): Promise<void> {
   const server = await BenchServer.start(directory);
   const empty = measureMemory(server.pid);
+  report.print(`empty: ${describe(empty)}`);
   await fill(server);
   const afterLoading = measureMemory(server.pid);
   await server[Symbol.asyncDispose]();
@@ -75,11 +76,13 @@ async function sample(
     processes: Math.max(...samples.map(({ processes }) => processes)),
     mainMb: median(samples.map(({ mainMb }) => mainMb)),
     treeMb: median(samples.map(({ treeMb }) => treeMb)),
+    treeOnceMb: median(samples.map(({ treeOnceMb }) => treeOnceMb)),
   };
 }
 
-function describe({ processes, mainMb, treeMb }: ProcessMemory): string {
-  return `${treeMb.toFixed(0)} MB in ${processes} processes, ${mainMb.toFixed(0)} MB in the main one`;
+function describe({ processes, mainMb, treeMb, treeOnceMb }: ProcessMemory): string {
+  const [all, once, main] = [treeMb, treeOnceMb, mainMb].map((size) => size.toFixed(0));
+  return `${all} MB in ${processes} processes (${once} MB with shared pages counted once), ${main} MB in the main one`;
 }
 
 function diskMegabytes(directory: string): Readonly<Record<string, number>> {
@@ -87,7 +90,8 @@ function diskMegabytes(directory: string): Readonly<Record<string, number>> {
   for (const name of readdirSync(directory, { recursive: true, encoding: 'utf8' })) {
     const file = statSync(path.join(directory, name));
     if (file.isFile()) {
-      const group = name.startsWith('log') ? 'log' : name;
+      const inContent = name.replace(/^content-\d+\//, '');
+      const group = inContent.startsWith('log') ? 'log' : inContent;
       sizes[group] = (sizes[group] ?? 0) + file.size;
     }
   }

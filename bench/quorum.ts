@@ -38,7 +38,7 @@ async function run({ rounds, seconds, directory, report }: BenchmarkOptions): Pr
   const pgbench = (name: string, clients: number): Contestant[] =>
     postgres === undefined
       ? []
-      : [{ name, measure: (duration) => pgbenchRate(postgres, directory, clients, duration) }];
+      : [{ name, measure: (duration) => pgbenchRate(postgres, { directory, clients, keys: 'sequential' }, duration) }];
   const contestants = [
     quorate(names.many, manyWriters),
     ...pgbench(names.postgresMany, manyWriters),

@@ -28,7 +28,7 @@ async function run({ rounds, seconds, directory, report }: BenchmarkOptions): Pr
   const upstream = { host: '127.0.0.1', port: primary.port, username: 'admin', password: adminPassword };
   const replica = await node.replica(databaseName, upstream);
   await replica.waitFor(primary.database.position(), { timeoutMs: 60_000 });
-  using bare = new DatabaseSync(path.join(replicaDirectory, 'databases', databaseName, 'data.sqlite'), {
+  using bare = new DatabaseSync(path.join(replicaDirectory, 'databases', databaseName, 'content-1', 'data.sqlite'), {
     readOnly: true,
   });
   const results = await runRounds(contestants(replica, bare), {

@@ -5,7 +5,7 @@ import { insertRate } from './nodes/insert-load.ts';
 import { Primary } from './nodes/primary.ts';
 import { Replica } from './nodes/replica.ts';
 import { BareSqlite } from './peers/bare-sqlite.ts';
-import { pgbenchRate } from './peers/pgbench.ts';
+import { type PgbenchLoad, pgbenchRate } from './peers/pgbench.ts';
 import { PostgresCluster } from './peers/postgres-cluster.ts';
 
 const names = {
@@ -18,17 +18,17 @@ const names = {
 
 const manyWriters = 64;
 
-async function run({ rounds, seconds, directory, report }: BenchmarkOptions): Promise<void> {
-  await using primary = await Primary.start(`${directory}/primary`);
+async function run({ rounds, seconds, keys, directory, report }: BenchmarkOptions): Promise<void> {
+  await using primary = await Primary.start(`${directory}/primary`, keys);
   await using replica = await Replica.start(`${directory}/replica`, primary.port);
-  using bare = new BareSqlite(directory);
+  using bare = new BareSqlite(directory, keys);
   await using postgres = await PostgresCluster.start(`${directory}/postgres`);
   const contestants = [
     quorateContestant(names.quorate, { primary, replica, writers: manyWriters }),
     { name: names.bare, measure: (duration: number) => Promise.resolve(bare.insertRate(duration)) },
-    ...postgresContestants(postgres, directory, names.postgres, manyWriters),
+    ...postgresContestants(names.postgres, postgres, { directory, keys, clients: manyWriters }),
     quorateContestant(names.quorateOne, { primary, replica, writers: 1 }),
-    ...postgresContestants(postgres, directory, names.postgresOne, 1),
+    ...postgresContestants(names.postgresOne, postgres, { directory, keys, clients: 1 }),
   ];
   const results = await runRounds(contestants, { rounds, seconds, unit: 'tx/s', print: report.print });
   report.detail('transactionsPerSecond', Object.fromEntries(results));
@@ -62,15 +62,8 @@ function quorateContestant(name: string, { primary, replica, writers }: QuorateL
   };
 }
 
-function postgresContestants(
-  cluster: PostgresCluster | undefined,
-  directory: string,
-  name: string,
-  clients: number,
-): Contestant[] {
-  return cluster === undefined
-    ? []
-    : [{ name, measure: (seconds) => pgbenchRate(cluster, directory, clients, seconds) }];
+function postgresContestants(name: string, cluster: PostgresCluster | undefined, load: PgbenchLoad): Contestant[] {
+  return cluster === undefined ? [] : [{ name, measure: (seconds) => pgbenchRate(cluster, load, seconds) }];
 }
 
 export const benchmark: Benchmark = {

@@ -38,7 +38,9 @@ function commandLineFile() {
  */
 function cacheCompiledCode() {
   if (process.env.NODE_COMPILE_CACHE === undefined && process.env.NODE_DISABLE_COMPILE_CACHE === undefined) {
-    const directory = path.join(root, 'node_modules', '.cache', 'quorate');
+    const parent = path.dirname(root);
+    const modules = path.basename(parent) === 'node_modules' ? parent : path.join(root, 'node_modules');
+    const directory = path.join(modules, '.cache', 'quorate');
     // When the folder cannot be written, Node goes on without a cache.
     nodeModule.enableCompileCache(directory);
     process.env.NODE_COMPILE_CACHE = directory;

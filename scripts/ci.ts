@@ -22,4 +22,5 @@ if (failures.length > 0) {
 const passed = Object.keys(checks).length - failedChecks.length + tests.passed;
 const failed = failures.length + tests.failed;
 console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+// Not later: what a test that was ended has left running may still hold a pipe to this process.
+process.exit(failed === 0 ? 0 : 1);

@@ -14,6 +14,7 @@ const longTypes = [
   { path: 'proto/quorate/v1/query.proto', forceLong: 'bigint' },
   { path: 'proto/quorate/v1/admin.proto', forceLong: 'number' },
   { path: 'proto/quorate/v1/replication.proto', forceLong: 'number' },
+  { path: 'proto/quorate/v1/verification.proto', forceLong: 'number' },
 ];
 
 function generate(output) {

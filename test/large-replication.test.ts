@@ -61,7 +61,14 @@ test('a peer that does not read what it has asked for costs the primary no memor
     message: {
       $case: 'start',
       value: {
-        ...{ protocolMin: 1, protocolMax: 1, database: 'defaultdb', databaseId: Buffer.alloc(0), promisedTerm: 0 },
+        ...{
+          protocolMin: 1,
+          protocolMax: 1,
+          database: 'defaultdb',
+          databaseId: Buffer.alloc(0),
+          promisedTerm: 0,
+          acceptsSnapshot: false,
+        },
         ...{ durable: nothing, committed: nothing, between: [], replicaId: 'deaf', replicaName: 'deaf' },
       },
     },

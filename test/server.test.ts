@@ -143,7 +143,7 @@ test('a database with a damaged log is listed as failed with its reason, and the
   }
   const healthy = await server.execute('defaultdb', 'CREATE TABLE t (a)');
   await server.stop('SIGKILL');
-  const folder = path.join(server.directory, 'databases', 'broken', 'log');
+  const folder = path.join(server.directory, 'databases', 'broken', 'content-1', 'log');
   const segment = path.join(folder, readdirSync(folder).find((name) => name.endsWith('.qlog')) as string);
   const middle = readFileSync(segment).indexOf('xxxxxxxxxx', 4_096);
   const descriptor = openSync(segment, 'r+');

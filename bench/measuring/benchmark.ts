@@ -1,3 +1,4 @@
+import type { KeyOrder } from '../nodes/item-table.ts';
 import type { Report } from './report.ts';
 
 export interface BenchmarkOptions {
@@ -5,6 +6,7 @@ export interface BenchmarkOptions {
   readonly rounds: number;
   /** How long it runs each time. */
   readonly seconds: number;
+  readonly keys: KeyOrder;
   /** An empty folder for everything that the benchmark writes; removed afterwards. */
   readonly directory: string;
   readonly report: Report;

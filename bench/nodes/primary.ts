@@ -1,5 +1,5 @@
 import { Quorate, type QuorateDatabase, type WriteOptions } from '../../src/library/interface.ts';
-import { insertItem, itemTableStatements, itemValues } from './item-table.ts';
+import { insertItem, itemTableStatements, itemValues, type KeyOrder } from './item-table.ts';
 
 export const databaseName = 'items';
 export const adminPassword = 'a password for benchmarks';
@@ -12,17 +12,19 @@ export class Primary implements AsyncDisposable {
   readonly #node: Quorate;
   readonly database: QuorateDatabase;
   readonly port: number;
+  readonly #keys: KeyOrder;
 
-  private constructor(node: Quorate, database: QuorateDatabase, port: number) {
+  private constructor(node: Quorate, database: QuorateDatabase, port: number, keys: KeyOrder) {
+    this.#keys = keys;
     this.#node = node;
     this.database = database;
     this.port = port;
   }
 
-  static async start(directory: string): Promise<Primary> {
+  static async start(directory: string, keys: KeyOrder = 'sequential'): Promise<Primary> {
     const node = await Quorate.open({ directory, listen: { port: 0 }, adminPassword });
     const database = await node.createDatabase(databaseName);
-    return new Primary(node, database, node.address?.port ?? 0);
+    return new Primary(node, database, node.address?.port ?? 0, keys);
   }
 
   /** Empties the table by making it anew. */
@@ -32,7 +34,7 @@ export class Primary implements AsyncDisposable {
 
   /** Inserts row `index` in a transaction of its own and returns its position token. */
   async insert(index: number, options?: WriteOptions): Promise<string> {
-    const { position } = await this.database.execute(insertItem, itemValues(index), options);
+    const { position } = await this.database.execute(insertItem, itemValues(index, this.#keys), options);
     return position;
   }
 

@@ -9,12 +9,26 @@ export interface ProcessMemory {
   readonly mainMb: number;
   /** All of them. Pages that several processes share, such as those of the program, count once for each. */
   readonly treeMb: number;
+  /** All of them, with the pages of files counted once: what the machine would have back. */
+  readonly treeOnceMb: number;
 }
 
 /** Reads the memory of a process tree from /proc. */
 export function measureMemory(rootPid: number): ProcessMemory {
   const sizes = treeOf(rootPid).map(residentMb);
-  return { processes: sizes.length, mainMb: Math.max(...sizes), treeMb: sizes.reduce((sum, size) => sum + size, 0) };
+  const sum = (part: (size: Resident) => number) => sizes.reduce((total, size) => total + part(size), 0);
+  return {
+    processes: sizes.length,
+    mainMb: Math.max(...sizes.map(({ allMb }) => allMb)),
+    treeMb: sum(({ allMb }) => allMb),
+    treeOnceMb: sum(({ allMb, fileMb }) => allMb - fileMb) + Math.max(...sizes.map(({ fileMb }) => fileMb)),
+  };
+}
+
+/** Memory of one process, and the part of it that is pages of files. */
+interface Resident {
+  readonly allMb: number;
+  readonly fileMb: number;
 }
 
 function treeOf(pid: number): number[] {
@@ -24,7 +38,11 @@ function treeOf(pid: number): number[] {
   return [pid, ...children.flatMap(treeOf)];
 }
 
-function residentMb(pid: number): number {
-  const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return (Number(kibibytes ?? Number.NaN) * 1024) / bytesPerMegabyte;
+function residentMb(pid: number): Resident {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const field = (name: string) => {
+    const kibibytes = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1];
+    return (Number(kibibytes ?? Number.NaN) * 1024) / bytesPerMegabyte;
+  };
+  return { allMb: field('VmRSS'), fileMb: field('RssFile') };
 }

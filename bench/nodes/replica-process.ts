@@ -1,6 +1,6 @@
 /** Entry of a replica process: `replica-process.ts DIRECTORY PORT`; `Replica` starts it. */
 import process from 'node:process';
-import { decodePosition, encodePosition } from '../../src/database/interface.ts';
+import { decodePosition, encodePosition, type Position } from '../../src/database/interface.ts';
 import { Quorate } from '../../src/library/interface.ts';
 import { nullLogger } from '../../src/runtime/interface.ts';
 import { adminPassword, databaseName } from './primary.ts';
@@ -64,6 +64,7 @@ async function handle(request: ReplicaRequest): Promise<void> {
       return;
     case 'moments':
       observation?.abort();
+      noteMoment();
       reply({ kind: 'moments', moments });
       return;
   }
@@ -71,16 +72,21 @@ async function handle(request: ReplicaRequest): Promise<void> {
 
 /** Notes every step that reads on this node make forward, as an application sees them. */
 async function observe(position: string, signal: AbortSignal): Promise<void> {
-  let { term, txId } = decodePosition(position);
+  let last = decodePosition(position);
   while (!signal.aborted) {
-    const next = encodePosition({ term, txId: txId + 1 });
+    const next = encodePosition({ term: last.term, txId: last.txId + 1 });
     const reached = await database.waitFor(next, { timeoutMs: waitMs, signal }).then(
       () => true,
       () => false,
     );
     if (reached) {
-      ({ term, txId } = decodePosition(database.position()));
-      moments.push([txId, sharedClockNs()]);
+      last = noteMoment();
     }
   }
+}
+
+function noteMoment(): Position {
+  const position = decodePosition(database.position());
+  moments.push([position.txId, sharedClockNs()]);
+  return position;
 }

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { insertItem, itemTableStatements, itemValues } from '../nodes/item-table.ts';
+import { insertItem, itemTableStatements, itemValues, type KeyOrder } from '../nodes/item-table.ts';
 
 /** Client transactions in one SQLite commit. */
 const groupSize = 100;
@@ -8,8 +8,10 @@ const groupSize = 100;
 /** The SQLite work of replication with nothing around it: no log, no fsync but SQLite's own, no thread, no client. */
 export class BareSqlite implements Disposable {
   readonly #database: DatabaseSync;
+  readonly #keys: KeyOrder;
 
-  constructor(directory: string) {
+  constructor(directory: string, keys: KeyOrder) {
+    this.#keys = keys;
     this.#database = new DatabaseSync(path.join(directory, 'bare.sqlite'));
     this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
   }
@@ -35,7 +37,7 @@ export class BareSqlite implements Disposable {
       for (let i = 0; i < groupSize; i += 1) {
         const session = database.createSession();
         savepoint.run();
-        insert.run(...itemValues(count));
+        insert.run(...itemValues(count, this.#keys));
         release.run();
         session.changeset();
         session.close();

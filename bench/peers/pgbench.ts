@@ -1,6 +1,6 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { insertedText } from '../nodes/item-table.ts';
+import { insertedText, type KeyOrder } from '../nodes/item-table.ts';
 import type { PostgresCluster } from './postgres-cluster.ts';
 
 /** The same table, index and rows as in `item-table.ts`. */
@@ -10,27 +10,34 @@ const tableStatements = `
   CREATE INDEX item_k ON item(k);
 `;
 
-const script = `\\set r random(1, 4294967295)
-INSERT INTO item(k, v, n) VALUES ('k' || (:r)::text, '${insertedText}', :r);
-`;
+/** Each client counts for itself in `i`. Together their keys ascend, as those of `itemValues` do. */
+const nextKey: Readonly<Record<KeyOrder, string>> = {
+  sequential: '\\set i :i + 1\n\\set r :i * :clients + :client_id\n',
+  random: '\\set r random(1, 4294967295)\n',
+};
+
+const insert = `INSERT INTO item(k, v, n) VALUES ('k' || (:r)::text, '${insertedText}', :r);\n`;
+
+export interface PgbenchLoad {
+  /** For its script. */
+  readonly directory: string;
+  readonly clients: number;
+  readonly keys: KeyOrder;
+}
 
 /** Threads of pgbench itself; with one, pgbench becomes the limit before PostgreSQL does. */
 const threads = 2;
 
 /** Single-row inserts through pgbench with prepared statements. Returns transactions per second. */
-export async function pgbenchRate(
-  cluster: PostgresCluster,
-  directory: string,
-  writers: number,
-  seconds: number,
-): Promise<number> {
+export async function pgbenchRate(cluster: PostgresCluster, load: PgbenchLoad, seconds: number): Promise<number> {
+  const { directory, clients, keys } = load;
   const file = path.join(directory, 'insert.pgbench');
-  writeFileSync(file, script);
+  writeFileSync(file, `${nextKey[keys]}${insert}`);
   chmodSync(file, 0o644);
   await cluster.query(tableStatements);
   const output = await cluster.runClient('pgbench', [
-    ...['--no-vacuum', '--protocol=prepared', `--client=${writers}`, `--jobs=${Math.min(threads, writers)}`],
-    ...[`--time=${Math.ceil(seconds)}`, `--file=${file}`],
+    ...['--no-vacuum', '--protocol=prepared', `--client=${clients}`, `--jobs=${Math.min(threads, clients)}`],
+    ...['--define=i=0', `--define=clients=${clients}`, `--time=${Math.ceil(seconds)}`, `--file=${file}`],
   ]);
   await cluster.waitForStandby();
   const rate = /^tps = ([\d.]+)/m.exec(output)?.[1];

@@ -12,6 +12,7 @@ import { addQueryCommand } from './query-command.ts';
 import { addReplicateCommand } from './replicate-command.ts';
 import { addServerCommand } from './server-command.ts';
 import { addDigestCommand, addOutcomeCommand, addStatusCommand } from './status-command.ts';
+import { addVerifyCommand } from './verify-command.ts';
 
 const processStreams: Streams = {
   out: (text) => process.stdout.write(text),
@@ -34,6 +35,7 @@ function buildProgram(context: CommandContext): Command {
   addDigestCommand(program, context);
   addOutcomeCommand(program, context);
   addReplicateCommand(program, context);
+  addVerifyCommand(program, context);
   return program;
 }
 

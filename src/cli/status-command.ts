@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { defineOptions } from '../config/interface.ts';
 import { QuorateError } from '../errors/interface.ts';
+import type { DatabaseStatus } from '../proto/interface.ts';
 import { statusJson } from '../server/interface.ts';
 import { clientOptions } from './client-options.ts';
 import { type CommandContext, describe } from './command-context.ts';
@@ -16,8 +17,20 @@ export function addStatusCommand(program: Command, context: CommandContext): voi
       using client = context.connect(connection);
       const status = await client.status(database ?? '');
       context.print(json, statusJson(status), () => statusText(status));
+      refuseDivergence(status.databases);
     },
   );
+}
+
+/** A script learns from the exit code that a replica does not hold what its upstream does. */
+function refuseDivergence(databases: readonly DatabaseStatus[]): void {
+  const diverged = databases.filter(
+    ({ lastError, replicator }) => lastError?.code === 'DIVERGED' || replicator?.state === 'diverged',
+  );
+  if (diverged.length > 0) {
+    const names = diverged.map(({ database }) => database).join(', ');
+    throw new QuorateError('DIVERGED', `diverged: ${names}`, { hint: 'docs/divergence.md tells what to do.' });
+  }
 }
 
 export function addDigestCommand(program: Command, context: CommandContext): void {

@@ -1,5 +1,15 @@
 /** The public face of the `client` layer: talking to a node over gRPC. */
 export { writeMessage } from './call.ts';
+export { type ComparedNode, pageLimits, rangeLimits } from './compared-node.ts';
+export {
+  type Comparison,
+  type ComparisonCursor,
+  type ComparisonOptions,
+  compareNodes,
+  type Difference,
+  type DifferentRange,
+  type RowDifference,
+} from './comparison.ts';
 export { NodeClient, type NodeClientOptions } from './node-client.ts';
 export { ReplicationPump, type ReplicationPumpOptions, type ReplicationPumpState } from './replication-pump.ts';
 export {

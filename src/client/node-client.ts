@@ -12,11 +12,13 @@ import {
   ReplicationClient,
   type StatusResponse,
   type UpdateDatabaseRequest,
+  VerificationClient,
 } from '../proto/interface.ts';
 import { errorFromGrpc } from '../replication/interface.ts';
 import { type Clock, createNodeRuntime } from '../runtime/interface.ts';
 import type { Statement } from '../sqlite/interface.ts';
 import { unary, writeMessage } from './call.ts';
+import { RemoteVerification } from './remote-verification.ts';
 import { fromWireResult, type QueryResult, toWireStatement } from './value-codec.ts';
 
 /** Bytes of the largest answer taken from a server; its own limit on results is lower. */
@@ -68,6 +70,7 @@ export class NodeClient implements Disposable {
   readonly #query: QueryClient;
   readonly #replication: ReplicationClient;
   readonly #metadata = new Metadata();
+  readonly verification: RemoteVerification;
   readonly #clock: Clock;
 
   constructor(options: NodeClientOptions) {
@@ -75,10 +78,15 @@ export class NodeClient implements Disposable {
     this.#clock = options.clock ?? createNodeRuntime().clock;
     const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
     this.#admin = new AdminClient(address, credentials.createInsecure(), channelOptions);
-    // One TCP connection for all three services.
+    // One TCP connection for all services.
     const shared = { ...channelOptions, channelOverride: this.#admin.getChannel() };
     this.#query = new QueryClient(address, credentials.createInsecure(), shared);
     this.#replication = new ReplicationClient(address, credentials.createInsecure(), shared);
+    this.verification = new RemoteVerification(
+      new VerificationClient(address, credentials.createInsecure(), shared),
+      this.#metadata,
+      () => this.#shortCall(),
+    );
     this.#useToken(token);
   }
 
@@ -118,6 +126,11 @@ export class NodeClient implements Disposable {
 
   digest(database: string): Promise<DigestResponse> {
     return unary((callback) => this.#admin.digest({ database }, this.#metadata, callback));
+  }
+
+  /** Keeps the log of a database no longer for a replica that will not come back. */
+  forgetReplica(database: string, replica: string): Promise<DatabaseStatus> {
+    return unary((callback) => this.#admin.forgetReplica({ database, replica }, this.#metadata, callback));
   }
 
   /** Makes a new database from the bytes of a SQLite file. */
@@ -205,6 +218,7 @@ export class NodeClient implements Disposable {
   [Symbol.dispose](): void {
     this.#query.close();
     this.#replication.close();
+    this.verification.close();
     this.#admin.close();
   }
 

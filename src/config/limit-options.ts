@@ -79,6 +79,53 @@ export const databaseLimitOptions = defineOptions('Limits of a database', {
     max: 1024 * mebibyte,
     help: 'Size of a file of the transaction log.',
   },
+  logRetentionBytes: {
+    type: 'bytes',
+    default: 1024 * mebibyte,
+    min: 64 * kibibyte,
+    help: 'Log that is kept when no replica needs more.',
+  },
+  logRetentionAgeMs: {
+    type: 'duration',
+    default: 0,
+    help: 'After how long records of the log go although there is room for them; 0 for never.',
+  },
+  logRetentionMinBytes: {
+    type: 'bytes',
+    default: 16 * mebibyte,
+    help: 'Log that log-retention-age leaves.',
+  },
+  logRetentionMaxBytes: {
+    type: 'bytes',
+    default: 8 * 1024 * mebibyte,
+    min: 64 * kibibyte,
+    help: 'Log that is kept for replicas that are behind; one that is behind further has to be seeded by a snapshot.',
+  },
+  replicaRetentionAgeMs: {
+    type: 'duration',
+    default: 7 * 24 * 60 * minute,
+    min: second,
+    help: 'After how long a replica that says nothing is forgotten; the log is not kept for it any more.',
+  },
+  minFreeBytes: {
+    type: 'bytes',
+    default: 256 * mebibyte,
+    help: 'Free space on the disk below which writes are refused with DISK_FULL; 0 for none.',
+  },
+  maxSnapshots: {
+    type: 'integer',
+    default: 2,
+    min: 1,
+    max: 100,
+    help: 'Snapshots of a database that are kept for new replicas at once.',
+  },
+  snapshotTtlMs: {
+    type: 'duration',
+    flag: 'snapshot-ttl',
+    default: 10 * minute,
+    min: second,
+    help: 'How long a snapshot is kept after a replica last read from it, so that an interrupted copy can go on.',
+  },
   tailCacheBytes: {
     type: 'bytes',
     default: 8 * mebibyte,
@@ -138,6 +185,18 @@ export const nodeLimitOptions = defineOptions('Limits of a node', {
     max: 10 * minute,
     help: 'How long running requests may go on when the server is told to stop.',
   },
+  scrubIntervalMs: {
+    type: 'duration',
+    default: 20 * second,
+    help: 'How often a replica is compared with its upstream in the background, counted from the end of the last time; 0 never.',
+  },
+  scrubRateBytes: {
+    type: 'bytes',
+    flag: 'scrub-bytes-per-second',
+    default: 4 * mebibyte,
+    min: 64 * kibibyte,
+    help: 'Bytes of rows that are compared in a second in the background.',
+  },
   maxReplicas: {
     type: 'integer',
     default: 1000,
@@ -162,6 +221,23 @@ export const replicationLimitOptions = defineOptions('Limits of replication', {
     min: 4 * kibibyte,
     max: 64 * mebibyte,
     help: 'Size of one message of records; a larger record is cut into several.',
+  },
+  snapshotChunkBytes: {
+    type: 'bytes',
+    default: 256 * kibibyte,
+    min: 4 * kibibyte,
+    max: 4 * mebibyte,
+    help: 'Bytes of a snapshot in one message.',
+  },
+  snapshotRateBytes: {
+    type: 'bytes',
+    default: 0,
+    help: 'Bytes of a snapshot sent to one replica in a second; 0 for no limit.',
+  },
+  snapshotSeedBytes: {
+    type: 'bytes',
+    default: 64 * mebibyte,
+    help: 'Size of a log from which on a new replica gets a snapshot, if the database is smaller than its log.',
   },
   receiveWindowBytes: {
     type: 'bytes',

@@ -70,18 +70,19 @@ test('a statement that rolls the whole SQLite transaction back fails alone', asy
 test('an acknowledged write is there after the node ends without closing and SQLite lost its newest commits', async () => {
   using folder = new TestFolder();
   const context = folder.context('shop');
+  const content = path.join(context.directory, 'content-1');
   const copy = path.join(folder.path, 'earlier');
   {
     await using database = await withTable(folder);
     await database.writer.transact([{ sql: "INSERT INTO t (v) VALUES ('early')" }]);
-    cpSync(context.directory, copy, { recursive: true });
+    cpSync(content, copy, { recursive: true });
     await database.writer.transact([{ sql: "INSERT INTO t (v) VALUES ('late')" }]);
   }
-  for (const name of readdirSync(context.directory).filter((file) => file.startsWith('data.sqlite'))) {
-    rmSync(path.join(context.directory, name));
+  for (const name of readdirSync(content).filter((file) => file.startsWith('data.sqlite'))) {
+    rmSync(path.join(content, name));
   }
   for (const name of readdirSync(copy).filter((file) => file.startsWith('data.sqlite'))) {
-    copyFileSync(path.join(copy, name), path.join(context.directory, name));
+    copyFileSync(path.join(copy, name), path.join(content, name));
   }
   await using database = await Database.open(context);
   assert.equal(await scalar(database, 'SELECT count(*) FROM t'), 2);
@@ -96,7 +97,10 @@ test('a data file that is not a prefix of its log is refused', async () => {
     await one.writer.transact([{ sql: "INSERT INTO t (v) VALUES ('one')" }]);
     await two.writer.transact([{ sql: "INSERT INTO t (v) VALUES ('two')" }]);
   }
-  copyFileSync(path.join(folder.path, 'one/data.sqlite'), path.join(folder.path, 'two/data.sqlite'));
+  copyFileSync(
+    path.join(folder.path, 'one/content-1/data.sqlite'),
+    path.join(folder.path, 'two/content-1/data.sqlite'),
+  );
   await assert.rejects(Database.open(folder.context('two')), hasCode('DATABASE_CORRUPT'));
 });
 

@@ -2,46 +2,42 @@ import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { MessagePort } from 'node:worker_threads';
 import { QuorateError } from '../errors/interface.ts';
-import type { Runtime } from '../runtime/interface.ts';
-import { type AckState, checkAckSettings, defaultAckSettings } from './acks.ts';
-import { type DatabaseLimits, defaultDatabaseLimits } from './limits.ts';
+import { AckRelay } from './ack-relay.ts';
+import { checkAckSettings, defaultAckSettings } from './acks.ts';
+import { AppliedWaiters } from './applied-waiters.ts';
+import { contentPath, fileSize, firstContent, logPath, removeOtherContents, sqlitePath } from './content-directory.ts';
+import type { DatabaseContext } from './database-context.ts';
 import { runMaintenance } from './maintenance.ts';
+import { ReplicaHolds } from './replica-holds.ts';
 import { DatabaseSink } from './replication-sink.ts';
 import { DatabaseSource } from './replication-source.ts';
-import { readSettings, settingsExist, writeSettings } from './settings-file.ts';
+import { readSettings, type StoredSettings, settingsExist, writeSettings } from './settings-file.ts';
 import { SharedPositions } from './shared-positions.ts';
+import type { FileInbox } from './snapshot-inbox.ts';
+import { openInbox } from './snapshot-installer.ts';
+import { SnapshotStore } from './snapshot-store.ts';
 import type {
   AckStatus,
   DatabaseFailure,
   DatabasePositions,
   DatabaseSettings,
   Position,
+  RejoinReport,
+  RepairReport,
+  RepairRequest,
   ReplicationSink,
   ReplicationSource,
+  SnapshotInbox,
+  SnapshotSource,
+  StorageReport,
   Writer,
 } from './types.ts';
-import { startWriterThread, type WriterLink, type WriterStarter } from './writer-link.ts';
+import { Verifications } from './verifications.ts';
+import { startWriterThread, type WriterLink } from './writer-link.ts';
 import type { RoleSettings, WriterEvent } from './writer-messages.ts';
 
-export { type DatabaseLimits, defaultDatabaseLimits };
-
-/** What a node gives to each of its databases. */
-export interface DatabaseContext {
-  readonly runtime: Runtime;
-  readonly name: string;
-  /** Folder of this database alone: `data.sqlite`, `log/`, `settings.json`. */
-  readonly directory: string;
-  /** Identity of the node, written into every record that begins here. */
-  readonly origin: bigint;
-  readonly limits: DatabaseLimits;
-  /** Where the writer runs; a thread of its own unless told otherwise. */
-  readonly startWriter?: WriterStarter | undefined;
-}
-
-interface Waiter {
-  readonly txId: number;
-  readonly wake: () => void;
-}
+/** Milliseconds that a replaced content stays. */
+const oldContentMs = 5000;
 
 /** One database on this node: its writer, its log for those who follow it, and its role. */
 export class Database implements AsyncDisposable {
@@ -49,14 +45,21 @@ export class Database implements AsyncDisposable {
   readonly #positions: SharedPositions;
   readonly #source: DatabaseSource;
   readonly #sink: DatabaseSink;
-  readonly #waiters = new Set<Waiter>();
+  readonly #holds: ReplicaHolds;
+  readonly #snapshots: SnapshotStore;
+  readonly #inbox: FileInbox;
+  readonly #waiters: AppliedWaiters;
+  /** Snapshots of this database that are compared with those of other nodes. */
+  readonly verifications: Verifications;
   #settings: DatabaseSettings;
+  #content: number;
   #link: WriterLink | undefined;
   #failure: DatabaseFailure | undefined;
-  #ackStatus: AckStatus = 'reached';
-  #degradations = 0;
-  #acks: AckState = { durable: [], applied: [] };
-  #acksWanted = false;
+  // A lost report changes nothing: the next one says all of it again.
+  readonly #acks = new AckRelay(({ durable, applied }) => {
+    this.#link?.client.request((id) => ['acks', id, durable, applied]).catch(() => {});
+  });
+  #firstTxId = 0;
 
   /** Makes a new, empty database. @throws QuorateError DATABASE_EXISTS, IO_ERROR, DISK_FULL */
   static async create(context: DatabaseContext, settings: DatabaseSettings): Promise<Database> {
@@ -64,8 +67,8 @@ export class Database implements AsyncDisposable {
     if (Database.exists(context)) {
       throw new QuorateError('DATABASE_EXISTS', `database ${context.name} exists already`);
     }
-    files.makeDirectorySync(context.directory);
-    writeSettings(files, context.directory, settings);
+    files.makeDirectorySync(contentPath(context.directory, firstContent));
+    writeSettings(files, context.directory, { settings, content: firstContent });
     files.syncDirectorySync(path.dirname(context.directory));
     return Database.open(context);
   }
@@ -75,7 +78,10 @@ export class Database implements AsyncDisposable {
     if (!Database.exists(context)) {
       throw new QuorateError('DATABASE_NOT_FOUND', `there is no database ${context.name}`);
     }
-    const database = new Database(context, readSettings(context.runtime.files, context.directory));
+    const { files } = context.runtime;
+    const stored = readSettings(files, context.directory);
+    removeOtherContents(files, context.directory, stored.content);
+    const database = new Database(context, stored);
     await database.#start();
     return database;
   }
@@ -86,42 +92,95 @@ export class Database implements AsyncDisposable {
 
   /** The settings of a database that need not be open. @throws QuorateError DATABASE_CORRUPT, IO_ERROR */
   static settingsOf({ runtime, directory }: Pick<DatabaseContext, 'runtime' | 'directory'>): DatabaseSettings {
-    return readSettings(runtime.files, directory);
+    return readSettings(runtime.files, directory).settings;
   }
 
-  private constructor(context: DatabaseContext, settings: DatabaseSettings) {
+  private constructor(context: DatabaseContext, { settings, content }: StoredSettings) {
     this.#context = context;
     this.#settings = settings;
+    this.#content = content;
     this.#positions = new SharedPositions();
+    this.#positions.set('content', content);
+    this.#waiters = new AppliedWaiters(this.#positions, context.runtime.timers);
     this.#source = new DatabaseSource({
       files: context.runtime.files,
-      directory: context.directory,
+      logDirectory: () => logPath(this.#contentDirectory),
       positions: this.#positions,
       tailCacheBytes: context.limits.tailCacheBytes,
       role: () => this.#settings.role,
       onDemand: (wanted) => this.#stream(wanted),
+      databaseBytes: () => fileSize(context.runtime.files, this.filePath),
+      onHold: (replica) => this.#holds.note(replica),
       ackMembers: () => this.#settings.acks?.members ?? [],
-      onAcknowledged: (durable, applied) => this.#acknowledge(durable, applied),
+      onAcknowledged: (durable, applied) => this.#acks.acknowledge({ durable, applied }),
     });
+    this.#holds = new ReplicaHolds({
+      runtime: context.runtime,
+      directory: context.directory,
+      database: context.name,
+      retentionAgeMs: context.limits.replicaRetentionAgeMs,
+      firstTxId: () => this.#positions.get('logFirst'),
+      // A lost message changes little: the next one says it again.
+      onNeeded: (txId) => this.#link?.client.request((id) => ['hold', id, txId]).catch(() => {}),
+    });
+    this.#snapshots = new SnapshotStore({
+      runtime: context.runtime,
+      directory: path.join(context.directory, 'snapshots'),
+      limits: context.limits,
+      filePath: () => this.filePath,
+      databaseBytes: () => this.#source.databaseBytes(),
+      databaseId: () => this.#source.databaseId,
+      firstTxId: () => this.#source.firstTxId(),
+    });
+    this.#inbox = this.#makeInbox();
     this.#sink = new DatabaseSink({
       client: () => this.#writer().client,
       positions: this.#positions,
       databaseId: () => this.#source.databaseId,
       onTruncated: () => this.#source.forget(),
     });
+    this.verifications = this.#makeVerifications();
+  }
+
+  #makeVerifications(): Verifications {
+    return new Verifications({
+      runtime: this.#context.runtime,
+      name: this.#context.name,
+      file: () => this.filePath,
+      client: () => this.#writer().client,
+      failure: () => this.#failure,
+    });
+  }
+
+  #makeInbox(): FileInbox {
+    const { runtime, directory, limits } = this.#context;
+    return openInbox(limits.minFreeBytes, {
+      files: runtime.files,
+      directory,
+      segmentSizeBytes: limits.logSegmentBytes,
+      sink: () => this.#sink,
+      content: () => this.#content,
+      changeContent: (content) => this.#changeContent(content),
+    });
   }
 
   async #start(): Promise<void> {
     const { name, directory, origin, limits, runtime, startWriter = startWriterThread } = this.#context;
+    // Also when it was there already: the process that made it may have been killed before this.
+    runtime.files.syncDirectorySync(path.dirname(directory));
+    runtime.files.syncDirectorySync(directory);
     const start = {
       name,
-      directory,
+      directory: this.#contentDirectory,
       origin,
       limits,
       role: this.#roleSettings(),
       positions: this.#positions.buffer,
+      neededFrom: this.#holds.neededFrom,
     };
     this.#link = await startWriter(start, runtime.logger, (event) => this.#onEvent(event));
+    this.#noteFirstTxId();
+    this.#holds.resume();
   }
 
   #roleSettings(): RoleSettings {
@@ -145,19 +204,29 @@ export class Database implements AsyncDisposable {
         this.#sink.setFailure(this.#failure);
         this.#sink.moved();
         return;
+      case 'at-marker':
+        return this.verifications.reached(event[1], event[2]);
       case 'acks-wanted':
-        this.#acksWanted = true;
-        this.#reportAcks();
+        this.#acks.wanted();
         return;
       case 'ack-status':
-        this.#ackStatus = event[1];
-        this.#degradations += event[1] === 'degraded' ? 1 : 0;
+        this.#acks.changed(event[1]);
         return;
       case 'moved':
+        this.#noteFirstTxId();
         this.#source.moved({ tip: event[1], commit: event[2] });
         this.#sink.moved();
-        this.#wakeWaiters();
+        this.#waiters.moved();
         return;
+    }
+  }
+
+  #noteFirstTxId(): void {
+    const first = this.#positions.get('logFirst');
+    if (first !== this.#firstTxId) {
+      this.#firstTxId = first;
+      this.#source.dropped();
+      this.#holds.logMoved();
     }
   }
 
@@ -167,23 +236,9 @@ export class Database implements AsyncDisposable {
     this.#link?.client.request((id) => ['stream', id, wanted]).catch(() => {});
   }
 
-  /** Acknowledgements go to the writer only when something there has ever waited for them. */
-  #acknowledge(durable: readonly number[], applied: readonly number[]): void {
-    this.#acks = { durable, applied };
-    if (this.#acksWanted) {
-      this.#reportAcks();
-    }
-  }
-
-  #reportAcks(): void {
-    const { durable, applied } = this.#acks;
-    // A lost report changes nothing: the next one says all of it again.
-    this.#link?.client.request((id) => ['acks', id, durable, applied]).catch(() => {});
-  }
-
   /** How it stands with the acknowledgements that this database asks for; how often it degraded since it was opened. */
   ackReport(): { status: AckStatus; degradations: number } {
-    return { status: this.#ackStatus, degradations: this.#degradations };
+    return this.#acks.report;
   }
 
   #writer(): WriterLink {
@@ -205,9 +260,18 @@ export class Database implements AsyncDisposable {
     return this.#source.databaseId;
   }
 
+  get directory(): string {
+    return this.#context.directory;
+  }
+
   /** The SQLite file, for readers. */
   get filePath(): string {
-    return path.join(this.#context.directory, 'data.sqlite');
+    return sqlitePath(this.#contentDirectory);
+  }
+
+  /** The folder in which the content of this database is; another one after a snapshot was installed. */
+  get #contentDirectory(): string {
+    return contentPath(this.#context.directory, this.#content);
   }
 
   get writer(): Writer {
@@ -220,6 +284,35 @@ export class Database implements AsyncDisposable {
 
   get sink(): ReplicationSink {
     return this.#sink;
+  }
+
+  /** Snapshots for replicas of this database. */
+  get snapshots(): SnapshotSource {
+    return this.#snapshots;
+  }
+
+  /** Where this replica takes a snapshot in. */
+  get inbox(): SnapshotInbox {
+    return this.#inbox;
+  }
+
+  async #changeContent(content: number): Promise<void> {
+    const oldPath = this.filePath;
+    writeSettings(this.#context.runtime.files, this.directory, { settings: this.#settings, content });
+    this.#content = content;
+    await this.#writer().client.request((id) => ['set-content', id, this.#contentDirectory, this.#roleSettings()]);
+    this.#source.reopen();
+    this.#positions.set('content', content);
+    this.#failure = undefined;
+    this.#sink.setFailure(undefined);
+    this.#context.onFileReplaced?.(oldPath, this.filePath);
+    const { runtime, directory } = this.#context;
+    // Readers that are about to open the old file still find it.
+    runtime.timers.after(oldContentMs, () => {
+      if (this.#link !== undefined) {
+        removeOtherContents(runtime.files, directory, this.#content);
+      }
+    });
   }
 
   positions(): DatabasePositions {
@@ -240,6 +333,23 @@ export class Database implements AsyncDisposable {
     return this.#positions.get('groups');
   }
 
+  /** What is on disk, what it is kept for, and what room there is. */
+  storage(): StorageReport {
+    const { files } = this.#context.runtime;
+    return {
+      firstTxId: this.#positions.get('logFirst'),
+      logBytes: this.logSizeBytes(),
+      databaseBytes: this.#source.databaseBytes(),
+      freeBytes: files.freeBytesSync(this.#context.directory),
+      holds: this.#holds.list(),
+    };
+  }
+
+  /** Keeps the log no longer for a replica; false if it is not known. `replica` is its name or its id. */
+  forgetReplica(replica: string): boolean {
+    return this.#holds.forget(replica);
+  }
+
   /** What waits inside this database now, for metrics. */
   queues(): { writerRequests: number; tailCacheBytes: number } {
     return { writerRequests: this.#link?.client.waitingCount ?? 0, tailCacheBytes: this.#source.tailBytes };
@@ -251,43 +361,7 @@ export class Database implements AsyncDisposable {
 
   /** Resolves when this node shows the transaction. @throws QuorateError WAIT_TIMEOUT, CANCELLED */
   async waitFor(txId: number, timeoutMs: number, signal?: AbortSignal): Promise<void> {
-    if (this.#positions.get('applied') >= txId) {
-      return;
-    }
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiter: Waiter = { txId, wake: resolve };
-    const timer = this.#context.runtime.timers.after(timeoutMs, () => reject(this.#waitTimeout(txId, timeoutMs)));
-    const cancel = () => reject(new QuorateError('CANCELLED', 'the wait was cancelled', { cause: signal?.reason }));
-    signal?.addEventListener('abort', cancel, { once: true });
-    this.#waiters.add(waiter);
-    try {
-      await promise;
-    } finally {
-      timer.cancel();
-      signal?.removeEventListener('abort', cancel);
-      this.#waiters.delete(waiter);
-    }
-  }
-
-  #waitTimeout(txId: number, timeoutMs: number): QuorateError {
-    const applied = this.#positions.get('applied');
-    return new QuorateError(
-      'WAIT_TIMEOUT',
-      `transaction ${txId} did not arrive within ${timeoutMs} ms; ${applied} is shown`,
-      {
-        hint: 'The replica lags, or the position belongs to another database. See its status.',
-        details: { txId, appliedTxId: applied, timeoutMs },
-      },
-    );
-  }
-
-  #wakeWaiters(): void {
-    const applied = this.#positions.get('applied');
-    for (const waiter of this.#waiters) {
-      if (waiter.txId <= applied) {
-        waiter.wake();
-      }
-    }
+    await this.#waiters.wait(txId, timeoutMs, signal);
   }
 
   /** What became of a transaction whose client was not told. `term` is 0 when it is not known. */
@@ -314,7 +388,10 @@ export class Database implements AsyncDisposable {
     const onlyAcks = isDeepStrictEqual({ ...settings, term, acks: null }, { ...this.#settings, acks: null });
     checkAckSettings(settings.acks ?? defaultAckSettings);
     this.#settings = { ...settings, term };
-    writeSettings(this.#context.runtime.files, this.#context.directory, this.#settings);
+    this.#writeSettings();
+    if (settings.role === 'primary') {
+      this.#inbox.discard();
+    }
     if (onlyAcks && settings.role === 'primary') {
       return this.#writer().client.request((id) => ['set-acks', id, settings.acks]);
     }
@@ -322,6 +399,26 @@ export class Database implements AsyncDisposable {
     this.#sink.setFailure(undefined);
     await this.#writer().client.request((id) => ['set-role', id, this.#roleSettings()]);
     this.#source.moved();
+  }
+
+  #writeSettings(): void {
+    const { runtime, directory } = this.#context;
+    writeSettings(runtime.files, directory, { settings: this.#settings, content: this.#content });
+  }
+
+  /**
+   * Takes this replica back to the last transaction in common with its upstream. The transactions after it are saved.
+   * @throws QuorateError SNAPSHOT_REQUIRED, DIVERGED, WRONG_ROLE …
+   */
+  async rejoin(commonTxId: number): Promise<RejoinReport> {
+    const report = await this.#writer().client.request<RejoinReport>((id) => ['rejoin', id, commonTxId]);
+    this.#source.forget();
+    return report;
+  }
+
+  /** Gives rows of this replica the content that they have on its upstream. @throws QuorateError WRONG_ROLE … */
+  repair(request: RepairRequest): Promise<RepairReport> {
+    return this.#writer().client.request((id) => ['repair', id, request]);
   }
 
   /** Copies a SQLite file into this empty primary, through the log. @throws QuorateError UNSUPPORTED_STATEMENT, WRONG_ROLE … */
@@ -341,9 +438,13 @@ export class Database implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.verifications[Symbol.asyncDispose]();
     const link = this.#link;
     this.#link = undefined;
     this.#source.close();
+    this.#holds.close();
+    this.#snapshots.close();
+    this.#inbox.pause();
     await link?.stop();
   }
 }

@@ -1,8 +1,11 @@
 /** The public face of the `database` layer: one database on one node. */
 
 export { checkAckSettings, defaultAckSettings } from './acks.ts';
-export { Database, type DatabaseContext, type DatabaseLimits, defaultDatabaseLimits } from './database.ts';
+export { contentPath, sqlitePath } from './content-directory.ts';
+export { Database } from './database.ts';
+export type { DatabaseContext } from './database-context.ts';
 export { forwardingLogger, type LogEntry, writeLogEntry } from './forwarding-logger.ts';
+export { type DatabaseLimits, defaultDatabaseLimits } from './limits.ts';
 export { decodePosition, encodePosition } from './position-token.ts';
 export type { ReadOptions } from './readers/read-request.ts';
 export type { ReadAnswer } from './readers/reader-messages.ts';
@@ -19,12 +22,23 @@ export type {
   LogEnds,
   Position,
   QueryOptions,
+  RejoinReport,
+  RepairReport,
+  RepairRequest,
+  ReplicaHold,
   ReplicationSink,
   ReplicationSource,
   Role,
+  SnapshotHeader,
+  SnapshotInbox,
+  SnapshotLease,
+  SnapshotSource,
+  StorageReport,
   TransactOptions,
   TransactResult,
   Upstream,
   Writer,
 } from './types.ts';
+export type { SnapshotCall, SnapshotCalls } from './verification-messages.ts';
+export { Verifications } from './verifications.ts';
 export { attachWriter, type WriterAttachment } from './writer-client.ts';

@@ -28,6 +28,22 @@ export interface DatabaseLimits {
   readonly maxApplyRecords: number;
   /** Bytes of records applied in one SQLite transaction. */
   readonly maxApplyBytes: number;
+  /** Bytes of the log that are kept when nobody needs more. */
+  readonly logRetentionBytes: number;
+  /** Milliseconds after which records go although there is room for them; 0 for never. */
+  readonly logRetentionAgeMs: number;
+  /** Bytes of the log that age alone does not take. */
+  readonly logRetentionMinBytes: number;
+  /** Bytes of the log beyond which a replica that is too far behind loses what is kept for it. */
+  readonly logRetentionMaxBytes: number;
+  /** Milliseconds after which a replica that says nothing is forgotten. */
+  readonly replicaRetentionAgeMs: number;
+  /** Bytes free on the disk below which writes are refused. */
+  readonly minFreeBytes: number;
+  /** Snapshots of a database that are kept for replicas at once. */
+  readonly maxSnapshots: number;
+  /** Milliseconds that a snapshot is kept after a replica last read from it. */
+  readonly snapshotTtlMs: number;
   /** Milliseconds after which a read is stopped. */
   readonly queryTimeoutMs: number;
 }
@@ -49,5 +65,13 @@ export const defaultDatabaseLimits: DatabaseLimits = {
   maxUnappliedBytes: 32 * mebibyte,
   maxApplyRecords: 2_000,
   maxApplyBytes: 8 * mebibyte,
+  logRetentionBytes: 1024 * mebibyte,
+  logRetentionAgeMs: 0,
+  logRetentionMinBytes: 16 * mebibyte,
+  logRetentionMaxBytes: 8 * 1024 * mebibyte,
+  replicaRetentionAgeMs: 7 * 24 * 60 * 60 * 1000,
+  minFreeBytes: 256 * mebibyte,
+  maxSnapshots: 2,
+  snapshotTtlMs: 10 * 60 * 1000,
   queryTimeoutMs: 30_000,
 };

@@ -1,10 +1,13 @@
 import { Worker } from 'node:worker_threads';
 import { asQuorateError, QuorateError, type SerializedError } from '../errors/interface.ts';
 
-/** Long reads over a whole database file that must stop neither the network nor the writer. */
+/** Long work on a whole database file that must stop neither the network nor the writer. */
 export type MaintenanceTask =
   | { readonly task: 'digest'; readonly file: string }
-  | { readonly task: 'export'; readonly file: string; readonly target: string };
+  | { readonly task: 'export'; readonly file: string; readonly target: string }
+  | { readonly task: 'snapshot'; readonly file: string; readonly target: string }
+  | { readonly task: 'hash'; readonly file: string }
+  | { readonly task: 'verify'; readonly file: string; readonly sha256: Uint8Array };
 
 export type MaintenanceAnswer = { readonly value: unknown } | { readonly error: SerializedError };
 

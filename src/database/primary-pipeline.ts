@@ -5,6 +5,7 @@ import type { CapturedTransaction, PrimaryConnection } from '../sqlite/interface
 import type { AckMonitor } from './ack-monitor.ts';
 import type { HybridClock } from './hybrid-clock.ts';
 import type { DatabaseLimits } from './limits.ts';
+import type { MarkerWatch } from './marker-watch.ts';
 import { type ExecutedTransaction, type PendingTransaction, runTransaction } from './pending-transaction.ts';
 import type { SharedPositions } from './shared-positions.ts';
 
@@ -75,6 +76,29 @@ export class PrimaryPipeline {
   commitAlone(captured: CapturedTransaction, pending: ExecutedTransaction['pending']): void {
     this.#encoder.reset(this.#options.log.tip);
     this.#persist([{ pending, results: [], txId: this.#encode(captured) }]);
+  }
+
+  /** Writes a record that is nothing but a marker. Where somebody waits for it, nothing may be committed until they are done. */
+  commitMarker(
+    marker: Uint8Array,
+    markers: MarkerWatch,
+    call: { succeed(txId: number): void; fail(error: QuorateError): void },
+  ): void {
+    const { connection, acks } = this.#options;
+    const captured = connection.marker(marker);
+    const awaited = markers.awaitedIn(captured.operations);
+    connection.begin();
+    this.commitAlone(captured, {
+      // It is answered when it is committed, also where clients wait until replicas show their transactions.
+      acks: { ...acks.rule(undefined), applied: 0 },
+      succeed: (_term, txId) => {
+        if (awaited !== undefined) {
+          markers.reached(awaited, txId);
+        }
+        call.succeed(txId);
+      },
+      fail: (error) => call.fail(error),
+    });
   }
 
   /**

@@ -10,13 +10,9 @@ import type { PendingTransaction } from './pending-transaction.ts';
 import { PrimaryPipeline } from './primary-pipeline.ts';
 import { checkAgainstLog, replayWholeLog } from './recovery.ts';
 import type { AckSettings } from './types.ts';
-import type { Call, WriterRole, WriterServices } from './writer-core.ts';
 import type { ClientRequest, RoleSettings, TransactionWishes } from './writer-messages.ts';
-
-type Queued = { readonly sinceMs: number } & (
-  | { readonly kind: 'transact'; readonly pending: PendingTransaction }
-  | { readonly kind: 'begin'; readonly call: Call }
-);
+import { type Queued, WriterQueue } from './writer-queue.ts';
+import type { Call, WriterRole, WriterServices } from './writer-role.ts';
 
 interface RunningImport {
   readonly chunks: ReturnType<typeof importDatabase>;
@@ -36,8 +32,7 @@ export class PrimaryRole implements WriterRole {
   readonly #term: number;
   #connection: PrimaryConnection | undefined;
   #pipeline: PrimaryPipeline | undefined;
-  #queue: Queued[] = [];
-  #head = 0;
+  readonly #queue = new WriterQueue();
   #session: InteractiveSession | undefined;
   #import: RunningImport | undefined;
   #lastTransaction = 0;
@@ -67,7 +62,8 @@ export class PrimaryRole implements WriterRole {
 
   /** Opens SQLite at the end of the log, replaying what it lacks. */
   #open(): void {
-    const { file, start, positions, hybridClock, runtime } = this.#services;
+    const { start, positions, hybridClock, runtime } = this.#services;
+    const file = this.#services.file();
     const options = {
       maxTransactionBytes: start.limits.maxTransactionBytes,
       maxResultBytes: start.limits.maxResultBytes,
@@ -174,24 +170,14 @@ export class PrimaryRole implements WriterRole {
 
   /** Refuses requests that have waited too long behind what waits for replicas; nothing of them was begun. */
   #expireQueued(limitMs: number): void {
-    const endMs = this.#services.runtime.clock.monotonicMs() - limitMs;
-    for (
-      let entry = this.#queue[this.#head];
-      entry !== undefined && entry.sinceMs <= endMs;
-      entry = this.#queue[this.#head]
-    ) {
-      this.#head += 1;
-      (entry.kind === 'begin' ? entry.call : entry.pending).fail(
-        new QuorateError(
-          'QUORUM_UNAVAILABLE',
-          `too few replicas acknowledge; the write waited ${limitMs} ms and was not begun`,
-          {
-            hint: 'See the status for the replicas. Start them, or lower the level with database update.',
-            details: { limitMs },
-          },
-        ),
-      );
-    }
+    const message = `too few replicas acknowledge; the write waited ${limitMs} ms and was not begun`;
+    this.#queue.failOlderThan(
+      this.#services.runtime.clock.monotonicMs() - limitMs,
+      new QuorateError('QUORUM_UNAVAILABLE', message, {
+        hint: 'See the status for the replicas. Start them, or lower the level with database update.',
+        details: { limitMs },
+      }),
+    );
     this.#services.wake();
   }
 
@@ -244,16 +230,12 @@ export class PrimaryRole implements WriterRole {
     const { request } = call;
     const sinceMs = this.#services.runtime.clock.monotonicMs();
     switch (request[0]) {
-      case 'transact':
-        this.#enqueue({
-          kind: 'transact',
-          pending: this.#pendingOf(call, request[2], request[3], request[4]),
-          sinceMs,
-        });
-        return;
+      case 'transact': {
+        const pending = this.#pendingOf(call, request[2], request[3], request[4]);
+        return this.#enqueue({ kind: 'transact', pending, sinceMs });
+      }
       case 'begin':
-        this.#enqueue({ kind: 'begin', call, sinceMs });
-        return;
+        return this.#enqueue({ kind: 'begin', call, sinceMs });
       case 'run':
         return call.succeed(this.#sessionOf(request[2]).run(request[3], request[4]));
       case 'commit':
@@ -285,60 +267,35 @@ export class PrimaryRole implements WriterRole {
     if (this.#waitsForReplicas) {
       this.#startTick();
     }
-    if (this.#tailWaits || this.#pipeline?.isHeld === true) {
+    if (this.#tailWaits || this.#pipeline?.isHeld === true || this.#services.markers.isHeld) {
       return false;
     }
     if (this.#import !== undefined) {
       this.#importChunk(this.#import);
       return true;
     }
-    if (this.#session !== undefined || this.#head === this.#queue.length) {
+    if (this.#session !== undefined || this.#queue.isEmpty) {
       return false;
     }
-    const first = this.#queue[this.#head];
+    const { first } = this.#queue;
     try {
       const connection = this.#ensureOpen();
       if (first?.kind === 'begin') {
-        this.#head += 1;
+        this.#queue.shift();
         this.#begin(connection, first.call);
+      } else if (first?.kind === 'marker') {
+        this.#queue.shift();
+        this.#pipeline?.commitMarker(first.marker, this.#services.markers, first.call);
       } else {
-        this.#pipeline?.runGroup(() => this.#nextPending());
+        this.#pipeline?.runGroup(() => this.#queue.shiftTransaction());
       }
     } catch (error) {
-      this.#failQueued(asQuorateError(error));
+      this.#queue.failAll(asQuorateError(error));
     }
-    this.#compactQueue();
     if (this.#waitsForReplicas) {
       this.#startTick();
     }
-    return this.#session === undefined && !this.#waitsForReplicas && this.#head < this.#queue.length;
-  }
-
-  #nextPending(): PendingTransaction | undefined {
-    const entry = this.#queue[this.#head];
-    if (entry?.kind !== 'transact') {
-      return undefined;
-    }
-    this.#head += 1;
-    return entry.pending;
-  }
-
-  #compactQueue(): void {
-    if (this.#head === this.#queue.length) {
-      this.#queue = [];
-      this.#head = 0;
-    } else if (this.#head > 4096) {
-      this.#queue = this.#queue.slice(this.#head);
-      this.#head = 0;
-    }
-  }
-
-  #failQueued(error: QuorateError): void {
-    const waiting = this.#queue.slice(this.#head);
-    this.#head = this.#queue.length;
-    for (const entry of waiting) {
-      (entry.kind === 'begin' ? entry.call : entry.pending).fail(error);
-    }
+    return this.#session === undefined && !this.#waitsForReplicas && !this.#queue.isEmpty;
   }
 
   #begin(connection: PrimaryConnection, call: Call): void {
@@ -368,6 +325,11 @@ export class PrimaryRole implements WriterRole {
     this.#services.wake();
   }
 
+  /** Writes a record that changes nothing, in its turn. Answers when SQLite has committed it and nothing after it. */
+  writeMarker(marker: Uint8Array, call: Call): void {
+    this.#enqueue({ kind: 'marker', marker, call, sinceMs: this.#services.runtime.clock.monotonicMs() });
+  }
+
   /** Copies a SQLite file through the pipeline, so that replicas receive it like any write. Other writes wait meanwhile. */
   importFrom(sourcePath: string, call: Call): void {
     if (this.#session !== undefined || this.#import !== undefined) {
@@ -388,13 +350,10 @@ export class PrimaryRole implements WriterRole {
         this.#import = undefined;
         return call.succeed(undefined);
       }
-      this.#pipeline?.commitAlone(next.value.captured, {
-        acks: this.#acks.rule(undefined),
-        succeed: () => {},
-        fail: (error) => {
-          throw error;
-        },
-      });
+      const fail = (error: QuorateError) => {
+        throw error;
+      };
+      this.#pipeline?.commitAlone(next.value.captured, { acks: this.#acks.rule(undefined), succeed: () => {}, fail });
     } catch (error) {
       this.#abortImport(asQuorateError(error));
     }
@@ -407,6 +366,16 @@ export class PrimaryRole implements WriterRole {
     running?.call.fail(reason);
   }
 
+  /** Not while a SQLite transaction is open. */
+  checkpoint(): number | undefined {
+    const isBusy = this.#tailWaits || this.#session !== undefined || this.#pipeline?.isHeld !== false;
+    if (isBusy || this.#connection === undefined || this.#failure !== undefined) {
+      return undefined;
+    }
+    const applied = this.#services.positions.get('applied');
+    return this.#connection.checkpoint('passive').complete ? applied : undefined;
+  }
+
   close(): void {
     const closing = new QuorateError('CANCELLED', 'the database is being closed or changes its role', {
       hint: 'Send the write again when the database is open; nothing of it was done.',
@@ -415,7 +384,7 @@ export class PrimaryRole implements WriterRole {
     this.#session?.abort(closing);
     this.#pipeline?.abandon(closing);
     this.#abortImport(closing);
-    this.#failQueued(closing);
+    this.#queue.failAll(closing);
     this.#connection?.close();
     this.#connection = undefined;
   }

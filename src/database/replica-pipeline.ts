@@ -3,6 +3,7 @@ import { type LogRecord, type TransactionLog, verifyBatch } from '../log/interfa
 import type { Clock } from '../runtime/interface.ts';
 import type { ReplicaConnection } from '../sqlite/interface.ts';
 import type { DatabaseLimits } from './limits.ts';
+import type { MarkerWatch } from './marker-watch.ts';
 import { applyRecords } from './recovery.ts';
 import type { SharedPositions } from './shared-positions.ts';
 import { UnappliedRecords } from './unapplied-records.ts';
@@ -17,6 +18,8 @@ export interface ReplicaPipelineOptions {
   readonly clock: Clock;
   /** Milliseconds that a record must be old, by its own time and this clock, before it is applied. */
   readonly delayMs: number;
+  /** Where applying has to stop for a moment. */
+  readonly markers: MarkerWatch;
 }
 
 interface Arrival {
@@ -61,11 +64,9 @@ export class ReplicaPipeline {
 
   /** Whether `step` has something to do. */
   get hasWork(): boolean {
-    const { positions } = this.#options;
-    return (
-      this.#arrivals.length > 0 ||
-      (this.#failure === undefined && !this.#isWaiting() && positions.get('applied') < positions.get('commit'))
-    );
+    const { positions, markers } = this.#options;
+    const mayApply = this.#failure === undefined && !markers.isHeld && !this.#isWaiting();
+    return this.#arrivals.length > 0 || (mayApply && positions.get('applied') < positions.get('commit'));
   }
 
   /** When there is something to apply again, in milliseconds of the wall clock; undefined unless a delay holds it back. */
@@ -101,7 +102,7 @@ export class ReplicaPipeline {
   step(): void {
     this.#log();
     this.#advanceCommit();
-    if (this.#failure === undefined) {
+    if (this.#failure === undefined && !this.#options.markers.isHeld) {
       this.#applySlice();
     }
   }
@@ -142,17 +143,21 @@ export class ReplicaPipeline {
   }
 
   #applySlice(): void {
-    const { connection, positions, limits } = this.#options;
+    const { connection, positions, limits, markers } = this.#options;
     const applied = positions.get('applied');
     const commit = positions.get('commit');
     if (applied >= commit || this.#isWaiting()) {
       return;
     }
     try {
-      const slice = this.#due(this.#unapplied.peek(commit, limits));
+      const { slice, marker } = this.#upToMarker(this.#due(this.#unapplied.peek(commit, limits)));
       applyRecords(connection, slice);
       this.#unapplied.remove(slice);
-      positions.set('applied', slice.at(-1)?.txId ?? applied);
+      const reached = slice.at(-1)?.txId ?? applied;
+      positions.set('applied', reached);
+      if (marker !== undefined) {
+        markers.reached(marker, reached);
+      }
     } catch (error) {
       const failure = asQuorateError(error);
       if (!passing.has(failure.code)) {
@@ -176,6 +181,17 @@ export class ReplicaPipeline {
     }
     this.#nextDueAtMs = (records[young] as LogRecord).timeMs + delayMs;
     return records.slice(0, young);
+  }
+
+  /** The records up to the first marker that somebody waits for. */
+  #upToMarker(records: readonly LogRecord[]): { slice: readonly LogRecord[]; marker?: string } {
+    for (const [i, { operations }] of records.entries()) {
+      const marker = this.#options.markers.awaitedIn(operations);
+      if (marker !== undefined) {
+        return { slice: records.slice(0, i + 1), marker };
+      }
+    }
+    return { slice: records };
   }
 
   /** Refuses what has arrived and was not logged yet. */

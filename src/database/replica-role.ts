@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { asQuorateError, QuorateError } from '../errors/interface.ts';
 import type { TransactionLog } from '../log/interface.ts';
 import type { Timer } from '../runtime/interface.ts';
@@ -5,10 +6,12 @@ import { ReplicaConnection } from '../sqlite/interface.ts';
 import { CommitMark } from './commit-mark.ts';
 import { logEnds } from './log-ends.ts';
 import { checkAgainstLog } from './recovery.ts';
+import { rejoin } from './rejoin.ts';
+import { repair } from './repair.ts';
 import { ReplicaPipeline } from './replica-pipeline.ts';
-import type { LogEnds } from './types.ts';
-import type { Call, WriterRole, WriterServices } from './writer-core.ts';
+import type { LogEnds, RejoinReport, RepairReport, RepairRequest } from './types.ts';
 import type { ClientRequest, RoleSettings } from './writer-messages.ts';
+import type { Call, WriterRole, WriterServices } from './writer-role.ts';
 
 /** How long applying waits after a condition of the machine (a full disk, a lock) stopped it, in milliseconds. */
 const applyRetryMs = 1000;
@@ -34,7 +37,7 @@ export class ReplicaRole implements WriterRole {
     this.#primary = settings.primary;
     this.#delayMs = settings.delayMs ?? 0;
     this.#mark = new CommitMark(services.runtime.files, services.runtime.clock, services.start.directory);
-    this.#connection = ReplicaConnection.open(services.file);
+    this.#connection = ReplicaConnection.open(services.file());
     try {
       if (log !== undefined) {
         this.useLog(log);
@@ -47,7 +50,7 @@ export class ReplicaRole implements WriterRole {
 
   /** Starts following into this log. */
   useLog(log: TransactionLog): void {
-    const { positions, start, onAppended, runtime } = this.#services;
+    const { positions, start, onAppended, markers, runtime } = this.#services;
     const applied = this.#connection.readPosition();
     checkAgainstLog(applied, log);
     this.#log = log;
@@ -61,6 +64,7 @@ export class ReplicaRole implements WriterRole {
       onAppended,
       clock: runtime.clock,
       delayMs: this.#delayMs,
+      markers,
     });
     this.#services.wake();
   }
@@ -100,6 +104,36 @@ export class ReplicaRole implements WriterRole {
     this.#following().truncateAfter(txId);
   }
 
+  /** Goes back to the last transaction in common with the upstream. */
+  rejoin(commonTxId: number): RejoinReport {
+    const { runtime, start, positions, onFailure } = this.#services;
+    const log = this.#log;
+    if (log === undefined) {
+      throw new QuorateError('PROTOCOL_ERROR', 'the replica has no log yet');
+    }
+    const { files, clock } = runtime;
+    const { name } = start;
+    const directory = this.#databaseDirectory;
+    const report = rejoin({ connection: this.#connection, log, files, clock, name, directory, commonTxId });
+    positions.set('tip', log.tip.txId);
+    positions.set('durable', log.tip.txId);
+    this.useLog(log);
+    this.#failing = false;
+    onFailure(undefined);
+    return report;
+  }
+
+  /** Gives rows the content that they have on the upstream. */
+  repair(request: RepairRequest): RepairReport {
+    const { files, clock } = this.#services.runtime;
+    return repair({ connection: this.#connection, files, clock, directory: this.#databaseDirectory, request });
+  }
+
+  /** The folder of the database, which stays when its content is exchanged. */
+  get #databaseDirectory(): string {
+    return path.dirname(this.#services.start.directory);
+  }
+
   /** What its upstream is told when it connects. */
   ends(): LogEnds {
     if (this.#log === undefined) {
@@ -117,7 +151,9 @@ export class ReplicaRole implements WriterRole {
     try {
       pipeline.step();
       this.#markCommit();
-      this.#recovered();
+      if (pipeline.failure === undefined) {
+        this.#recovered();
+      }
     } catch (error) {
       this.#stumbled(asQuorateError(error), pipeline);
       return false;
@@ -173,6 +209,11 @@ export class ReplicaRole implements WriterRole {
       this.#retry?.cancel();
       this.#retry = runtime.timers.after(applyRetryMs, wake);
     }
+  }
+
+  checkpoint(): number | undefined {
+    const applied = this.#services.positions.get('applied');
+    return this.#connection.checkpoint('passive').complete ? applied : undefined;
   }
 
   close(): void {

@@ -17,7 +17,9 @@ function newSource() {
   positions.set('commit', 5);
   const source = new DatabaseSource({
     files,
-    directory: '/data',
+    logDirectory: () => '/data/log',
+    databaseBytes: () => 0,
+    onHold: () => {},
     positions,
     tailCacheBytes: 100_000,
     role: () => 'primary',

@@ -1,19 +1,21 @@
-import path from 'node:path';
 import { decodeRecord, type LogPosition, LogReader } from '../log/interface.ts';
 import type { FileSystem } from '../runtime/interface.ts';
 import { Listeners } from './listeners.ts';
+import type { KnownReplica } from './replica-holds.ts';
 import type { SharedPositions } from './shared-positions.ts';
 import { TailCache } from './tail-cache.ts';
 import type { DatabasePositions, RecordRun, ReplicationSource, Role } from './types.ts';
 
 export interface DatabaseSourceOptions {
   readonly files: FileSystem;
-  readonly directory: string;
+  readonly logDirectory: () => string;
   readonly positions: SharedPositions;
   readonly tailCacheBytes: number;
   readonly role: () => Role;
   /** Called when the first subscriber comes and after the last one went. */
   readonly onDemand: (wanted: boolean) => void;
+  readonly databaseBytes: () => number;
+  readonly onHold: (replica: KnownReplica) => void;
   readonly ackMembers: () => readonly string[];
   readonly onAcknowledged: (durable: readonly number[], applied: readonly number[]) => void;
 }
@@ -91,12 +93,33 @@ export class DatabaseSource implements ReplicationSource {
     this.#listeners.notify();
   }
 
+  firstTxId(): number {
+    return this.#options.positions.get('logFirst');
+  }
+
+  logBytes(): number {
+    return this.#options.positions.get('logBytes');
+  }
+
+  databaseBytes(): number {
+    return this.#options.databaseBytes();
+  }
+
+  hold(replicaId: string, replicaName: string, durableTxId: number): void {
+    this.#options.onHold({ replicaId, replicaName, durableTxId });
+  }
+
   acknowledge(durable: readonly number[], applied: readonly number[]): void {
     this.#options.onAcknowledged(durable, applied);
   }
 
   ackMembers(): readonly string[] {
     return this.#options.ackMembers();
+  }
+
+  /** The oldest records have gone: their files are let go of. */
+  dropped(): void {
+    this.#reader?.forget();
   }
 
   /** Forgets what was read: records were cut from the log. */
@@ -106,13 +129,19 @@ export class DatabaseSource implements ReplicationSource {
     this.#reader?.forget();
   }
 
+  /** The log is another one, in another folder. */
+  reopen(): void {
+    this.#tail.clear();
+    this.close();
+  }
+
   close(): void {
     this.#reader?.close();
     this.#reader = undefined;
   }
 
   #openReader(): LogReader {
-    this.#reader ??= LogReader.open(this.#options.files, path.join(this.#options.directory, 'log'));
+    this.#reader ??= LogReader.open(this.#options.files, this.#options.logDirectory());
     return this.#reader;
   }
 }

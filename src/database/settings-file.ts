@@ -2,6 +2,7 @@ import path from 'node:path';
 import * as v from 'valibot';
 import { QuorateError } from '../errors/interface.ts';
 import type { FileSystem } from '../runtime/interface.ts';
+import { contentName, contentNumber, isContentName } from './content-directory.ts';
 import type { DatabaseSettings } from './types.ts';
 
 const fileName = 'settings.json';
@@ -30,6 +31,7 @@ const ackSchema = v.object({
 });
 
 const settingsSchema = v.object({
+  content: v.pipe(v.string(), v.check(isContentName, 'no name of a content folder')),
   role: v.picklist(['primary', 'replica']),
   term: v.pipe(v.number(), v.integer(), v.minValue(0)),
   acks: v.optional(ackSchema),
@@ -41,16 +43,23 @@ const settingsSchema = v.object({
   }),
 });
 
+/** What the file says: the settings, and the number of the content folder that counts. */
+export interface StoredSettings {
+  readonly settings: DatabaseSettings;
+  readonly content: number;
+}
+
 export function settingsExist(files: FileSystem, directory: string): boolean {
   return files.existsSync(path.join(directory, fileName));
 }
 
 /** @throws QuorateError DATABASE_CORRUPT when the file is not what Quorate wrote */
-export function readSettings(files: FileSystem, directory: string): DatabaseSettings {
+export function readSettings(files: FileSystem, directory: string): StoredSettings {
   const file = path.join(directory, fileName);
-  const content = Buffer.from(files.readFileSync(file)).toString('utf8');
+  const text = Buffer.from(files.readFileSync(file)).toString('utf8');
   try {
-    return v.parse(settingsSchema, JSON.parse(content));
+    const { content: name, ...settings } = v.parse(settingsSchema, JSON.parse(text));
+    return { settings, content: contentNumber(name) };
   } catch (cause) {
     throw new QuorateError('DATABASE_CORRUPT', `${file} cannot be read: ${(cause as Error).message}`, {
       cause,
@@ -60,7 +69,7 @@ export function readSettings(files: FileSystem, directory: string): DatabaseSett
 }
 
 /** Atomic, durable, and readable by its owner only, since it may hold the password for the upstream. */
-export function writeSettings(files: FileSystem, directory: string, settings: DatabaseSettings): void {
-  const content = Buffer.from(`${JSON.stringify(settings, null, 2)}\n`);
-  files.writeFileAtomicSync(path.join(directory, fileName), content, 0o600);
+export function writeSettings(files: FileSystem, directory: string, { settings, content }: StoredSettings): void {
+  const text = `${JSON.stringify({ content: contentName(content), ...settings }, null, 2)}\n`;
+  files.writeFileAtomicSync(path.join(directory, fileName), Buffer.from(text), 0o600);
 }

@@ -1,6 +1,20 @@
 import type { DatabasePositions } from './types.ts';
 
-const slot = { tip: 0, durable: 1, commit: 2, applied: 3, term: 4, logBytes: 5, streamedBytes: 6, groups: 7 } as const;
+const slot = {
+  tip: 0,
+  durable: 1,
+  commit: 2,
+  applied: 3,
+  term: 4,
+  logBytes: 5,
+  streamedBytes: 6,
+  /** Oldest record in the log. */
+  logFirst: 7,
+  /** Number of the content folder: readers open its file, and open again when the number changes. */
+  content: 8,
+  /** Groups committed. */
+  groups: 9,
+} as const;
 type Slot = keyof typeof slot;
 const slotCount = Object.keys(slot).length;
 

@@ -1,5 +1,5 @@
 import type { LogPosition, RecordBatch, Term, TxId } from '../log/interface.ts';
-import type { Statement, StatementResult } from '../sqlite/interface.ts';
+import type { Statement, StatementResult, WantedRow } from '../sqlite/interface.ts';
 
 export type Role = 'primary' | 'replica';
 
@@ -133,6 +133,31 @@ export interface DatabaseFailure {
   readonly atMs: number;
 }
 
+/** What became of a replica whose history had parted from that of its upstream. */
+export interface RejoinReport {
+  /** Last transaction in common. */
+  readonly commonTxId: TxId;
+  /** Transactions after it that were taken back. */
+  readonly transactions: number;
+  /** Where they are saved; empty when there were none. */
+  readonly file: string;
+}
+
+/** Rows of one table that are to become what they are on the upstream. */
+export interface RepairRequest {
+  /** Position at which they were compared, for the record. */
+  readonly txId: TxId;
+  readonly table: string;
+  readonly rows: readonly WantedRow[];
+}
+
+export interface RepairReport {
+  readonly repaired: number;
+  /** Rows that have changed since they were compared. */
+  readonly skipped: number;
+  /** Where the old and the new rows are recorded. */
+  readonly file: string;
+}
 /** Whole records in a row, to be sent. */
 export type RecordRun = Omit<RecordBatch, 'end'>;
 
@@ -152,8 +177,90 @@ export interface ReplicationSource {
   subscribe(listener: () => void): () => void;
   /** Tells the writer what the replicas have: one position for each that counts, the largest first. */
   acknowledge(durable: readonly TxId[], applied: readonly TxId[]): void;
+  /** Oldest record in the log. */
+  firstTxId(): TxId;
+  /** Bytes of the log on disk. */
+  logBytes(): number;
+  /** Bytes of the SQLite file. */
+  databaseBytes(): number;
+  /** Keeps the log for a replica from the record after `durableTxId` on. */
+  hold(replicaId: string, replicaName: string, durableTxId: TxId): void;
   /** Names or ids of the replicas whose acknowledgements count; all when empty. */
   ackMembers(): readonly string[];
+}
+
+/** What a snapshot is: a SQLite file with the content of a database at one position. */
+export interface SnapshotHeader {
+  readonly snapshotId: string;
+  readonly sizeBytes: number;
+  /** 16 bytes. */
+  readonly databaseId: Uint8Array;
+  readonly position: LogPosition;
+}
+
+/** The use of a snapshot by one who sends it; it stays as long as somebody uses it, and for a time afterwards. */
+export interface SnapshotLease extends Disposable {
+  readonly header: SnapshotHeader;
+  /** Reads at `offset`; returns how many bytes, 0 at the end. */
+  read(target: Uint8Array, offset: number): Promise<number>;
+  /** Of the whole file; computed at the side. */
+  sha256(): Promise<Uint8Array>;
+}
+
+/** Gives snapshots to replicas. */
+export interface SnapshotSource {
+  /**
+   * The snapshot of that id or, when there is none or it is of no use any more, another one: a recent one, or a new one.
+   * @throws QuorateError OVERLOADED, DISK_FULL, IO_ERROR
+   */
+  acquire(snapshotId: string): Promise<SnapshotLease>;
+}
+
+/** Takes a snapshot in pieces and puts it in the place of what the database has. */
+export interface SnapshotInbox {
+  /** What an earlier attempt has received; an empty id and 0 when there is nothing. */
+  received(): { readonly snapshotId: string; readonly bytes: number };
+  /**
+   * Begins, or goes on at `offset` of the same snapshot.
+   * @throws QuorateError DIVERGED, WRONG_DATABASE, DISK_FULL, PROTOCOL_ERROR
+   */
+  begin(header: SnapshotHeader, offset: number): Promise<void>;
+  /** @throws QuorateError PROTOCOL_ERROR for a gap, DISK_FULL, IO_ERROR */
+  write(offset: number, content: Uint8Array): void;
+  /**
+   * Checks everything that was received and installs it at once: a crash leaves the old content or the new one.
+   * @throws QuorateError DATABASE_CORRUPT when it is not what was sent; then the next attempt begins anew
+   */
+  install(sha256: Uint8Array): Promise<void>;
+  /** Lets go of the file; what was received stays for the next attempt. */
+  pause(): void;
+  /** Removes what was received: it is not needed any more. */
+  discard(): void;
+}
+
+/** A replica for which the log is kept. */
+export interface ReplicaHold {
+  readonly replicaId: string;
+  readonly replicaName: string;
+  /** Last record that it has confirmed: everything later is kept for it. */
+  readonly durableTxId: TxId;
+  /** When it was last heard, milliseconds since 1970. */
+  readonly seenAtMs: number;
+  /** The log no longer has what it needs: it must be seeded by a snapshot. */
+  readonly lost: boolean;
+}
+
+/** What a database has on disk, and what may become of it. */
+export interface StorageReport {
+  /** Oldest record in the log. */
+  readonly firstTxId: TxId;
+  readonly logBytes: number;
+  /** Bytes of the SQLite file. */
+  readonly databaseBytes: number;
+  /** Bytes free on the file system. */
+  readonly freeBytes: number;
+  /** Records that known replicas still need. */
+  readonly holds: readonly ReplicaHold[];
 }
 
 /** Where the log of a replica ends, and from where on its upstream may have another history. */

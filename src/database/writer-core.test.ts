@@ -26,7 +26,8 @@ class DirectWriter {
       close: () => {},
     };
     const role = { role: 'primary', term: 1, primary: '' } as const;
-    const start = { directory, name, origin, limits, role, positions: new SharedPositions().buffer };
+    const positions = new SharedPositions().buffer;
+    const start = { directory, name, origin, limits, role, positions, neededFrom: Number.MAX_SAFE_INTEGER };
     new WriterCore({ ...runtime, files: this.files }, start, port, (work) => this.#scheduled.push(work)).open();
   }
 

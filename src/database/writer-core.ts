@@ -1,59 +1,32 @@
-import path from 'node:path';
 import { asQuorateError, assertInvariant, QuorateError } from '../errors/interface.ts';
 import { TransactionLog } from '../log/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
+import { logPath, sqlitePath } from './content-directory.ts';
+import { DiskFloor } from './disk-floor.ts';
 import { HybridClock } from './hybrid-clock.ts';
+import { LogRetention } from './log-retention.ts';
+import { MarkerWatch } from './marker-watch.ts';
 import { PrimaryRole } from './primary-role.ts';
 import { ReplicaRole } from './replica-role.ts';
 import { SharedPositions } from './shared-positions.ts';
-import type { AckStatus, DatabaseFailure } from './types.ts';
+import type { DatabaseFailure } from './types.ts';
 import type {
   ClientRequest,
   ControlRequest,
   RoleSettings,
-  WriterEvent,
   WriterPort,
   WriterReply,
   WriterRequest,
   WriterStart,
 } from './writer-messages.ts';
+import { WriterOutbox } from './writer-outbox.ts';
+import type { Call, WriterServices } from './writer-role.ts';
 
 /** How much of the next log segment is made ready in one turn: little enough that no commit waits for it, in bytes. */
-const preparationBytes = 256 * 1024;
+const preparationBytes = 1024 * 1024;
 
-/** What a role shares with the core that plays it. */
-export interface WriterServices {
-  readonly runtime: Runtime;
-  readonly start: WriterStart;
-  readonly file: string;
-  readonly positions: SharedPositions;
-  readonly hybridClock: HybridClock;
-  /** Makes the core call the role's `work` soon. */
-  readonly wake: () => void;
-  /** `urgent`: a client waits until replicas have the records. */
-  readonly onAppended: (records: Uint8Array, urgent?: boolean) => void;
-  readonly onFailure: (failure: QuorateError | undefined) => void;
-  readonly onAckStatus: (status: AckStatus) => void;
-  /** Something waits for acknowledgements: the node is to report them. */
-  readonly onAcksWanted: () => void;
-}
-
-/** One request with the way back to the one who made it. */
-export interface Call<T extends WriterRequest = WriterRequest> {
-  readonly request: T;
-  succeed(value: unknown): void;
-  fail(error: QuorateError): void;
-}
-
-/** What a database does for its writer's clients while it has a role. */
-export interface WriterRole {
-  /** Takes a client's request; whoever made it is answered now or later. */
-  accept(call: Call<ClientRequest>): void;
-  /** Does a bounded piece of the waiting work; returns whether more is waiting. */
-  work(): boolean;
-  /** Fails what waits and closes SQLite; the log stays open. */
-  close(): void;
-}
+/** How often the log of a database that does nothing is looked at, in milliseconds. */
+const idleRetentionMs = 60_000;
 
 /**
  * All that happens on the writer thread of one database. It owns the log and the only writing SQLite connection, plays
@@ -67,33 +40,54 @@ export class WriterCore {
   #role: PrimaryRole | ReplicaRole | undefined;
   #streaming = false;
   #scheduled = false;
-  /** In `#work`, which ends with `#flush`: answers made there need no turn of their own. */
+  /** In `#work`, which ends with `flush`: answers made there need no turn of their own. */
   #working = false;
-  #replies = new Map<WriterPort, WriterReply[]>();
-  #events: WriterEvent[] = [];
+  readonly #outbox: WriterOutbox;
   #stopped = false;
   #acksWanted = false;
+  #directory: string;
+  readonly #retention: LogRetention;
+  readonly #floor: DiskFloor;
 
   /** `schedule` runs a function after the messages that have arrived by now. */
   constructor(runtime: Runtime, start: WriterStart, host: WriterPort, schedule: (work: () => void) => void) {
     this.#host = host;
+    this.#outbox = new WriterOutbox(host);
     this.#schedule = schedule;
+    this.#directory = start.directory;
+    const { clock, files, logger } = runtime;
+    const { limits, neededFrom, name: database } = start;
+    this.#retention = new LogRetention({ database, clock, logger, limits, neededFrom });
+    this.#floor = new DiskFloor({ files, clock, directory: start.directory, minFreeBytes: limits.minFreeBytes });
     this.#services = {
       runtime,
       start,
-      file: path.join(start.directory, 'data.sqlite'),
+      file: () => sqlitePath(this.#directory),
       positions: new SharedPositions(start.positions),
       hybridClock: new HybridClock(runtime.clock),
+      markers: new MarkerWatch({
+        timers: runtime.timers,
+        onReached: (marker, txId) => this.#outbox.emit(['at-marker', marker, txId]),
+        onReleased: () => this.#wake(),
+      }),
       wake: () => this.#wake(),
       onAppended: (records, urgent = false) => this.#emitAppended(records, urgent),
       onFailure: (failure) => this.#emitFailure(failure),
-      onAckStatus: (status) => this.#emit(['ack-status', status]),
+      onAckStatus: (status) => this.#outbox.emit(['ack-status', status]),
       onAcksWanted: () => this.#wantAcks(),
     };
   }
 
   /** Opens log and SQLite and recovers. @throws QuorateError LOG_CORRUPT, DATABASE_CORRUPT, IO_ERROR, DISK_FULL */
   open(): void {
+    this.#openContent(this.#services.start.role);
+    this.#listen(this.#host);
+    // The node must know the identity of its database before anybody asks for anything: nobody can follow it otherwise.
+    this.#outbox.flush();
+    this.#retainWhileIdle();
+  }
+
+  #openContent(role: RoleSettings): void {
     const { runtime, start } = this.#services;
     const directory = this.#logDirectory;
     if (TransactionLog.exists(runtime.files, directory)) {
@@ -107,17 +101,49 @@ export class WriterCore {
         );
       }
       this.#useLog(log);
-    } else if (start.role.role === 'primary') {
+    } else if (role.role === 'primary') {
       this.#createLog(runtime.random.bytes(16));
     }
-    this.#takeRole(start.role);
-    this.#listen(this.#host);
-    // The node must know the identity of its database before anybody asks for anything: nobody can follow it otherwise.
-    this.#flush();
+    this.#takeRole(role);
+  }
+
+  /** Goes on with the content of another folder. */
+  #setContent(directory: string, role: RoleSettings): void {
+    this.#role?.close();
+    this.#role = undefined;
+    this.#log?.close();
+    this.#log = undefined;
+    this.#directory = directory;
+    this.#openContent(role);
+  }
+
+  #retainWhileIdle(): void {
+    this.#services.runtime.timers.after(idleRetentionMs, () => {
+      if (!this.#stopped) {
+        this.#wake();
+        this.#retainWhileIdle();
+      }
+    });
+  }
+
+  /** Drops what the log need not keep. What goes wrong with that must not hold up the writes. */
+  #retain(): void {
+    const log = this.#log;
+    const role = this.#role;
+    if (log === undefined || role === undefined) {
+      return;
+    }
+    try {
+      this.#retention.step(log, () => role.checkpoint());
+    } catch (error) {
+      const { runtime, start } = this.#services;
+      runtime.logger.warn({ database: start.name, error: String(error) }, 'cannot drop old segments of the log');
+    }
+    this.#services.positions.set('logFirst', log.firstTxId);
   }
 
   get #logDirectory(): string {
-    return path.join(this.#services.start.directory, 'log');
+    return logPath(this.#directory);
   }
 
   #createLog(databaseId: Uint8Array): void {
@@ -127,13 +153,17 @@ export class WriterCore {
   }
 
   #useLog(log: TransactionLog): void {
-    const { positions } = this.#services;
+    const { positions, runtime, start } = this.#services;
+    // A process that was killed may have made the folder of the log without making it durable.
+    runtime.files.syncDirectorySync(start.directory);
     this.#log = log;
     positions.set('tip', log.tip.txId);
     positions.set('durable', log.tip.txId);
     positions.set('term', log.tip.term);
+    positions.set('logFirst', log.firstTxId);
+    positions.set('logBytes', log.sizeBytes);
     this.#observeTimeOfTip(log);
-    this.#emit(['log-opened', log.databaseId]);
+    this.#outbox.emit(['log-opened', log.databaseId]);
   }
 
   /** New records must be later than those in the log, even when the wall clock was set back meanwhile. */
@@ -148,6 +178,7 @@ export class WriterCore {
   #takeRole(settings: RoleSettings): void {
     this.#role?.close();
     this.#role = undefined;
+    this.#services.markers.clear();
     this.#acksWanted = false;
     if (settings.role === 'primary') {
       if (this.#log === undefined) {
@@ -165,7 +196,7 @@ export class WriterCore {
       for (const request of message as WriterRequest[]) {
         this.#dispatch(request, port);
       }
-      this.#flush();
+      this.#outbox.flush();
     });
   }
 
@@ -192,6 +223,9 @@ export class WriterCore {
         hint: 'See its status for the reason.',
       });
     }
+    if (startsWrite(call.request)) {
+      this.#floor.check();
+    }
     this.#role.accept(call);
   }
 
@@ -207,7 +241,18 @@ export class WriterCore {
         this.#streaming = request[2];
         return call.succeed(undefined);
       case 'import':
+        this.#floor.check();
         return this.#as(PrimaryRole).importFrom(request[2], call);
+      case 'rejoin':
+        return call.succeed(this.#as(ReplicaRole).rejoin(request[2]));
+      case 'repair':
+        return call.succeed(this.#as(ReplicaRole).repair(request[2]));
+      case 'write-marker':
+        return this.#as(PrimaryRole).writeMarker(request[2], call);
+      case 'await-marker':
+        return call.succeed(this.#services.markers.await(request[2]));
+      case 'release-marker':
+        return call.succeed(this.#services.markers.release(request[2]));
       case 'acks':
         if (this.#role instanceof PrimaryRole) {
           this.#role.acknowledge(request[2], request[3]);
@@ -219,12 +264,19 @@ export class WriterCore {
       case 'initialize':
         return call.succeed(this.#initialize(request[2]));
       case 'append':
+        this.#floor.check();
         return this.#as(ReplicaRole).append(request[2], request[3], call);
       case 'commit-to':
         this.#as(ReplicaRole).commitTo(request[2]);
         return call.succeed(undefined);
       case 'truncate':
         this.#as(ReplicaRole).truncateAfter(request[2]);
+        return call.succeed(undefined);
+      case 'hold':
+        this.#retention.hold(request[2]);
+        return call.succeed(undefined);
+      case 'set-content':
+        this.#setContent(request[2], request[3]);
         return call.succeed(undefined);
       case 'ends':
         return call.succeed(this.#as(ReplicaRole).ends());
@@ -261,7 +313,7 @@ export class WriterCore {
     this.#role?.close();
     this.#log?.close();
     call.succeed(undefined);
-    this.#flush();
+    this.#outbox.flush();
   }
 
   #wake(): void {
@@ -280,9 +332,10 @@ export class WriterCore {
     const more = this.#role?.work() ?? false;
     this.#working = false;
     const { positions } = this.#services;
+    this.#retain();
     positions.set('logBytes', this.#log?.sizeBytes ?? 0);
-    this.#emit(['moved', positions.get('tip'), positions.get('commit')]);
-    this.#flush();
+    this.#outbox.emit(['moved', positions.get('tip'), positions.get('commit')]);
+    this.#outbox.flush();
     if (more) {
       this.#wake();
     }
@@ -299,12 +352,7 @@ export class WriterCore {
   }
 
   #reply(port: WriterPort, reply: WriterReply): void {
-    const replies = this.#replies.get(port);
-    if (replies === undefined) {
-      this.#replies.set(port, [reply]);
-    } else {
-      replies.push(reply);
-    }
+    this.#outbox.reply(port, reply);
     this.#wakeToFlush();
   }
 
@@ -313,10 +361,6 @@ export class WriterCore {
     if (!this.#working) {
       this.#wake();
     }
-  }
-
-  #emit(event: WriterEvent): void {
-    this.#events.push(event);
   }
 
   /**
@@ -337,17 +381,17 @@ export class WriterCore {
       return;
     }
     // The `slice` of a Buffer would not copy.
-    this.#emit(['appended', Uint8Array.prototype.slice.call(records), this.#log.tip.txId]);
+    this.#outbox.emit(['appended', Uint8Array.prototype.slice.call(records), this.#log.tip.txId]);
     if (urgent) {
-      this.#emit(['moved', positions.get('tip'), positions.get('commit')]);
-      this.#flush();
+      this.#outbox.emit(['moved', positions.get('tip'), positions.get('commit')]);
+      this.#outbox.flush();
     }
   }
 
   #wantAcks(): void {
     if (!this.#acksWanted) {
       this.#acksWanted = true;
-      this.#emit(['acks-wanted']);
+      this.#outbox.emit(['acks-wanted']);
     }
   }
 
@@ -361,36 +405,17 @@ export class WriterCore {
             hint: failure.hint ?? '',
             atMs: this.#services.runtime.clock.nowMs(),
           };
-    this.#emit(['failure', described]);
+    this.#outbox.emit(['failure', described]);
     this.#wakeToFlush();
-  }
-
-  /** Answers to other threads go first: somebody waits for them. */
-  #flush(): void {
-    const replies = this.#replies;
-    if (replies.size > 0) {
-      this.#replies = new Map();
-      for (const [port, batch] of replies) {
-        if (port !== this.#host) {
-          port.post(batch);
-        }
-      }
-    }
-    this.#flushToHost(replies.get(this.#host));
-  }
-
-  /** One message for all that the node is told, because waking its thread costs more than the message. */
-  #flushToHost(replies: readonly WriterReply[] = []): void {
-    const events = this.#events;
-    if (events.length > 0 || replies.length > 0) {
-      this.#events = [];
-      const transfer = events.flatMap((event) => (event[0] === 'appended' ? [event[1].buffer as ArrayBuffer] : []));
-      this.#host.post({ events, replies }, transfer);
-    }
   }
 }
 
 const clientKinds: ReadonlySet<string> = new Set(['transact', 'begin', 'run', 'commit', 'rollback']);
+
+/** What ends a transaction is let through also when the disk is nearly full. */
+function startsWrite([kind]: ClientRequest): boolean {
+  return kind === 'transact' || kind === 'begin' || kind === 'run';
+}
 
 function isClientRequest(request: WriterRequest): request is ClientRequest {
   return clientKinds.has(request[0]);

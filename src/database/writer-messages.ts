@@ -2,7 +2,7 @@ import type { Transferable } from 'node:worker_threads';
 import type { SerializedError } from '../errors/interface.ts';
 import type { SqlValue, Statement, StatementResult } from '../sqlite/interface.ts';
 import type { DatabaseLimits } from './limits.ts';
-import type { AckLevel, AckSettings, AckStatus, DatabaseFailure, Role } from './types.ts';
+import type { AckLevel, AckSettings, AckStatus, DatabaseFailure, RepairRequest, Role } from './types.ts';
 
 /**
  * What travels between a writer thread and those who use it. Everything is made of tuples, because the structured
@@ -45,6 +45,18 @@ export type ControlRequest =
   | readonly [kind: 'acks', id: number, durable: readonly number[], applied: readonly number[]]
   | readonly [kind: 'set-acks', id: number, settings: AckSettings | undefined]
   | readonly [kind: 'import', id: number, path: string]
+  /** The oldest record that a known replica still needs. */
+  | readonly [kind: 'hold', id: number, neededFrom: number]
+  /** The content is in another folder now. */
+  | readonly [kind: 'set-content', id: number, directory: string, settings: RoleSettings]
+  /** Takes a replica back to this transaction, after which its history has parted from that of its upstream. */
+  | readonly [kind: 'rejoin', id: number, commonTxId: number]
+  | readonly [kind: 'repair', id: number, request: RepairRequest]
+  /** Writes a record that is nothing but this marker; answers with its txId. */
+  | readonly [kind: 'write-marker', id: number, marker: Uint8Array]
+  /** From now on the writer stands still for a moment when SQLite shows all up to this marker (hexadecimal). */
+  | readonly [kind: 'await-marker', id: number, marker: string]
+  | readonly [kind: 'release-marker', id: number, marker: string]
   | readonly [kind: 'close', id: number];
 
 export type WriterRequest = ClientRequest | ControlRequest;
@@ -85,6 +97,8 @@ export type WriterEvent =
   | readonly [kind: 'ack-status', status: AckStatus]
   /** From now on the node is to report acknowledgements. */
   | readonly [kind: 'acks-wanted']
+  /** SQLite shows all up to the awaited marker, and the writer stands still. */
+  | readonly [kind: 'at-marker', marker: string, txId: number]
   | readonly [kind: 'failure', failure: DatabaseFailure | null]
   | readonly [kind: 'log-opened', databaseId: Uint8Array];
 
@@ -96,12 +110,15 @@ export interface WriterToHost {
 
 /** What a writer needs to start. */
 export interface WriterStart {
+  /** The content folder: `data.sqlite` and `log/`. */
   readonly directory: string;
   readonly name: string;
   readonly origin: bigint;
   readonly limits: DatabaseLimits;
   readonly role: RoleSettings;
   readonly positions: SharedArrayBuffer;
+  /** The oldest record that a known replica still needs. */
+  readonly neededFrom: number;
 }
 
 /** One end of a channel to or from a writer: a MessagePort, or a simulated one. */

@@ -8,8 +8,8 @@ import type { DatabaseChange, DatabaseStatus, UpstreamOptions } from './types.ts
 /** What a thread needs to use a database of the node: from then on it does not need the node any more. */
 export interface Attachment {
   readonly name: string;
-  /** The SQLite file, for reads. */
-  readonly filePath: string;
+  /** The folder of the database; the positions say in which content folder of it the SQLite file for reads is. */
+  readonly directory: string;
   /** A channel to the writer thread. */
   readonly port: MessagePort;
   readonly limits: Pick<DatabaseLimits, 'writerQueueLimit' | 'writerQueueBytes'>;

@@ -1,21 +1,51 @@
+import { contentPath, type SharedPositions, sqlitePath } from '../database/interface.ts';
 import { QuorateError } from '../errors/interface.ts';
 import type { Clock } from '../runtime/interface.ts';
 import { ReadConnection, type SqlParameters } from '../sqlite/interface.ts';
 import type { ReadOptions, Row, Snapshot } from './types.ts';
 
+export interface LocalReaderOptions {
+  readonly name: string;
+  /** Of the database. */
+  readonly directory: string;
+  readonly positions: SharedPositions;
+  readonly clock: Clock;
+}
+
 /** Reads on the caller's thread, from a read-only connection of its own. */
 export class LocalReader implements Snapshot {
   readonly #name: string;
   readonly #clock: Clock;
-  readonly #connection: ReadConnection;
+  readonly #positions: SharedPositions;
+  readonly #directory: string;
+  #content: number;
+  #opened: ReadConnection;
   #closed = false;
   #inSnapshot = false;
 
   /** @throws QuorateError IO_ERROR, DATABASE_CORRUPT */
-  constructor(name: string, filePath: string, clock: Clock) {
+  constructor({ name, directory, positions, clock }: LocalReaderOptions) {
     this.#name = name;
     this.#clock = clock;
-    this.#connection = ReadConnection.open(filePath);
+    this.#directory = directory;
+    this.#positions = positions;
+    this.#content = positions.get('content');
+    this.#opened = this.#open();
+  }
+
+  #open(): ReadConnection {
+    return ReadConnection.open(sqlitePath(contentPath(this.#directory, this.#content)));
+  }
+
+  /** Changes over to the file that a snapshot has put in the place of the old one, but never inside a snapshot. */
+  get #connection(): ReadConnection {
+    const content = this.#positions.get('content');
+    if (content !== this.#content && !this.#inSnapshot) {
+      this.#opened.close();
+      this.#content = content;
+      this.#opened = this.#open();
+    }
+    return this.#opened;
   }
 
   query<R extends object = Row>(sql: string, parameters?: SqlParameters, options?: ReadOptions): R[] {
@@ -40,9 +70,10 @@ export class LocalReader implements Snapshot {
     if (this.#inSnapshot) {
       return synchronous(read(this));
     }
+    const connection = this.#connection;
     this.#inSnapshot = true;
     try {
-      return this.#connection.snapshot(() => synchronous(read(this)));
+      return connection.snapshot(() => synchronous(read(this)));
     } finally {
       this.#inSnapshot = false;
     }
@@ -52,7 +83,7 @@ export class LocalReader implements Snapshot {
   close(): void {
     if (!this.#closed) {
       this.#closed = true;
-      this.#connection.close();
+      this.#opened.close();
     }
   }
 

@@ -63,7 +63,7 @@ export class NodeHost {
     const { writerQueueLimit, writerQueueBytes } = this.#node.options.databaseLimits;
     return {
       name,
-      filePath: database.filePath,
+      directory: database.directory,
       port: await database.connectWriter(),
       limits: { writerQueueLimit, writerQueueBytes },
       positions: database.sharedPositions,

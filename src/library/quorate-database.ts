@@ -60,16 +60,16 @@ export class QuorateDatabase implements AsyncDisposable {
 
   /** @throws QuorateError IO_ERROR, DATABASE_CORRUPT when the file cannot be read */
   constructor({ attachment, host, clock, onClose }: DatabaseParts) {
-    const { name, filePath, port, limits, positions } = attachment;
+    const { name, directory, port, limits, positions } = attachment;
     this.name = name;
     this.#host = host;
     this.#clock = clock;
     this.#onClose = onClose;
-    this.#reader = new LocalReader(name, filePath, clock);
     this.#port = new CountingWriterPort(port, host.liveness);
     this.#port.onClose(() => this.#lose());
     this.#writer = attachWriter({ port: this.#port, limits });
     this.#positions = new SharedPositions(positions);
+    this.#reader = new LocalReader({ name, directory, positions: this.#positions, clock });
   }
 
   /**

@@ -17,6 +17,7 @@ export type {
   RecordBatch,
   RecordFields,
   RecoveryReport,
+  SegmentInfo,
   Term,
   TxId,
 } from './types.ts';

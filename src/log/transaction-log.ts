@@ -9,7 +9,7 @@ import { type RecoveredLog, recoverLog, type SizedSegment } from './recovery.ts'
 import { listSegments, readSegmentHeader, segmentHeaderBytes } from './segment-header.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import { replaceSegment, writeShortenedSegment } from './truncation.ts';
-import type { LogOptions, LogPosition, LogRecord, NewLogOptions, RecoveryReport, TxId } from './types.ts';
+import type { LogOptions, LogPosition, LogRecord, NewLogOptions, RecoveryReport, SegmentInfo, TxId } from './types.ts';
 
 const defaultSegmentSizeBytes = 16 * 1024 * 1024;
 
@@ -193,6 +193,31 @@ export class TransactionLog {
     this.#durably(() => replaceSegment(this.#files, this.#directory, last, removed));
     this.#tip = position;
     this.#durable = position;
+  }
+
+  /**
+   * Removes the oldest segments whose transactions are all below `txId`; the newest segment stays. A crash meanwhile
+   * leaves a log that begins with one of them. Readers of the files find out by themselves.
+   * @returns whether anything was removed
+   * @throws QuorateError IO_ERROR
+   */
+  dropBefore(txId: TxId): boolean {
+    this.#checkUsable();
+    const keptFrom = this.#segments.findLastIndex((segment) => segment.firstTxId <= txId);
+    for (const segment of this.#segments.slice(0, Math.max(0, keptFrom))) {
+      this.#durably(() => {
+        this.#files.removeSync(segment.path);
+        // One after the other: a later segment that goes first would leave a gap.
+        this.#files.syncDirectorySync(this.#directory);
+      });
+      this.#segments.shift();
+    }
+    return keptFrom > 0;
+  }
+
+  /** The segment files, oldest first. */
+  segments(): readonly SegmentInfo[] {
+    return this.#segments.map(({ firstTxId, sizeBytes }) => ({ firstTxId, sizeBytes }));
   }
 
   /** The position of a transaction, also of the one before the first kept. Undefined outside of the log. */

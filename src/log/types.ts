@@ -57,6 +57,13 @@ export interface NewLogOptions extends Partial<LogOptions> {
   readonly after?: LogPosition | undefined;
 }
 
+/** One file of a log. */
+export interface SegmentInfo {
+  readonly firstTxId: TxId;
+  /** Bytes on disk, with unused room. */
+  readonly sizeBytes: number;
+}
+
 /** What `TransactionLog.open` found and did. */
 export interface RecoveryReport {
   /** Bytes of an incomplete last frame that were cut; 0 after a clean stop. */

@@ -11,17 +11,26 @@ function at(history: string, txId: number): LogPosition {
   return { txId, term: 1, hash };
 }
 
-function upstream(history: string, role: Role = 'primary', exportable = history.length): ReplicationSource {
+function upstream(
+  history: string,
+  role: Role = 'primary',
+  exportable = history.length,
+  firstTxId = 1,
+): ReplicationSource {
   const positions = { tip: history.length, durable: history.length, commit: exportable, applied: exportable, term: 1 };
   return {
     databaseId: new Uint8Array(16),
     role,
     positions: () => positions,
     exportableTxId: () => exportable,
-    positionOf: async (txId) => (txId <= history.length ? at(history, txId) : undefined),
+    positionOf: async (txId) => (txId <= history.length && txId >= firstTxId - 1 ? at(history, txId) : undefined),
     read: () => Promise.reject(new Error('not used')),
     subscribe: () => () => {},
     acknowledge: () => {},
+    firstTxId: () => firstTxId,
+    hold: () => {},
+    logBytes: () => 0,
+    databaseBytes: () => 0,
     ackMembers: () => [],
   };
 }
@@ -60,4 +69,12 @@ test('another committed history is divergence', async () => {
 
 test('an upstream that is a replica and behind is not divergence, and nothing is cut for it', async () => {
   await assert.rejects(commonPosition(upstream('abcd', 'replica', 2), ends('abcd', 3)), { code: 'UNAVAILABLE' });
+});
+
+test('a replica that ends before the log of its upstream begins needs a snapshot, and is not called diverged', async () => {
+  const short = upstream('abcdefgh', 'primary', 8, 5);
+  await assert.rejects(commonPosition(short, ends('abc', 3)), { code: 'SNAPSHOT_REQUIRED' });
+  await assert.rejects(commonPosition(short, ends('', 0)), { code: 'SNAPSHOT_REQUIRED' });
+  await assert.rejects(commonPosition(short, ends('abcxyz', 2)), { code: 'SNAPSHOT_REQUIRED' });
+  assert.equal((await commonPosition(short, ends('abcd', 4))).txId, 4);
 });

@@ -12,6 +12,7 @@ import { genesisHash, type LogPosition } from '../log/interface.ts';
  * If it is not, the histories have parted, which is never papered over.
  */
 export async function commonPosition(source: ReplicationSource, ends: LogEnds): Promise<LogPosition> {
+  requireInLog(source, ends.durable.txId);
   if (await isHere(source, ends.durable)) {
     return ends.durable;
   }
@@ -24,10 +25,23 @@ export async function commonPosition(source: ReplicationSource, ends: LogEnds): 
       },
     );
   }
+  requireInLog(source, ends.committed.txId);
   if (!(await isHere(source, ends.committed))) {
     throw divergence(source, ends.committed);
   }
   return newestCommon(source, [...ends.between, ends.committed]);
+}
+
+/** @throws QuorateError SNAPSHOT_REQUIRED when records after `txId` are gone, so that nobody can go on from there */
+function requireInLog(source: ReplicationSource, txId: number): void {
+  const firstTxId = source.firstTxId();
+  if (txId + 1 < firstTxId) {
+    throw new QuorateError(
+      'SNAPSHOT_REQUIRED',
+      `the replica has transaction ${txId}, but the log of this upstream begins with ${firstTxId}`,
+      { hint: 'A replica that follows by itself gets a snapshot now.', details: { txId, firstTxId } },
+    );
+  }
 }
 
 /** Halves the positions, of which the last is common: whatever is older than a common one is common, too. */

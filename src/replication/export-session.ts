@@ -160,12 +160,26 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
     if (start.durable === undefined || start.committed === undefined) {
       throw new QuorateError('PROTOCOL_ERROR', 'a start message names the durable and the committed position');
     }
+    this.#preferSnapshot(start);
     const from = await commonPosition(source, {
       durable: start.durable,
       committed: start.committed,
       between: start.between,
     });
     return from.txId === 0 ? genesisPosition(databaseId) : from;
+  }
+
+  /** Replaying a long log from its first record takes longer than copying the database that it leads to. */
+  #preferSnapshot({ durable, acceptsSnapshot }: ExportStart): void {
+    const { source, limits } = this.#options;
+    const logBytes = source.logBytes();
+    const isLong = logBytes >= limits.snapshotSeedBytes && logBytes > source.databaseBytes();
+    if (acceptsSnapshot && durable?.txId === 0 && isLong) {
+      throw new QuorateError(
+        'SNAPSHOT_REQUIRED',
+        `the log has ${logBytes} bytes; a new replica begins with a snapshot`,
+      );
+    }
   }
 
   #started(from: LogPosition) {

@@ -17,6 +17,10 @@ async function exporterWithReplicas() {
   const source: ReplicationSource = {
     databaseId: new Uint8Array(16),
     role: 'primary',
+    firstTxId: () => 1,
+    logBytes: () => 0,
+    databaseBytes: () => 0,
+    hold: () => {},
     positions: () => ({ tip: 7, durable: 7, commit: 7, applied: 7, term: 1 }),
     exportableTxId: () => 7,
     positionOf: () => Promise.resolve(position),
@@ -38,7 +42,14 @@ async function exporterWithReplicas() {
 
 function startOf(name: string): ExportTxRequest {
   const value = {
-    ...{ protocolMin: 1, protocolMax: 1, database: 'shop', databaseId: Buffer.alloc(16), promisedTerm: 1 },
+    ...{
+      protocolMin: 1,
+      protocolMax: 1,
+      database: 'shop',
+      databaseId: Buffer.alloc(16),
+      promisedTerm: 1,
+      acceptsSnapshot: true,
+    },
     ...{ durable: position, committed: position, between: [], replicaId: `${name}/shop`, replicaName: name },
   };
   return { message: { $case: 'start', value } };

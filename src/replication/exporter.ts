@@ -1,10 +1,11 @@
-import type { ReplicationSource } from '../database/interface.ts';
+import type { ReplicationSource, SnapshotSource } from '../database/interface.ts';
 import { QuorateError } from '../errors/interface.ts';
-import type { ExportTxRequest, ExportTxResponse } from '../proto/interface.ts';
+import type { ExportSnapshotRequest, ExportTxRequest, ExportTxResponse } from '../proto/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
 import { Acknowledgements } from './acknowledgements.ts';
 import { ExportSession } from './export-session.ts';
 import type { ReplicationLimits } from './limits.ts';
+import { exportSnapshot, type SnapshotExportOptions } from './snapshot-export.ts';
 import type { AttachedReplica, ChannelListener, MessageChannel } from './types.ts';
 
 export interface ExporterOptions {
@@ -15,12 +16,17 @@ export interface ExporterOptions {
   readonly maxReplicas: number;
   /** Replica ids of this database and of those that it follows; nothing is told to replicas when absent. */
   readonly path?: (() => readonly string[]) | undefined;
+  /** Snapshots of the database; without them nobody can be seeded. */
+  readonly snapshots?: SnapshotSource | undefined;
 }
+
+type SendSnapshotPart = SnapshotExportOptions['send'];
 
 /** Serves the log of one database to everyone who follows it. It never waits for a replica: each has a session of its own. */
 export class Exporter {
   readonly #options: ExporterOptions;
   readonly #sessions = new Set<ExportSession>();
+  readonly #sending = new Set<AbortController>();
   readonly #acknowledgements = new Acknowledgements();
 
   constructor(options: ExporterOptions) {
@@ -29,7 +35,7 @@ export class Exporter {
 
   /** Takes a stream that a replica has opened; what arrives on it goes to the returned listener. */
   accept(peer: MessageChannel<ExportTxResponse>, address: string): ChannelListener<ExportTxRequest> {
-    const { maxReplicas, ...options } = this.#options;
+    const { maxReplicas, snapshots, ...options } = this.#options;
     if (this.#sessions.size >= maxReplicas) {
       throw new QuorateError('OVERLOADED', `${maxReplicas} replicas are attached already`, {
         hint: 'Let this replica follow another replica, or raise max-replicas.',
@@ -46,11 +52,33 @@ export class Exporter {
     return session;
   }
 
+  /** Sends a snapshot to a replica. @throws QuorateError as `exportSnapshot` does */
+  async sendSnapshot(request: ExportSnapshotRequest, send: SendSnapshotPart, signal: AbortSignal): Promise<void> {
+    const { source, limits, runtime, snapshots } = this.#options;
+    if (snapshots === undefined) {
+      throw new QuorateError('NOT_IMPLEMENTED', 'this node gives no snapshots');
+    }
+    const closing = new AbortController();
+    this.#sending.add(closing);
+    try {
+      const either = AbortSignal.any([signal, closing.signal]);
+      await exportSnapshot(request, { source, snapshots, limits, runtime, send, signal: either });
+    } finally {
+      this.#sending.delete(closing);
+    }
+  }
+
+  /** Replicas that receive a snapshot now. */
+  get snapshotCount(): number {
+    return this.#sending.size;
+  }
+
   /** Tells the database what its replicas have, after one of them has more. */
   #progress(session: ExportSession): void {
     const replica = session.status();
     if (replica !== undefined) {
       this.#acknowledgements.note(replica);
+      this.#options.source.hold(replica.replicaId, replica.replicaName, replica.durableTxId);
       this.count();
     }
   }
@@ -83,6 +111,9 @@ export class Exporter {
   close(reason: QuorateError): void {
     for (const session of this.#sessions) {
       session.close(reason);
+    }
+    for (const sending of this.#sending) {
+      sending.abort(reason);
     }
   }
 }

@@ -1,8 +1,10 @@
-import { type ChannelOptions, type ClientDuplexStream, credentials, Metadata } from '@grpc/grpc-js';
+import { type ChannelOptions, type ClientDuplexStream, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import type { Upstream } from '../database/interface.ts';
 import { asQuorateError, type QuorateError } from '../errors/interface.ts';
 import {
   AdminClient,
+  type ExportSnapshotRequest,
+  type ExportSnapshotResponse,
   type ExportTxRequest,
   type ExportTxResponse,
   type ListDatabasesResponse,
@@ -10,7 +12,13 @@ import {
 } from '../proto/interface.ts';
 import type { Clock } from '../runtime/interface.ts';
 import { errorFromGrpc } from './grpc-errors.ts';
-import type { ChannelListener, ExportStream, ReplicationTransport, UpstreamDirectory } from './types.ts';
+import type {
+  ChannelListener,
+  ExportStream,
+  ReplicationTransport,
+  SnapshotTransport,
+  UpstreamDirectory,
+} from './types.ts';
 
 /** Milliseconds that a login, or another call that does next to nothing, may take. */
 const shortCallMs = 10_000;
@@ -26,7 +34,7 @@ const channelOptions: ChannelOptions = {
 };
 
 /** Replication over gRPC: logs in with the upstream's credentials and keeps the token until it is refused. */
-export class GrpcReplicationTransport implements ReplicationTransport, UpstreamDirectory {
+export class GrpcReplicationTransport implements ReplicationTransport, SnapshotTransport, UpstreamDirectory {
   readonly #tokens = new Map<string, string>();
   readonly #clock: Clock;
 
@@ -59,6 +67,34 @@ export class GrpcReplicationTransport implements ReplicationTransport, UpstreamD
       throw error;
     } finally {
       signal.removeEventListener('abort', cancel);
+      client.close();
+    }
+  }
+
+  async *openSnapshot(
+    upstream: Upstream,
+    request: ExportSnapshotRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<ExportSnapshotResponse> {
+    const metadata = bearer(await this.token(upstream));
+    const client = new ReplicationClient(address(upstream), credentials.createInsecure(), channelOptions);
+    const call = client.exportSnapshot(request, metadata);
+    const cancel = () => call.cancel();
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      if (signal.aborted) {
+        cancel();
+      }
+      yield* call as AsyncIterable<ExportSnapshotResponse>;
+    } catch (error) {
+      const failure = errorFromGrpc(error as ServiceError);
+      if (failure.code === 'UNAUTHENTICATED') {
+        this.forget(upstream);
+      }
+      throw failure;
+    } finally {
+      signal.removeEventListener('abort', cancel);
+      cancel();
       client.close();
     }
   }

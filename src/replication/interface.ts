@@ -3,6 +3,7 @@ export { Exporter, type ExporterOptions } from './exporter.ts';
 export { errorFromGrpc, errorToGrpc } from './grpc-errors.ts';
 export { GrpcReplicationTransport } from './grpc-transport.ts';
 export { defaultReplicationLimits, type ReplicationLimits } from './limits.ts';
+export { findParting, type HashedHistory, type Parting } from './parting.ts';
 export { type ReplicaIdentity, ReplicaSession, type ReplicaSessionOptions } from './replica-session.ts';
 export { Replicator, type ReplicatorOptions } from './replicator.ts';
 export type {
@@ -13,6 +14,8 @@ export type {
   ReplicationTransport,
   ReplicatorState,
   ReplicatorStatus,
+  SnapshotProgress,
+  SnapshotTransport,
   UpstreamDirectory,
 } from './types.ts';
 export { ownPath } from './upstream-path.ts';

@@ -4,6 +4,12 @@ export interface ReplicationLimits {
   readonly exportBatchBytes: number;
   /** Bytes of one gRPC message; a larger record is cut into several. */
   readonly exportMessageBytes: number;
+  /** Bytes of a snapshot in one message. */
+  readonly snapshotChunkBytes: number;
+  /** Bytes of a snapshot sent to one replica in a second; 0 for no limit. */
+  readonly snapshotRateBytes: number;
+  /** Bytes of log from which on a new replica gets a snapshot instead, if the database is smaller than its log. */
+  readonly snapshotSeedBytes: number;
   /** Milliseconds between heartbeats. */
   readonly heartbeatIntervalMs: number;
   /** Bytes received and not yet durable at which a replica stops reading. */
@@ -24,6 +30,9 @@ const mebibyte = 1024 * 1024;
 export const defaultReplicationLimits: ReplicationLimits = {
   exportBatchBytes: mebibyte / 4,
   exportMessageBytes: mebibyte,
+  snapshotChunkBytes: mebibyte / 4,
+  snapshotRateBytes: 0,
+  snapshotSeedBytes: 64 * mebibyte,
   heartbeatIntervalMs: 500,
   receiveWindowBytes: 16 * mebibyte,
   maxRecordBytes: 1024 * mebibyte,

@@ -26,6 +26,8 @@ export interface ReplicaSessionOptions {
   readonly limits: ReplicationLimits;
   /** Called with the replica ids of the upstream and of those that it follows; with none when it is refused as a loop. */
   readonly onUpstreamPath?: ((path: readonly string[]) => void) | undefined;
+  /** Whether a snapshot can be fetched when the upstream asks for that. */
+  readonly acceptsSnapshot?: boolean | undefined;
   /** Called when records begin to flow. */
   readonly onStreaming?: (() => void) | undefined;
   /** Called once, with the reason if it is an error. */
@@ -81,6 +83,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
         replicaId: identity.replicaId,
         replicaName: identity.replicaName,
         promisedTerm: sink.positions().term,
+        acceptsSnapshot: this.#options.acceptsSnapshot === true,
       };
       this.#send({ $case: 'start', value: start });
     } catch (error) {
@@ -271,7 +274,13 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
 }
 
 /** Failures of applying that no retry of the stream can mend. */
-const lasting: ReadonlySet<string> = new Set(['DIVERGED', 'SCHEMA_MISMATCH', 'DATABASE_CORRUPT']);
+const lasting: ReadonlySet<string> = new Set([
+  'DIVERGED',
+  'SCHEMA_MISMATCH',
+  'DATABASE_CORRUPT',
+  'SQL_ERROR',
+  'CONSTRAINT_VIOLATION',
+]);
 
 function positionMessage(position: LogPosition): Position {
   return { txId: position.txId, term: position.term, hash: Buffer.from(position.hash) };

@@ -1,9 +1,10 @@
-import type { ReplicationSink, Upstream } from '../database/interface.ts';
+import type { ReplicationSink, SnapshotInbox, Upstream } from '../database/interface.ts';
 import { asQuorateError, type ErrorCode, QuorateError } from '../errors/interface.ts';
 import { type Backoff, createBackoff, type Runtime } from '../runtime/interface.ts';
 import type { ReplicationLimits } from './limits.ts';
 import { type ReplicaIdentity, ReplicaSession } from './replica-session.ts';
-import type { ReplicationTransport, ReplicatorState, ReplicatorStatus } from './types.ts';
+import { Seeding } from './seeding.ts';
+import type { ReplicationTransport, ReplicatorState, ReplicatorStatus, SnapshotTransport } from './types.ts';
 
 export interface ReplicatorOptions {
   readonly sink: ReplicationSink;
@@ -14,6 +15,10 @@ export interface ReplicatorOptions {
   readonly identity: ReplicaIdentity;
   /** Called with the replica ids of the upstream and of those that it follows; with none when it cannot be reached. */
   readonly onUpstreamPath?: ((path: readonly string[]) => void) | undefined;
+  /** How this replica gets a snapshot; without it, it can only follow the log. */
+  readonly snapshots?: { readonly inbox: SnapshotInbox; readonly transport: SnapshotTransport } | undefined;
+  /** Finds out more about a divergence, such as the transaction where the histories part. */
+  readonly explainDivergence?: ((error: QuorateError) => Promise<QuorateError>) | undefined;
 }
 
 /** Errors that end the following for good: two histories, or another database. Only new settings start it again. */
@@ -21,6 +26,8 @@ const final: ReadonlyMap<ErrorCode, ReplicatorState> = new Map([
   ['DIVERGED', 'diverged'],
   ['SCHEMA_MISMATCH', 'diverged'],
   ['DATABASE_CORRUPT', 'diverged'],
+  ['SQL_ERROR', 'diverged'],
+  ['CONSTRAINT_VIOLATION', 'diverged'],
   ['WRONG_DATABASE', 'refused'],
   ['PROTOCOL_VERSION', 'refused'],
 ]);
@@ -41,6 +48,7 @@ export class Replicator implements AsyncDisposable {
   readonly #backoff: Backoff;
   #running: Promise<void> | undefined;
   #session: ReplicaSession | undefined;
+  #seeding: Seeding | undefined;
   #state: ReplicatorState = 'stopped';
   #reason = '';
   #retries = 0;
@@ -68,6 +76,7 @@ export class Replicator implements AsyncDisposable {
       receivedLagTransactions: lag?.receivedLagTransactions ?? 0,
       receivedLagMs: lag?.receivedLagMs ?? 0,
       retries: this.#retries,
+      snapshot: this.#seeding?.progress,
       lastError: this.#lastError,
     };
   }
@@ -81,11 +90,48 @@ export class Replicator implements AsyncDisposable {
 
   async #run(): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      const error = await this.#follow();
-      if (this.#stop.signal.aborted || !(await this.#pause(error))) {
+      const error = await this.#attempt();
+      if (this.#stop.signal.aborted || !(await this.#pause(await this.#explained(error)))) {
         return;
       }
       this.#retries += 1;
+    }
+  }
+
+  /** One session and, when it ends with the need for a snapshot, the copying of one. */
+  async #attempt(): Promise<QuorateError> {
+    const error = await this.#follow();
+    const { snapshots } = this.#options;
+    if (error.code !== 'SNAPSHOT_REQUIRED' || snapshots === undefined || this.#stop.signal.aborted) {
+      return error;
+    }
+    this.#enter('snapshot-needed', error.message);
+    try {
+      await this.#seed(snapshots);
+      this.#backoff.reset();
+      return await this.#follow();
+    } catch (failure) {
+      return asQuorateError(failure);
+    }
+  }
+
+  async #seed({ inbox, transport }: NonNullable<ReplicatorOptions['snapshots']>): Promise<void> {
+    const { upstream, identity, runtime, sink } = this.#options;
+    this.#enter('copying', '');
+    this.#seeding = new Seeding({
+      inbox,
+      transport,
+      upstream,
+      identity,
+      runtime,
+      databaseId: sink.databaseId,
+      signal: this.#stop.signal,
+      onInstalling: () => this.#enter('installing', ''),
+    });
+    try {
+      await this.#seeding.run();
+    } finally {
+      this.#seeding = undefined;
     }
   }
 
@@ -105,6 +151,7 @@ export class Replicator implements AsyncDisposable {
         reached = true;
         onUpstreamPath?.(path);
       },
+      acceptsSnapshot: this.#options.snapshots !== undefined,
       onStreaming: () => this.#streaming(),
       onEnd: ended.resolve,
     });
@@ -128,7 +175,24 @@ export class Replicator implements AsyncDisposable {
 
   #streaming(): void {
     this.#backoff.reset();
+    this.#options.snapshots?.inbox.discard();
     this.#enter('streaming', '');
+  }
+
+  async #explained(error: QuorateError): Promise<QuorateError> {
+    const { explainDivergence } = this.#options;
+    if (error.code !== 'DIVERGED' || explainDivergence === undefined) {
+      return error;
+    }
+    // Without an explanation the error stands as it is, and whoever stops the replicator does not wait for one.
+    const stopped = Promise.withResolvers<QuorateError>();
+    const stop = () => stopped.resolve(error);
+    this.#stop.signal.addEventListener('abort', stop, { once: true });
+    try {
+      return await Promise.race([explainDivergence(error).catch(() => error), stopped.promise]);
+    } finally {
+      this.#stop.signal.removeEventListener('abort', stop);
+    }
   }
 
   /** Records why a session ended and waits for the next attempt; false when there is none. */

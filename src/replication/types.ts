@@ -1,6 +1,12 @@
 import type { Upstream } from '../database/interface.ts';
 import type { QuorateError } from '../errors/interface.ts';
-import type { ExportTxRequest, ExportTxResponse, ListDatabasesResponse } from '../proto/interface.ts';
+import type {
+  ExportSnapshotRequest,
+  ExportSnapshotResponse,
+  ExportTxRequest,
+  ExportTxResponse,
+  ListDatabasesResponse,
+} from '../proto/interface.ts';
 
 /** One direction of a message stream whose receiver can be slower than its sender. */
 export interface MessageChannel<Out> {
@@ -36,6 +42,25 @@ export interface UpstreamDirectory {
   listDatabases(upstream: Upstream, signal: AbortSignal): Promise<ListDatabasesResponse>;
 }
 
+/** How snapshots come from an upstream. */
+export interface SnapshotTransport {
+  /** Opens ExportSnapshot; whoever takes the messages slowly slows the sender. Ends when the signal aborts. */
+  openSnapshot(
+    upstream: Upstream,
+    request: ExportSnapshotRequest,
+    signal: AbortSignal,
+  ): AsyncIterable<ExportSnapshotResponse>;
+}
+
+/** How far the copying of a snapshot is. */
+export interface SnapshotProgress {
+  readonly receivedBytes: number;
+  readonly sizeBytes: number;
+  readonly bytesPerSecond: number;
+  /** Until everything is received, at this rate; 0 when that is not known. */
+  readonly secondsLeft: number;
+}
+
 /** States of a replica's session; docs/replication-protocol.md tells what leads from one to the other. */
 export type ReplicatorState =
   | 'connecting'
@@ -43,8 +68,12 @@ export type ReplicatorState =
   | 'streaming'
   /** Waiting before the next attempt. */
   | 'backing-off'
-  /** The upstream no longer has the records that are needed. */
+  /** The upstream cannot serve this replica from its log. */
   | 'snapshot-needed'
+  /** A snapshot is received. */
+  | 'copying'
+  /** A complete snapshot is checked and put in place. */
+  | 'installing'
   /** The histories differ. A person must decide. */
   | 'diverged'
   /** Wrong credentials, wrong database, wrong version. A person must act. */
@@ -64,6 +93,8 @@ export interface ReplicatorStatus {
   /** Milliseconds since this replica last held all of the upstream's log durably; 0 when it does now. */
   readonly receivedLagMs: number;
   readonly retries: number;
+  /** While a snapshot is copied or installed. */
+  readonly snapshot?: SnapshotProgress | undefined;
   readonly lastError?:
     | { readonly code: string; readonly message: string; readonly hint: string; readonly atMs: number }
     | undefined;

@@ -130,4 +130,9 @@ export const nodeFileSystem: FileSystem = {
     });
     syncDirectory(path.dirname(filePath));
   },
+  freeBytesSync: (filePath) =>
+    attempt('ask for the free space of', filePath, () => {
+      const { bavail, bsize } = fs.statfsSync(filePath);
+      return bavail * bsize;
+    }),
 };

@@ -41,6 +41,7 @@ export class SimulatedFileSystem implements FileSystem {
   /** Grows with every restart; handles of an earlier life do not work any more. */
   #life = 0;
   #hasPower = true;
+  #freeBytes = Number.MAX_SAFE_INTEGER;
 
   constructor(random: Random) {
     this.#random = random;
@@ -150,6 +151,16 @@ export class SimulatedFileSystem implements FileSystem {
     handle.closeSync();
     this.renameSync(temporary, filePath);
     this.syncDirectorySync(path.posix.dirname(filePath));
+  }
+
+  freeBytesSync(_filePath: string): number {
+    this.#checkPower();
+    return this.#freeBytes;
+  }
+
+  /** What `freeBytesSync` answers from now on; writes still succeed unless a fault is planned. */
+  setFreeBytes(freeBytes: number): void {
+    this.#freeBytes = freeBytes;
   }
 
   #createFile(filePath: string, existing: Node | undefined): FileHandle {

@@ -57,6 +57,8 @@ export interface FileSystem {
   readFileSync(path: string): Uint8Array;
   /** Replaces a file atomically and durably: temporary file, fsync, rename, fsync of the directory. */
   writeFileAtomicSync(path: string, content: Uint8Array, mode?: number): void;
+  /** Bytes that this process may still write on the file system of an existing path. */
+  freeBytesSync(path: string): number;
 }
 
 /** What a node is built on. */

@@ -64,6 +64,11 @@ function triggerName(table: TableShape, event: string): string {
   return `_quorate_${table.number}_${event}`;
 }
 
+/** @throws QuorateError UNSUPPORTED_STATEMENT for a table with too many columns */
+export function requireCapturable(table: TableShape): void {
+  callArguments(table, rowItems.update, ['old', 'new'], true);
+}
+
 /** Creates the TEMP triggers that capture the changes of an ordinary table. */
 export function installCaptureTriggers(db: DatabaseSync, table: TableShape): void {
   for (const { name, item, images } of events) {

@@ -79,7 +79,7 @@ export class ClientExecutor {
   #fetch(statement: ClientStatement, bound: BoundParameters, bigint: boolean): StatementResult {
     const rows = statement.fetch(bound, bigint);
     const { columns, columnTypes } = statement;
-    if (statement.kind === 'read') {
+    if (statement.kind !== 'write') {
       return { columns, columnTypes, rows, changes: 0, lastInsertRowid: 0n };
     }
     const { changes, lastInsertRowid } = this.#lastChange.read();
@@ -153,7 +153,7 @@ export class ClientExecutor {
     this.#capture.statementReplaces = false;
     statement.statement.run(...(bound as []));
     const after = this.#catalogue.refresh();
-    refuseNewNames(before, after, statement.effects.createdTable);
+    refuseSchema(before, after, statement.effects.createdTable);
     this.#capture.adopt(before, released);
     if (after.schemaHash !== before.schemaHash) {
       this.#logSchemaChange(statement);
@@ -212,8 +212,17 @@ export class ClientExecutor {
   }
 }
 
-/** Refuses names that SQLite's authorizer does not show: those of RENAME TO, and ones that belong to a virtual table. */
-function refuseNewNames(before: SchemaSnapshot, after: SchemaSnapshot, created: string | undefined): void {
+/** See `SchemaSnapshot.miscountedTables`. */
+export function miscountedRefusal(table: string): QuorateError {
+  const what = `a BEFORE trigger of ${table} writes to it, and the table has deferred foreign keys`;
+  return new QuorateError('UNSUPPORTED_STATEMENT', `${what}, which SQLite then miscounts`, {
+    hint: 'Make it an AFTER trigger, or the foreign keys immediate.',
+    details: { table },
+  });
+}
+
+/** Refuses what only the changed schema shows, such as the new name of RENAME TO. */
+function refuseSchema(before: SchemaSnapshot, after: SchemaSnapshot, created: string | undefined): void {
   for (const [name, table] of after.tables) {
     const becomesShadow = before.tables.get(name)?.kind === 'ordinary' || name === created;
     if (table.kind === 'shadow' && becomesShadow) {
@@ -221,6 +230,10 @@ function refuseNewNames(before: SchemaSnapshot, after: SchemaSnapshot, created: 
         hint: 'Give the table a name that does not start with the name of a full-text or R-Tree table.',
       });
     }
+  }
+  const miscounted = after.miscountedTables.find((name) => !before.miscountedTables.includes(name));
+  if (miscounted !== undefined) {
+    throw miscountedRefusal(miscounted);
   }
   const reserved = after.internalNames.find((name) => !ownNames.has(name));
   if (reserved !== undefined) {

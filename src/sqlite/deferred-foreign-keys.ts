@@ -66,7 +66,8 @@ export class DeferredForeignKeys {
     while (!reader.done) {
       const kind = reader.byte();
       const payload = reader.sizedView();
-      const change = new RowChangeReader(new ByteReader(payload));
+      const change = new RowChangeReader();
+      change.open(new ByteReader(payload));
       while (kind === operationKinds.rows && change.next()) {
         const table = schema.tables.get(change.table?.name ?? '');
         if (table !== undefined && table.kind === 'ordinary') {

@@ -179,6 +179,23 @@ test('PRAGMA defer_foreign_keys counts for its own transaction only', () => {
   pair.assertEqual();
 });
 
+test('a BEFORE trigger that would make SQLite miscount deferred violations is refused', () => {
+  using pair = new ReplicatedPair();
+  pair.run(...deferred, 'CREATE TABLE audit (a)');
+  const own = 'CREATE TRIGGER g BEFORE DELETE ON c BEGIN UPDATE c SET p = NULL WHERE id = old.id; END';
+  assert.throws(() => pair.run(own), { code: 'UNSUPPORTED_STATEMENT', hint: /AFTER/ });
+  const parent = 'CREATE TRIGGER g BEFORE UPDATE OF id ON "P" BEGIN DELETE FROM p WHERE id = new.id; END';
+  assert.throws(() => pair.run(parent), { code: 'UNSUPPORTED_STATEMENT' });
+  pair.run(
+    'CREATE TRIGGER a BEFORE DELETE ON c BEGIN INSERT INTO audit SELECT p FROM c; END',
+    'CREATE TRIGGER b BEFORE INSERT ON c BEGIN DELETE FROM c WHERE id = new.id; END',
+    'CREATE TRIGGER d AFTER DELETE ON c BEGIN UPDATE c SET p = NULL; END',
+    'CREATE TRIGGER e BEFORE DELETE ON i BEGIN UPDATE i SET p = 2; END',
+  );
+  pair.run('DELETE FROM c', 'INSERT INTO c VALUES (1, 3)', 'INSERT INTO i VALUES (1)', 'DELETE FROM i');
+  pair.assertEqual();
+});
+
 test('a violation of one client does not fail the group of the others', () => {
   using pair = new ReplicatedPair();
   pair.run(...deferred);

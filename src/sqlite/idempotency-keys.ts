@@ -29,11 +29,13 @@ export class IdempotencyKeys {
   readonly #find: StatementSync;
   readonly #insert: StatementSync;
   readonly #prune: StatementSync;
+  readonly #remove: StatementSync;
   #untilPrune = pruneInterval;
 
   constructor(db: DatabaseSync) {
     this.#find = db.prepare(`SELECT tx_id, term, at_ms FROM main.${keyTable} WHERE key = ?`);
     this.#insert = db.prepare(`INSERT OR REPLACE INTO main.${keyTable} (key, tx_id, term, at_ms) VALUES (?, ?, ?, ?)`);
+    this.#remove = db.prepare(`DELETE FROM main.${keyTable} WHERE key = ?`);
     this.#prune = db.prepare(`DELETE FROM main.${keyTable} WHERE at_ms < ?`);
   }
 
@@ -54,6 +56,11 @@ export class IdempotencyKeys {
       this.#untilPrune = pruneInterval;
       this.#prune.run(timeMs - idempotencyWindowMs);
     }
+  }
+
+  /** Forgets a key: the transaction that it names is taken back. */
+  remove(key: string): void {
+    this.#remove.run(key);
   }
 }
 

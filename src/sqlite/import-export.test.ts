@@ -103,13 +103,21 @@ test('what cannot be imported is refused before anything is written', () => {
   using pair = new ReplicatedPair();
   const utf16 = makeSource(pair, "PRAGMA encoding = 'UTF-16le'; CREATE TABLE t (a)", 'utf16');
   const unidentified = makeSource(pair, 'CREATE TABLE t (rowid, _rowid_, oid)', 'unidentified');
+  const wide = makeSource(pair, `CREATE TABLE t (${Array.from({ length: 300 }, (_, i) => `c${i}`).join()})`, 'wide');
+  const module = makeSource(pair, 'CREATE TABLE t (a); CREATE VIRTUAL TABLE v USING dbstat', 'module');
+  const miscounted = makeSource(
+    pair,
+    `CREATE TABLE t (a PRIMARY KEY REFERENCES t DEFERRABLE INITIALLY DEFERRED);
+     CREATE TRIGGER g BEFORE DELETE ON t BEGIN UPDATE t SET a = 1; END`,
+    'miscounted',
+  );
   const own = path.join(pair.directory, 'own');
   fs.copyFileSync(pair.replicaFile, own);
   fs.copyFileSync(`${pair.replicaFile}-wal`, `${own}-wal`);
   const noDatabase = path.join(pair.directory, 'text');
   fs.writeFileSync(noDatabase, 'this is no database file, but it is long enough to be looked at '.repeat(20));
   const missing = path.join(pair.directory, 'missing');
-  const codes = [utf16, unidentified, own, noDatabase, missing].map((file) => {
+  const codes = [utf16, unidentified, wide, module, miscounted, own, noDatabase, missing].map((file) => {
     try {
       importAll(pair, file);
       return 'imported';
@@ -118,7 +126,7 @@ test('what cannot be imported is refused before anything is written', () => {
     }
   });
   const unsupported = 'UNSUPPORTED_STATEMENT';
-  assert.deepEqual(codes, [unsupported, unsupported, unsupported, 'DATABASE_CORRUPT', 'IO_ERROR']);
+  assert.deepEqual(codes, [...new Array(6).fill(unsupported), 'DATABASE_CORRUPT', 'IO_ERROR']);
   assert.ok(pair.primary.isEmpty);
   pair.run('CREATE TABLE t (a)');
   assert.throws(() => importAll(pair, makeSource(pair, 'CREATE TABLE u (a)')), { code: 'INVALID_ARGUMENT' });

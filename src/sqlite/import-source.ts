@@ -1,11 +1,15 @@
 import { DatabaseSync } from 'node:sqlite';
 import { QuorateError } from '../errors/interface.ts';
+import { requireCapturable } from './capture-triggers.ts';
+import { miscountedRefusal } from './client-executor.ts';
 import { isInternalName } from './internal-names.ts';
 import { requireUtf8 } from './internal-schema.ts';
 import type { SchemaRow } from './schema-hash.ts';
+import { moduleRefusal } from './statement-authorizer.ts';
 import { readRows, type StoredRow } from './stored-rows.ts';
 import { TableCatalogue } from './table-catalogue.ts';
 import type { TableShape } from './table-shape.ts';
+import { identifierOf, tokenize } from './tokenizer.ts';
 import type { SqlValue } from './types.ts';
 import { translated } from './writing-connection.ts';
 
@@ -81,12 +85,32 @@ export class ImportSource implements Disposable {
     return [...this.#catalogue.current.tables.values()].filter((table) => table.kind === kind);
   }
 
+  /** What the statements would refuse later, after most of the file was copied. */
+  #checkTables(): void {
+    for (const table of this.virtualTables) {
+      const tokens = tokenize(table.sql);
+      const module = tokens[tokens.findIndex((token) => token.text === 'USING') + 1];
+      const refusal = module === undefined ? undefined : moduleRefusal(identifierOf(table.sql, module));
+      if (refusal !== undefined) {
+        throw refusal;
+      }
+    }
+    for (const table of this.ordinaryTables) {
+      requireCapturable(table);
+    }
+    const [miscounted] = this.#catalogue.current.miscountedTables;
+    if (miscounted !== undefined) {
+      throw miscountedRefusal(miscounted);
+    }
+  }
+
   #check(): void {
     if (this.#catalogue.schemaRows().some((row) => isInternalName(row.name))) {
       throw new QuorateError('UNSUPPORTED_STATEMENT', 'the file belongs to a node of Quorate', {
         hint: 'Export the database from that node and import the exported file.',
       });
     }
+    this.#checkTables();
     const answer = this.#db.prepare('PRAGMA integrity_check(1)').get()?.integrity_check;
     if (answer !== 'ok') {
       throw new QuorateError('DATABASE_CORRUPT', `the file is damaged: ${String(answer)}`, {

@@ -10,10 +10,25 @@ export { FileLock } from './file-lock.ts';
 export { checkKey, idempotencyWindowMs, type KeyedTransaction } from './idempotency-keys.ts';
 export { type ImportedChunk, type ImportOptions, type ImportProgress, importDatabase } from './import.ts';
 export { type LogicalDigest, logicalDigest } from './logical-digest.ts';
+export { markerIdBytes, markerOf } from './marker.ts';
+export {
+  type KeyRange,
+  PinnedSnapshot,
+  type RangeDigest,
+  type RangeLimits,
+  type RowLimits,
+  type RowPage,
+  type SnapshotOverview,
+  type SnapshotRow,
+  type SnapshotTable,
+} from './pinned-snapshot.ts';
 export { PrimaryConnection } from './primary-connection.ts';
 export type { PrimaryOptions } from './primary-options.ts';
 export { type QueryOptions, ReadConnection, type ReadOptions, type RowObject } from './read-connection.ts';
+export type { ReadableChange } from './readable-operations.ts';
 export { ReplicaConnection } from './replica-connection.ts';
+export type { RepairedRow, RepairOutcome, WantedRow } from './row-repair.ts';
+export { checkSnapshot, copySnapshot } from './snapshot.ts';
 export { classify } from './statement-kind.ts';
 export { splitStatements } from './statement-splitter.ts';
 export { firstKeyword } from './tokenizer.ts';

@@ -2,10 +2,10 @@ import { createHash, type Hash } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { ByteWriter } from './byte-writer.ts';
 import { stateTable } from './internal-names.ts';
-import { canonicalSchema, type SchemaRow } from './schema-hash.ts';
+import { canonicalSchema } from './schema-hash.ts';
+import { writeState } from './state-digest.ts';
 import { readRows } from './stored-rows.ts';
 import { TableCatalogue } from './table-catalogue.ts';
-import type { SqlValue } from './types.ts';
 import { translated } from './writing-connection.ts';
 
 export interface LogicalDigest {
@@ -70,27 +70,16 @@ function digestOf(db: DatabaseSync): LogicalDigest {
         out.writer.stored(value);
       }
       for (const value of values) {
-        out.writer.stored(value);
+        // The session extension takes -0.0 for equal to 0.0, so in shadow tables the sign of zero is not replicated.
+        out.writer.stored(table.kind === 'shadow' && value === 0 ? 0 : value);
       }
       out.flush(hashedAtOnceBytes);
     }
     out.writer.byte(0);
   }
-  digestRest(db, catalogue.schemaRows(), out.writer);
+  writeState(db, catalogue.schemaRows(), out.writer);
   out.flush(0);
   return { digest: hash.digest(), txId: positionOf(db) };
-}
-
-function digestRest(db: DatabaseSync, schema: readonly SchemaRow[], writer: ByteWriter): void {
-  const hasSequences = schema.some((row) => row.name === 'sqlite_sequence');
-  const select = 'SELECT name, seq FROM sqlite_sequence ORDER BY name, seq';
-  for (const row of hasSequences ? db.prepare(select, { readBigInts: true }).all() : []) {
-    writer.name(String(row.name));
-    writer.value(row.seq as SqlValue);
-  }
-  for (const pragma of ['user_version', 'application_id']) {
-    writer.value(db.prepare(`PRAGMA ${pragma}`, { readBigInts: true }).get()?.[pragma] as SqlValue);
-  }
 }
 
 /** 0 for a file that is no database of Quorate. */

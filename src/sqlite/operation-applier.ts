@@ -2,8 +2,13 @@ import type { DatabaseSync } from 'node:sqlite';
 import { QuorateError } from '../errors/interface.ts';
 import { ByteReader, malformed, type StoredValue } from './byte-reader.ts';
 import { decodeKey, IdempotencyKeys } from './idempotency-keys.ts';
+import { inverseOperations } from './inverse-operations.ts';
+import { markerIdBytes } from './marker.ts';
 import { operationKinds, pragmaCodes, sequenceFlags } from './operation-format.ts';
+import { listOperations } from './operation-list.ts';
+import { type ReadableChange, readableOperations } from './readable-operations.ts';
 import { RowApplier } from './row-applier.ts';
+import { type RepairOutcome, repairRows, type WantedRow } from './row-repair.ts';
 import { mapSqliteError } from './sqlite-errors.ts';
 import { hasSuspendedTriggers, restoreTriggers, suspendTriggers } from './suspended-triggers.ts';
 import { TableCatalogue } from './table-catalogue.ts';
@@ -47,6 +52,32 @@ export class OperationApplier {
     this.#settleSchema();
   }
 
+  /** Takes back what the operations did. @throws QuorateError SNAPSHOT_REQUIRED when they do not tell how; DIVERGED … */
+  undo(operations: Uint8Array): void {
+    const inverse = inverseOperations(operations);
+    if (inverse === undefined) {
+      throw new QuorateError('SNAPSHOT_REQUIRED', 'a transaction cannot be taken back from the log alone', {
+        hint: 'It changed the schema, AUTOINCREMENT values or a pragma, or replaced rows. Copy the database again from its upstream.',
+      });
+    }
+    this.apply(inverse);
+    for (const { kind, payload } of listOperations(operations)) {
+      if (kind === operationKinds.key) {
+        this.#keys.remove(decodeKey(new ByteReader(payload)).key);
+      }
+    }
+  }
+
+  /** Gives rows other content, past the log. */
+  repair(table: string, wanted: readonly WantedRow[]): RepairOutcome {
+    return repairRows(this.#db, this.#catalogue, table, wanted);
+  }
+
+  /** What operations did, for people. */
+  describe(operations: Uint8Array): Iterable<ReadableChange> {
+    return readableOperations(operations, this.#catalogue);
+  }
+
   /** Reads the schema again, after a rollback. */
   reset(): void {
     this.#schemaChanging = false;
@@ -65,6 +96,9 @@ export class OperationApplier {
         return this.#setSequences(payload);
       case operationKinds.pragma:
         return this.#setPragma(payload);
+      case operationKinds.marker:
+        payload.view(markerIdBytes);
+        return;
       case operationKinds.key:
         return this.#keys.add(decodeKey(payload));
       default:

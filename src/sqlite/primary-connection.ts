@@ -7,6 +7,7 @@ import { ClientTransaction } from './client-transaction.ts';
 import { DeferredForeignKeys } from './deferred-foreign-keys.ts';
 import { encodeKey, IdempotencyKeys, type KeyedTransaction } from './idempotency-keys.ts';
 import { StateTable } from './internal-schema.ts';
+import { markerOperations } from './marker.ts';
 import { operationKinds } from './operation-format.ts';
 import { defaultMaxCachedStatements, defaultMaxTransactionBytes, type PrimaryOptions } from './primary-options.ts';
 import { RowImporter } from './row-importer.ts';
@@ -182,6 +183,11 @@ export class PrimaryConnection implements Disposable {
       this.#client = undefined;
       return { operations, schemaHash: this.#catalogue.current.schemaHash };
     });
+  }
+
+  /** What a record is made of that only names a place in the log. */
+  marker(id: Uint8Array): CapturedTransaction {
+    return { operations: markerOperations(id), schemaHash: this.schemaHash };
   }
 
   /** The transaction that took an idempotency key not long ago, in this group or before it. */

@@ -17,7 +17,7 @@ export interface QueryOptions {
   readonly bigint?: boolean | undefined;
   /** More rows throw RESULT_TOO_LARGE. Default: no limit. */
   readonly maxRows?: number | undefined;
-  /** Values of more bytes in all throw RESULT_TOO_LARGE (a number counts 8). Default: no limit. */
+  /** Values of more bytes in all throw RESULT_TOO_LARGE (a number counts 8, a character 1). Default: no limit. */
   readonly maxBytes?: number | undefined;
 }
 

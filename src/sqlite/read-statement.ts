@@ -48,7 +48,7 @@ export class ReadStatement {
   }
 }
 
-/** Bytes of the values of a row; a number counts 8. */
+/** Bytes of the values of a row, nearly: a number counts 8, a character 1. */
 export function rowBytes(values: readonly SqlValue[]): number {
   let bytes = 0;
   for (const value of values) {

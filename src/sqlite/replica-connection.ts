@@ -3,6 +3,8 @@ import { QuorateError } from '../errors/interface.ts';
 import { type CheckpointMode, type CheckpointResult, runCheckpoint } from './checkpoint.ts';
 import { StateTable } from './internal-schema.ts';
 import { OperationApplier } from './operation-applier.ts';
+import type { ReadableChange } from './readable-operations.ts';
+import type { RepairOutcome, WantedRow } from './row-repair.ts';
 import { restoreTriggers, suspendTriggers } from './suspended-triggers.ts';
 import type { AppliedPosition } from './types.ts';
 import { openForWriting, translated } from './writing-connection.ts';
@@ -83,6 +85,27 @@ export class ReplicaConnection implements Disposable {
         hint: 'The schema was changed on this copy. Copy the database again from its upstream.',
       });
     }
+  }
+
+  /**
+   * Takes back the operations of the last record applied, inside the open transaction. After an error the transaction is
+   * to be rolled back.
+   *
+   * @throws QuorateError SNAPSHOT_REQUIRED when the record does not tell what was before; DIVERGED when a row is not as
+   *   the record left it
+   */
+  undo(operations: Uint8Array): void {
+    translated(() => this.#applier.undo(operations));
+  }
+
+  /** Gives rows other content, inside the open transaction and past the log. @throws QuorateError SCHEMA_MISMATCH … */
+  repair(table: string, wanted: readonly WantedRow[]): RepairOutcome {
+    return translated(() => this.#applier.repair(table, wanted));
+  }
+
+  /** What operations did, for people. */
+  describe(operations: Uint8Array): Iterable<ReadableChange> {
+    return this.#applier.describe(operations);
   }
 
   /** Puts the triggers back into force, as the last step of a recovery inside its transaction. */

@@ -29,6 +29,7 @@ export class RowApplier {
   readonly #db: DatabaseSync;
   readonly #catalogue: TableCatalogue;
   #writers = new Map<TableShape, TableWriter>();
+  readonly #change = new RowChangeReader();
   #parked: ParkedChange[] = [];
   #lastReference: TableReference | undefined;
   #lastWriter: TableWriter | undefined;
@@ -40,8 +41,9 @@ export class RowApplier {
 
   /** @throws QuorateError DIVERGED, SCHEMA_MISMATCH, PROTOCOL_ERROR, or what SQLite refuses */
   apply(payload: ByteReader): void {
-    const change = new RowChangeReader(payload);
-    this.#parked = [];
+    const change = this.#change;
+    change.open(payload);
+    this.#parked.length = 0;
     while (change.next()) {
       const table = change.table as TableReference;
       const { start } = change;

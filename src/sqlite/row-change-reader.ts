@@ -1,4 +1,4 @@
-import { type ByteReader, malformed, type StoredValue } from './byte-reader.ts';
+import { ByteReader, malformed, type StoredValue } from './byte-reader.ts';
 import { changeFlags, rowItemKindMask, rowItems, tableFlags } from './operation-format.ts';
 
 /** A table as a rows payload names it. */
@@ -35,7 +35,7 @@ const knownFlags = changeFlags.replace | changeFlags.unverified | changeFlags.re
  * changes is a hot path.
  */
 export class RowChangeReader implements RowChange {
-  readonly #reader: ByteReader;
+  #reader: ByteReader = new ByteReader(new Uint8Array());
   readonly #tables: TableReference[] = [];
   /** The table of the change read last. */
   table: TableReference | undefined;
@@ -50,8 +50,11 @@ export class RowChangeReader implements RowChange {
   readonly before: StoredValue[] = [];
   readonly after: StoredValue[] = [];
 
-  constructor(reader: ByteReader) {
+  /** Starts with a rows payload: what `reader` has from its offset to its end. */
+  open(reader: ByteReader): void {
     this.#reader = reader;
+    this.#tables.length = 0;
+    this.table = undefined;
   }
 
   /** Reads the next change; false at the end. @throws QuorateError PROTOCOL_ERROR */

@@ -219,7 +219,8 @@ function internalRefusal(name: string): QuorateError | undefined {
     : undefined;
 }
 
-function moduleRefusal(module: string): QuorateError | undefined {
+/** Why virtual tables of a module are refused, or undefined if they are not. */
+export function moduleRefusal(module: string): QuorateError | undefined {
   return allowedModules.has(module.toLowerCase())
     ? undefined
     : unsupported(

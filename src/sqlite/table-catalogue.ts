@@ -18,8 +18,17 @@ export interface SchemaSnapshot {
   readonly deferredForeignKeys: boolean;
   /** Names, in lower case, of tables whose new keys are passed on to other rows by foreign keys. */
   readonly cascadingParents: ReadonlySet<string>;
+  /**
+   * Tables with deferred foreign keys whose BEFORE triggers write to them: SQLite counts violations by values that are
+   * stale then, and can refuse a COMMIT in which nothing is violated.
+   */
+  readonly miscountedTables: readonly string[];
   /** Names of tables, views and indexes that start as Quorate's own do. */
   readonly internalNames: readonly string[];
+}
+
+interface TableTrigger extends TriggerTraits {
+  readonly table: string;
 }
 
 const listSql = `
@@ -72,6 +81,7 @@ export class TableCatalogue {
       writtenBefore: new Set(traits.filter((trigger) => trigger.writesBefore).map((trigger) => trigger.table)),
       deferredForeignKeys: [...tables.values()].some((table) => table.deferredForeignKeys),
       cascadingParents: this.#cascadingParents(tables),
+      miscountedTables: this.#miscounted(tables, traits),
       internalNames: rows.flatMap((row) => (isInternalName(row.name) ? [row.name] : [])),
     };
   }
@@ -105,6 +115,18 @@ export class TableCatalogue {
     return tables;
   }
 
+  #miscounted(tables: ReadonlyMap<string, TableShape>, traits: readonly TableTrigger[]): string[] {
+    const triggers = traits.filter((trigger) => trigger.writesOwnTableBefore);
+    if (triggers.length === 0) {
+      return [];
+    }
+    const children = [...tables.values()].filter((table) => table.deferredForeignKeys);
+    const list = this.#db.prepare(`SELECT "table" AS parent FROM pragma_foreign_key_list(?, 'main')`);
+    const parents = children.flatMap((table) => list.all(table.name).map((row) => row.parent as string));
+    const counted = new Set([...children.map((table) => table.name), ...parents].map((name) => name.toLowerCase()));
+    return triggers.flatMap(({ table }) => (counted.has(table.toLowerCase()) ? [table] : []));
+  }
+
   #cascadingParents(tables: ReadonlyMap<string, TableShape>): Set<string> {
     const children = [...tables.values()].filter((table) => table.updateActions);
     const list = this.#db.prepare(
@@ -123,7 +145,7 @@ export class TableCatalogue {
     return shape;
   }
 
-  #readTriggers(rows: readonly SchemaRow[]): readonly (TriggerTraits & { readonly table: string })[] {
+  #readTriggers(rows: readonly SchemaRow[]): TableTrigger[] {
     const known = this.#traits;
     this.#traits = new Map(rows.map(({ sql }) => [sql ?? '', known.get(sql ?? '') ?? triggerTraits(sql ?? '')]));
     return rows.map((row) => ({ table: row.tbl_name, ...(this.#traits.get(row.sql ?? '') as TriggerTraits) }));

@@ -111,7 +111,9 @@ test('AUTOINCREMENT never gives an id twice, also after the replica has become p
   pair.run('INSERT INTO t (a) VALUES (1), (2), (3)');
   pair.run('DELETE FROM t');
   pair.run('INSERT INTO t VALUES (100, 4)', 'DELETE FROM t WHERE id = 100');
-  pair.run('INSERT INTO o VALUES (5), (5), (6)');
+  pair.run('INSERT INTO o VALUES (5), (5), (6), (6)');
+  pair.run('INSERT OR IGNORE INTO t (a) VALUES (6), (6)');
+  pair.assertEqual('ids that were given away and ignored');
   pair.run("UPDATE sqlite_sequence SET seq = 500 WHERE name = 't'");
   pair.assertEqual();
   pair.swapRoles();

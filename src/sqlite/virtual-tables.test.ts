@@ -134,6 +134,13 @@ test('clients of one group keep their full-text changes apart', () => {
   ]);
 });
 
+test('the sign of a zero is no difference between full-text tables', () => {
+  using pair = new ReplicatedPair();
+  pair.run('CREATE VIRTUAL TABLE f USING fts5(a)', 'INSERT INTO f VALUES (0.0)');
+  pair.run('UPDATE f SET a = -a');
+  pair.assertEqual();
+});
+
 test('virtual tables are renamed and dropped on both sides', () => {
   using pair = new ReplicatedPair();
   pair.run('CREATE VIRTUAL TABLE f USING fts5(a)', 'CREATE VIRTUAL TABLE r USING rtree(id, a, b)');

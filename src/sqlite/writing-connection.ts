@@ -10,6 +10,14 @@ interface WritingOptions {
   readonly busyTimeoutMs?: number | undefined;
 }
 
+/**
+ * Pages in the WAL (of 4 KiB) at which a commit moves them into the database file. Most pages are written again and
+ * again, so the more of them wait the fewer are moved; but whoever writes meanwhile waits for the moving and its two
+ * fsyncs. Against SQLite's own 1000, 8000 made a busy writer half as fast again and the slowest percent of the lag of a
+ * replica three times as long; with 2000 the lag stays under 20 ms.
+ */
+const checkpointPages = 2000;
+
 /** Opens a file that this process will write to, with the internal tables in it. */
 export function openForWriting(path: string, { primary, busyTimeoutMs }: WritingOptions): DatabaseSync {
   const db = new DatabaseSync(path, {
@@ -24,6 +32,7 @@ export function openForWriting(path: string, { primary, busyTimeoutMs }: Writing
     requireUtf8(db);
     // A replica does not ask again what the primary's CHECK constraints have let through.
     db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA ignore_check_constraints = ${!primary}`);
+    db.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`);
     db.exec('BEGIN IMMEDIATE');
     createInternalTables(db);
     if (primary) {

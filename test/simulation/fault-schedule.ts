@@ -54,6 +54,8 @@ export class FaultSchedule {
       [1, 'stop in order', () => node.stop(this.#downMs())],
       [2, 'pause', () => node.pause(chance.between(10, chance.happens(0.2) ? 20_000 : 500))],
       [1, 'clock', () => node.setClockError(chance.between(-60_000, 60_000))],
+      [1, 'fail an fsync', () => node.failFsync()],
+      [3, 'checkpoint', () => node.checkpoint()],
       [1, 'full disk', () => node.fillDisk(chance.between(50, 3_000))],
       [4, 'network', () => trace.add('network', network.disturb())],
       [1, 'partition', () => network.part(node, chance.pick(nodes), chance.between(100, 20_000))],

@@ -29,7 +29,7 @@ export async function checkHistory(
 
 async function readLog(node: SimulatedNode): Promise<Buffer> {
   const tip = node.database?.positions().tip ?? 0;
-  const reader = LogReader.open(node.files, node.logDirectory);
+  const reader = LogReader.open(node.machine.files, node.machine.logDirectory);
   const parts: Uint8Array[] = [];
   for (let next = 1; next <= tip; ) {
     const batch = await reader.read(next, tip, 1_000_000);
@@ -106,7 +106,7 @@ function rebuiltDigests(records: readonly LogRecord[], wanted: ReadonlySet<numbe
 }
 
 function repeatedMarkers(node: SimulatedNode): string[] {
-  using connection = ReadConnection.open(node.sqlitePath);
+  using connection = ReadConnection.open(node.machine.sqlitePath);
   if (connection.get("SELECT 1 FROM sqlite_schema WHERE name = 'marker'") === undefined) {
     return [];
   }

@@ -74,5 +74,6 @@ export function lifeFiles(options: LifeFilesOptions): FileSystem {
     syncDirectorySync: (path) => change('sync', () => files.syncDirectorySync(path)),
     writeFileAtomicSync: (path, content, mode) =>
       change('replace', () => files.writeFileAtomicSync(path, content, mode)),
+    freeBytesSync: (path) => files.freeBytesSync(path),
   };
 }

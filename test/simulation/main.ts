@@ -1,47 +1,54 @@
 /**
- * `npm run simulate`: whole clusters under seeds.
+ * `npm run simulate`: whole clusters under seeds; README.md beside this file tells how they work.
  *
- * `--seeds N` runs seeds 1 to N, or N from `--from`; `--seed N` runs one and says in detail what happened; `--writes N`
- * sets how many writes each run has. Ends with exit code 1 when a seed fails, and prints how to run it again.
+ * `--seeds N` runs so many, from `--from` on; `--seed N` runs one; `--writes N` sets how many writes each run has;
+ * `--trace` prints everything that happens. Ends with exit code 1 when a seed fails, and says how to run it again.
  */
 import { parseArgs } from 'node:util';
 import { describeFailure } from './failure-report.ts';
-import { Simulation, type SimulationResult } from './simulation.ts';
+import { defaultWrites, Simulation, type SimulationResult } from './simulation.ts';
 
 const { values } = parseArgs({
   options: {
     seed: { type: 'string' },
     seeds: { type: 'string', default: '20' },
     from: { type: 'string', default: '1' },
-    writes: { type: 'string', default: '150' },
+    writes: { type: 'string', default: String(defaultWrites) },
     trace: { type: 'boolean', default: false },
   },
 });
 
-const writes = Number(values.writes);
-
-async function runOne(seed: number): Promise<SimulationResult> {
-  const onTraceLine = values.trace ? (line: string) => console.log(line) : undefined;
-  const result = await Simulation.run({ seed, writes, onTraceLine });
-  const { counts, traceDigest, defects } = result;
-  const ms = String(counts.simulatedMs).padStart(6);
-  const figures = `${counts.transactions} transactions, ${counts.acknowledged} acknowledged, ${counts.unknown} in doubt, ${counts.cuts} cuts`;
-  console.log(
-    `seed ${seed}: ${defects.length === 0 ? 'well' : 'FAILED'}, ${ms} ms, ${figures}, trace ${traceDigest.slice(0, 16)}`,
-  );
-  if (defects.length > 0) {
-    console.log(describeFailure(result));
+function numberOf(name: 'seed' | 'seeds' | 'from' | 'writes'): number {
+  const number = Number(values[name]);
+  if (!Number.isSafeInteger(number) || number < 1) {
+    throw new Error(`--${name} takes an integer of at least 1, not ${values[name]}`);
   }
-  return result;
+  return number;
 }
 
-const first = Number(values.seed ?? values.from);
-const count = values.seed === undefined ? Number(values.seeds) : 1;
+function summaryOf({ seed, counts, defects, traceDigest }: SimulationResult): string {
+  return [
+    `seed ${seed}: ${defects.length === 0 ? 'well' : 'FAILED'}`,
+    `${counts.simulatedMs} ms in ${counts.events} events`,
+    `${counts.transactions} transactions`,
+    `${counts.acknowledged} writes acknowledged, ${counts.refused} refused, ${counts.unknown} in doubt`,
+    `${counts.observations} reads`,
+    `${counts.cuts} cuts`,
+    `trace ${traceDigest.slice(0, 16)}`,
+  ].join(', ');
+}
+
+const first = numberOf(values.seed === undefined ? 'from' : 'seed');
+const count = values.seed === undefined ? numberOf('seeds') : 1;
+const writes = numberOf('writes');
+const onTraceLine = values.trace ? (line: string) => console.log(line) : undefined;
 const failed: number[] = [];
 for (let seed = first; seed < first + count; seed += 1) {
-  const { defects } = await runOne(seed);
-  if (defects.length > 0) {
+  const result = await Simulation.run({ seed, writes, onTraceLine });
+  console.log(summaryOf(result));
+  if (result.defects.length > 0) {
     failed.push(seed);
+    console.log(describeFailure(result));
   }
 }
 console.log(failed.length === 0 ? `${count} seeds, all well` : `failed seeds: ${failed.join(', ')}`);

@@ -27,8 +27,13 @@ export class NodeWatch {
     return this.#cuts;
   }
 
-  /** A new life has opened the database. */
-  opened(positions: DatabasePositions): void {
+  /**
+   * A new life has opened the database. `showsAll`: readers see at least what they saw before; only a replica that lost
+   * its power may need its upstream to know again what is committed.
+   */
+  opened(positions: DatabasePositions, showsAll: boolean): void {
+    const shown = this.#last?.applied ?? 0;
+    this.#expect(!showsAll || positions.applied >= shown, `${shown} was shown, and only ${positions.applied} is now`);
     this.#last = undefined;
     this.#cutTo = undefined;
     this.#expect(

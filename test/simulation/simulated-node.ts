@@ -1,5 +1,3 @@
-import { mkdirSync } from 'node:fs';
-import path from 'node:path';
 import {
   Database,
   type DatabaseContext,
@@ -15,16 +13,17 @@ import {
   type ReplicationLimits,
   Replicator,
 } from '../../src/replication/interface.ts';
-import { type FileSystem, type Logger, type Runtime, SimulatedFileSystem } from '../../src/runtime/interface.ts';
+import type { FileSystem, Logger, Runtime } from '../../src/runtime/interface.ts';
 import { Chance } from './chance.ts';
 import { InlineWriter } from './inline-writer.ts';
-import { type FileCall, lifeFiles, type StopMoment, type StopPlan } from './life-files.ts';
+import { type FileCall, type LifeFilesOptions, lifeFiles, type StopMoment, type StopPlan } from './life-files.ts';
 import type { Mutation } from './mutation.ts';
 import { Life, simulatedRuntime } from './node-life.ts';
 import type { NodeWatch } from './node-watch.ts';
+import { type PlannedStop, StopCountdown } from './planned-stop.ts';
+import { type Crash, SimulatedMachine } from './simulated-machine.ts';
 import type { Host, SimulatedNetwork } from './simulated-network.ts';
 import { type Owner, type SimulatedTime, world } from './simulated-time.ts';
-import { SqliteImage } from './sqlite-image.ts';
 import type { Trace } from './trace.ts';
 
 /** What all nodes of a simulation share. */
@@ -47,18 +46,6 @@ export interface NodeOptions {
   readonly watch: NodeWatch;
 }
 
-export type Crash = 'kill' | 'power';
-
-export interface PlannedStop {
-  /** How many calls still pass. */
-  callsBefore: number;
-  /** Which calls count; all if undefined. */
-  readonly call?: FileCall;
-  readonly moment: StopMoment;
-  /** How the node ends soon after. */
-  readonly crash: Crash;
-}
-
 /** What exists while the process of a node runs. */
 interface Process {
   readonly life: Life;
@@ -71,24 +58,16 @@ interface Process {
   replicator?: Replicator;
 }
 
-/** Set once the writer's thread stands still for ever, with what the disk holds of SQLite from then on. */
-interface Stop {
-  readonly image: SqliteImage;
-}
-
 /** A machine with a disk, and on it, most of the time, a process that serves one database. */
 export class SimulatedNode implements Host {
   readonly name: string;
   readonly watch: NodeWatch;
+  readonly machine: SimulatedMachine;
   readonly #world: NodeWorld;
   readonly #settings: DatabaseSettings;
-  readonly #directory: string;
-  readonly #disk: SimulatedFileSystem;
   readonly #chance: Chance;
   #process: Process | undefined;
-  #stop: Stop | undefined;
-  #planned: PlannedStop | undefined;
-  #crashAfterStop: Crash = 'kill';
+  #planned: StopCountdown | undefined;
   #clockErrorMs = 0;
 
   constructor(name: string, options: NodeOptions, nodeWorld: NodeWorld) {
@@ -96,11 +75,8 @@ export class SimulatedNode implements Host {
     this.watch = options.watch;
     this.#world = nodeWorld;
     this.#settings = options.settings;
-    this.#directory = path.join(options.directory, name);
+    this.machine = new SimulatedMachine(name, options.directory, nodeWorld.seed);
     this.#chance = new Chance(nodeWorld.seed, `node ${name}`);
-    this.#disk = new SimulatedFileSystem(new Chance(nodeWorld.seed, `disk ${name}`).random);
-    mkdirSync(this.#directory, { recursive: true });
-    makeDurably(this.#disk, options.directory);
   }
 
   get process(): Owner | undefined {
@@ -116,27 +92,9 @@ export class SimulatedNode implements Host {
     return this.#process?.replicator;
   }
 
-  /** The SQLite file, for readers. */
-  get sqlitePath(): string {
-    return path.join(this.#directory, 'data.sqlite');
-  }
-
-  get logDirectory(): string {
-    return path.join(this.#directory, 'log');
-  }
-
-  /** The disk as another program would see it. */
-  get files(): FileSystem {
-    return this.#disk;
-  }
-
   /** Whether the writer still works; it may have stopped for ever shortly before the node does. */
   get isHealthy(): boolean {
-    return this.database !== undefined && this.#stop === undefined;
-  }
-
-  get isRunning(): boolean {
-    return this.#process !== undefined;
+    return this.database !== undefined && this.#process?.thread.alive === true;
   }
 
   setClockError(errorMs: number): void {
@@ -155,22 +113,43 @@ export class SimulatedNode implements Host {
   start(): void {
     this.#world.trace.add(this.name, 'starts');
     const life = new Life();
-    const process: Process = {
-      life,
-      ...this.#writerOf(life),
-      runtime: this.#runtime(
-        life,
-        this.#filesOf(life, () => undefined),
-      ),
-    };
-    this.#process = process;
-    this.#open(process).catch((error: unknown) => this.#openFailed(process, error));
+    const files = this.#filesOf(life, this.#stopWhileCreating(), () => this.#stopProcess());
+    this.#process = { life, ...this.#writerOf(life), runtime: this.#runtime(life, files) };
+    this.#open(this.#process).catch((error: unknown) => this.#openFailed(life, error));
+  }
+
+  /** Some processes end for ever while they make the folder of their database. */
+  #stopWhileCreating(): StopPlan {
+    const isNew = !this.machine.files.existsSync(this.machine.logDirectory);
+    if (!isNew || !this.#chance.happens(0.3)) {
+      return () => undefined;
+    }
+    const moment = this.#chance.pick(['before', 'within', 'after'] as const);
+    const countdown = new StopCountdown({ callsBefore: this.#chance.integer(0, 6), moment, crash: 'kill' });
+    return (call) => countdown.reach(call);
+  }
+
+  #stopProcess(): void {
+    const process = this.#process;
+    if (process !== undefined) {
+      process.life.alive = false;
+      process.thread.alive = false;
+      this.machine.freeze();
+      const kind = this.#chance.pick(['kill', 'power'] as const);
+      this.#world.time.after(0, world, () => this.crash(kind, this.#chance.between(1, 500)));
+    }
   }
 
   #writerOf(life: Life): { thread: Life; writer: InlineWriter } {
     const { time, mutation } = this.#world;
     const thread = new Life();
-    const files = mutation.writerFiles(this.#filesOf(thread, (call) => this.#stopMoment(call)));
+    const files = mutation.writerFiles(
+      this.#filesOf(
+        thread,
+        (call) => this.#planned?.reach(call),
+        (call, moment) => this.#stopThread(call, moment),
+      ),
+    );
     const writer = new InlineWriter({
       time,
       chance: this.#chance,
@@ -182,8 +161,8 @@ export class SimulatedNode implements Host {
     return { thread, writer };
   }
 
-  #filesOf(life: Life, plan: StopPlan): FileSystem {
-    return lifeFiles({ files: this.#disk, life, plan, onStop: (call, moment) => this.#stopThread(call, moment) });
+  #filesOf(life: Life, plan: StopPlan, onStop: LifeFilesOptions['onStop']): FileSystem {
+    return lifeFiles({ files: this.machine.files, life, plan, onStop });
   }
 
   #runtime(life: Life, files: FileSystem): Runtime {
@@ -213,7 +192,7 @@ export class SimulatedNode implements Host {
     const context: DatabaseContext = {
       runtime: process.runtime,
       name: 'db',
-      directory: this.#directory,
+      directory: this.machine.directory,
       origin: BigInt(this.name.codePointAt(0) ?? 0),
       limits: databaseLimits,
       startWriter: process.writer.start,
@@ -224,21 +203,22 @@ export class SimulatedNode implements Host {
     if (process.life.alive) {
       process.database = database;
       trace.add(this.name, `is open at ${describe(database)}`);
-      this.watch.opened(database.positions());
+      const lostPower = this.machine.takeLossOfPower();
+      this.watch.opened(database.positions(), database.settings.role === 'primary' || !lostPower);
       this.#serve(process, database);
     }
   }
 
-  #openFailed(process: Process, error: unknown): void {
+  #openFailed(life: Life, error: unknown): void {
     const { code, message } = asQuorateError(error);
-    if (!process.life.alive || this.#stop !== undefined) {
+    if (!life.alive || this.#process?.thread.alive !== true) {
       return;
     }
     this.#world.trace.add(this.name, `does not open: ${code}`);
     if (code !== 'DISK_FULL') {
       this.#defect(`the database does not open: ${code} ${message}`);
     }
-    this.#world.time.after(200, process.life, () => this.crash('kill', 0));
+    this.#world.time.after(200, life, () => this.crash('kill', 0));
   }
 
   #serve(process: Process, database: Database): void {
@@ -271,35 +251,38 @@ export class SimulatedNode implements Host {
   fillDisk(durationMs: number): void {
     const process = this.#process;
     if (process !== undefined) {
-      this.#disk.planFaults(({ kind }) => (kind === 'write' || kind === 'create' ? 'disk-full' : undefined));
-      this.#world.time.after(durationMs, process.life, () => this.#disk.planFaults(() => undefined));
+      this.machine.fill();
+      this.#world.time.after(durationMs, process.life, () => this.machine.heal());
+    }
+  }
+
+  /** The next fsync fails, and soon after the node goes down. */
+  failFsync(): void {
+    const process = this.#process;
+    if (process !== undefined) {
+      this.machine.failFsync(() => {
+        this.#world.trace.add(this.name, 'an fsync fails');
+        this.#crashSoon(process, 'power', 2_000);
+      });
+    }
+  }
+
+  checkpoint(): void {
+    if (this.database !== undefined) {
+      this.#world.trace.add(this.name, `checkpoint ${this.machine.checkpoint()}`);
     }
   }
 
   /** Ends everything that still goes wrong here. */
   heal(): void {
     this.#planned = undefined;
-    this.#disk.planFaults(() => undefined);
+    this.machine.heal();
     this.pause(0);
   }
 
   /** Lets the writer stop for ever at one of its next changes to a file, with a crash to follow. */
   planStop(stop: PlannedStop): void {
-    this.#planned = { ...stop };
-  }
-
-  #stopMoment(call: FileCall): StopMoment | undefined {
-    const planned = this.#planned;
-    if (planned === undefined || (planned.call !== undefined && planned.call !== call)) {
-      return undefined;
-    }
-    planned.callsBefore -= 1;
-    if (planned.callsBefore >= 0) {
-      return undefined;
-    }
-    this.#planned = undefined;
-    this.#crashAfterStop = planned.crash;
-    return planned.moment;
+    this.#planned = new StopCountdown(stop);
   }
 
   /**
@@ -308,40 +291,41 @@ export class SimulatedNode implements Host {
    */
   #stopThread(call: FileCall, moment: StopMoment): void {
     const process = this.#process;
-    if (process === undefined || this.#stop !== undefined) {
-      return;
+    const planned = this.#planned;
+    if (process !== undefined && planned !== undefined) {
+      this.#world.trace.add(this.name, `the writer stops ${moment} ${call}`);
+      process.thread.alive = false;
+      this.machine.freeze();
+      this.#planned = undefined;
+      this.#crashSoon(process, planned.crash, 30);
     }
-    this.#world.trace.add(this.name, `the writer stops ${moment} ${call}`);
-    process.thread.alive = false;
-    this.#stop = { image: SqliteImage.take(this.sqlitePath) };
-    this.#world.time.after(this.#chance.between(0, 30), process.life, () => {
-      this.crash(this.#crashAfterStop, this.#chance.between(10, 3_000));
+  }
+
+  #crashSoon(process: Process, kind: Crash, withinMs: number): void {
+    this.#world.time.after(this.#chance.between(0, withinMs), process.life, () => {
+      this.crash(kind, this.#chance.between(10, 3_000));
     });
   }
 
   /** Ends the process in this very moment; it starts again after `downMs`. */
   crash(kind: Crash, downMs: number): void {
+    const { time, trace, network } = this.#world;
     const process = this.#process;
-    if (process === undefined) {
-      return;
+    if (process !== undefined) {
+      this.machine.freeze();
+      this.#abandon(process);
+      network.lose(process.life, kind === 'kill' ? 'told' : 'silent');
+      trace.add(this.name, `goes down (${this.machine.crash(kind)})`);
+      time.after(downMs, world, () => this.start());
     }
-    const image = this.#stop?.image ?? SqliteImage.take(this.sqlitePath);
+  }
+
+  #abandon(process: Process): void {
     process.life.alive = false;
     process.thread.alive = false;
     this.#process = undefined;
-    this.#stop = undefined;
     this.#planned = undefined;
     process.writer.abandon();
-    this.#world.network.lose(process.life, kind === 'kill' ? 'told' : 'silent');
-    const lostBytes = kind === 'power' ? this.#losePower(image) : this.#disk.restart();
-    image.restore();
-    this.#world.trace.add(this.name, `goes down (${kind}), SQLite loses ${lostBytes ?? 0} bytes`);
-    this.#world.time.after(downMs, world, () => this.start());
-  }
-
-  #losePower(image: SqliteImage): number {
-    this.#disk.losePower();
-    return image.losePower(this.#chance);
   }
 
   /** Ends the process in order; it starts again after `downMs`. */
@@ -356,7 +340,7 @@ export class SimulatedNode implements Host {
 
   async #stopInOrder(downMs: number): Promise<void> {
     const process = this.#process;
-    if (process?.database === undefined || this.#stop !== undefined) {
+    if (process?.database === undefined || !process.thread.alive) {
       return;
     }
     this.#world.trace.add(this.name, 'stops in order');
@@ -372,12 +356,8 @@ export class SimulatedNode implements Host {
 
   /** The end of the simulation: lets go of SQLite's files. */
   end(): void {
-    const process = this.#process;
-    if (process !== undefined) {
-      process.life.alive = false;
-      process.thread.alive = false;
-      process.writer.abandon();
-      this.#process = undefined;
+    if (this.#process !== undefined) {
+      this.#abandon(this.#process);
     }
   }
 
@@ -389,12 +369,4 @@ export class SimulatedNode implements Host {
 function describe(database: Database): string {
   const { tip, durable, commit, applied } = database.positions();
   return `tip ${tip} durable ${durable} commit ${commit} applied ${applied}`;
-}
-
-/** The folder in which databases are made has been there for long. */
-function makeDurably(files: FileSystem, directory: string): void {
-  files.makeDirectorySync(directory);
-  for (let parent = directory; parent !== path.dirname(parent); parent = path.dirname(parent)) {
-    files.syncDirectorySync(path.dirname(parent));
-  }
 }

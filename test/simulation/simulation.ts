@@ -18,7 +18,7 @@ import { Workload } from './workload.ts';
 
 export interface SimulationOptions {
   readonly seed: number;
-  /** Writes of clients. Default 150. */
+  /** Writes of clients. Default: `defaultWrites`. */
   readonly writes?: number | undefined;
   /** A defect put in on purpose. */
   readonly mutation?: Mutation | undefined;
@@ -28,6 +28,7 @@ export interface SimulationOptions {
 
 export interface SimulationResult {
   readonly seed: number;
+  readonly writes: number;
   /** Everything that must not be; empty when all is well. */
   readonly defects: readonly string[];
   readonly traceDigest: string;
@@ -45,6 +46,8 @@ export interface SimulationResult {
     readonly cuts: number;
   };
 }
+
+export const defaultWrites = 150;
 
 /** How long the cluster may take to come together after the last fault, in simulated milliseconds. */
 const healingMs = 300_000;
@@ -127,7 +130,7 @@ export class Simulation {
   }
 
   async #run(): Promise<void> {
-    const { seed, writes = 150 } = this.#options;
+    const { seed, writes = defaultWrites } = this.#options;
     for (const node of this.#nodes) {
       node.start();
     }
@@ -187,7 +190,7 @@ export class Simulation {
   }
 
   #read(node: SimulatedNode): void {
-    const { txId, digest } = logicalDigest(node.sqlitePath);
+    const { txId, digest } = logicalDigest(node.machine.sqlitePath);
     const hex = Buffer.from(digest).toString('hex');
     this.#trace.add(node.name, `shows ${txId} ${hex.slice(0, 12)}`);
     this.#history.observe({ node: node.name, txId, digest: hex });
@@ -233,6 +236,7 @@ export class Simulation {
   #result(): SimulationResult {
     return {
       seed: this.#options.seed,
+      writes: this.#options.writes ?? defaultWrites,
       defects: this.#defects,
       traceDigest: this.#trace.digest(),
       traceTail: this.#trace.tail(60),

@@ -7,50 +7,57 @@ const suffixes = ['', '-wal'] as const;
 const walIndex = { lastFrame: 16, pageSize: 14, backfilledFrames: 96, headerBytes: 136 } as const;
 const walHeaderBytes = 32;
 const frameHeaderBytes = 24;
+const saltOffset = 16;
 
-/** The part of the write-ahead log that a power loss may take: frames of commits that no checkpoint has fsynced. */
-interface VolatileFrames {
-  readonly fromByte: number;
-  readonly toByte: number;
+/** What is known to be on the disk of one write-ahead log. Its salt changes whenever SQLite begins the log anew. */
+interface DurableLog {
+  readonly salt: string;
+  readonly sizeBytes: number;
 }
 
 /**
  * A copy of the files of a SQLite database in one moment, as a crash leaves them.
  *
  * With `synchronous=NORMAL` SQLite fsyncs its write-ahead log only before a checkpoint copies from it. So a power loss may
- * take the end of that log, down to the last frame that was copied, and SQLite then finds an earlier commit.
+ * take the end of that log, down to the last frame that was copied or that an earlier power loss left, and SQLite then
+ * finds an earlier commit.
  */
 export class SqliteImage {
   readonly #source: string;
   readonly #copy: string;
-  readonly #volatile: VolatileFrames;
+  readonly #endByte: number;
+  #durable: DurableLog;
 
-  private constructor(source: string, copy: string) {
+  private constructor(source: string, before: SqliteImage | undefined) {
     this.#source = source;
-    this.#copy = copy;
-    this.#volatile = volatileFrames(source);
+    this.#copy = `${source}.image`;
+    const { salt, copiedBytes, endByte } = stateOfLog(source);
+    const known = before !== undefined && before.#durable.salt === salt ? before.#durable.sizeBytes : 0;
+    this.#durable = { salt, sizeBytes: Math.max(copiedBytes, known) };
+    this.#endByte = endByte;
     for (const suffix of suffixes) {
-      rmSync(`${copy}${suffix}`, { force: true });
+      rmSync(`${this.#copy}${suffix}`, { force: true });
       if (existsSync(`${source}${suffix}`)) {
-        copyFileSync(`${source}${suffix}`, `${copy}${suffix}`);
+        copyFileSync(`${source}${suffix}`, `${this.#copy}${suffix}`);
       }
     }
   }
 
-  static take(source: string): SqliteImage {
-    return new SqliteImage(source, `${source}.image`);
+  /** Copies the files as they are. `before` is the image that was restored last. */
+  static take(source: string, before: SqliteImage | undefined): SqliteImage {
+    return new SqliteImage(source, before);
   }
 
   /** Takes an arbitrary end of what was never fsynced away. Returns the bytes lost. */
   losePower(chance: Chance): number {
-    const { fromByte, toByte } = this.#volatile;
-    const wal = `${this.#copy}-wal`;
-    if (toByte <= fromByte || !existsSync(wal)) {
+    const { salt, sizeBytes } = this.#durable;
+    if (this.#endByte <= sizeBytes) {
       return 0;
     }
-    const keptBytes = chance.happens(0.3) ? fromByte : chance.integer(fromByte, toByte);
-    truncateSync(wal, keptBytes);
-    return toByte - keptBytes;
+    const keptBytes = chance.happens(0.3) ? sizeBytes : chance.integer(sizeBytes, this.#endByte);
+    truncateSync(`${this.#copy}-wal`, keptBytes);
+    this.#durable = { salt, sizeBytes: keptBytes };
+    return this.#endByte - keptBytes;
   }
 
   /** Puts the files where they were. No connection may be open. */
@@ -66,16 +73,21 @@ export class SqliteImage {
   }
 }
 
-/** Reads the index, whose numbers are in the byte order of the machine. */
-function volatileFrames(source: string): VolatileFrames {
-  const path = `${source}-shm`;
-  const index = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
-  if (index.length < walIndex.headerBytes) {
-    return { fromByte: 0, toByte: 0 };
+/** Reads the index, whose numbers are in the byte order of the machine, and the salt of the log. */
+function stateOfLog(source: string): { salt: string; copiedBytes: number; endByte: number } {
+  const read = (suffix: string) =>
+    existsSync(`${source}${suffix}`) ? readFileSync(`${source}${suffix}`) : Buffer.alloc(0);
+  const index = read('-shm');
+  const log = read('-wal');
+  const salt = log.length < walHeaderBytes ? '' : log.toString('hex', saltOffset, saltOffset + 8);
+  if (salt === '' || index.length < walIndex.headerBytes) {
+    return { salt, copiedBytes: 0, endByte: 0 };
   }
   const frameBytes = frameHeaderBytes + index.readUInt16LE(walIndex.pageSize);
-  const backfilled = index.readUInt32LE(walIndex.backfilledFrames);
-  const frames = index.readUInt32LE(walIndex.lastFrame);
   const byteOf = (frame: number) => (frame === 0 ? 0 : walHeaderBytes + frame * frameBytes);
-  return { fromByte: byteOf(backfilled), toByte: byteOf(frames) };
+  return {
+    salt,
+    copiedBytes: byteOf(index.readUInt32LE(walIndex.backfilledFrames)),
+    endByte: byteOf(index.readUInt32LE(walIndex.lastFrame)),
+  };
 }

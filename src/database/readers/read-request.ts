@@ -15,7 +15,7 @@ export interface ReadOptions {
 
 /** One query on its way through the pool; it is settled once, whatever happens to it later. */
 export class ReadRequest {
-  readonly filePath: string;
+  filePath: string;
   readonly statements: readonly Statement[];
   readonly options: ReadOptions;
   readonly answer: Promise<ReadAnswer>;

@@ -95,6 +95,19 @@ export class ReaderPool implements AsyncDisposable {
     }
   }
 
+  /** Lets queries that wait for a file read the one that has taken its place, and closes all connections to the old one. */
+  replace(oldPath: string, newPath: string): void {
+    for (const request of this.#queue.drain()) {
+      if (request.filePath === oldPath) {
+        request.filePath = newPath;
+      }
+      this.#queue.push(request);
+    }
+    for (const reader of this.#readers) {
+      reader.process.release(oldPath);
+    }
+  }
+
   status(): ReaderPoolStatus {
     return {
       processes: this.#readers.size,

@@ -3,6 +3,7 @@ import {
   createDatabase,
   deleteDatabase,
   digest,
+  forgetReplica,
   loadDatabase,
   outcome,
   unloadDatabase,
@@ -30,5 +31,6 @@ export function adminService(context: RpcContext): AdminServer {
     exportDatabase: exportDatabase(context),
     digest: digest(context),
     outcome: outcome(context),
+    forgetReplica: forgetReplica(context),
   };
 }

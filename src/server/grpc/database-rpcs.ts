@@ -1,3 +1,4 @@
+import { QuorateError } from '../../errors/interface.ts';
 import type { AdminServer, CreateDatabaseRequest } from '../../proto/interface.ts';
 import type { FollowRequest } from '../node/node-options.ts';
 import { type RpcContext, unaryRpc } from './rpc.ts';
@@ -63,4 +64,15 @@ export function outcome(context: RpcContext): AdminServer['outcome'] {
   return unaryRpc(context, async ({ database, txId, term }) => ({
     outcome: await context.node.databases.require(database).outcome({ txId, term }),
   }));
+}
+
+export function forgetReplica(context: RpcContext): AdminServer['forgetReplica'] {
+  return unaryRpc(context, ({ database, replica }) => {
+    if (!context.node.databases.require(database).forgetReplica(replica)) {
+      throw new QuorateError('INVALID_ARGUMENT', `database ${database} knows no replica ${JSON.stringify(replica)}`, {
+        hint: `List those for which the log is kept with: quorate status ${database}`,
+      });
+    }
+    return context.node.databaseStatus(database);
+  });
 }

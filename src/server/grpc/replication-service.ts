@@ -1,9 +1,14 @@
 import type { ReplicationServer } from '../../proto/interface.ts';
+import { exportSnapshot } from './export-snapshot-rpc.ts';
 import { exportTx } from './export-tx-rpc.ts';
 import { replicateTx } from './replicate-tx-rpc.ts';
 import type { RpcContext } from './rpc.ts';
 
 /** Following and feeding databases. */
 export function replicationService(context: RpcContext): ReplicationServer {
-  return { exportTx: exportTx(context), replicateTx: replicateTx(context) };
+  return {
+    exportTx: exportTx(context),
+    replicateTx: replicateTx(context),
+    exportSnapshot: exportSnapshot(context),
+  };
 }

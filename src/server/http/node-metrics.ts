@@ -13,6 +13,7 @@ export function renderNodeMetrics(context: RpcContext): string {
   for (const database of context.node.status().databases) {
     databaseMetrics(metrics, database);
     writerMetrics(metrics, context, database.database);
+    scrubMetrics(metrics, context, database.database);
   }
   return metrics.render();
 }
@@ -114,6 +115,28 @@ function replicatorMetrics(metrics: MetricsText, database: string, replicator: R
     labels,
   );
   metrics.counter('quorate_replication_retries_total', 'Attempts to connect again.', retries, labels);
+}
+
+function scrubMetrics(metrics: MetricsText, { node }: RpcContext, database: string): void {
+  const scrub = node.databases.get(database).scrubStatus;
+  if (scrub === undefined) {
+    return;
+  }
+  const labels = { database };
+  const finished = scrub.finishedAtMs / millisecondsPerSecond;
+  metrics.gauge(
+    'quorate_scrub_differences',
+    'Differences from the upstream that were found.',
+    scrub.differences,
+    labels,
+  );
+  metrics.counter(
+    'quorate_scrub_rounds_total',
+    'Comparisons of the whole database with its upstream.',
+    scrub.rounds,
+    labels,
+  );
+  metrics.gauge('quorate_scrub_finished_seconds', 'Unix time at which the last one ended; 0 before.', finished, labels);
 }
 
 function writerMetrics(metrics: MetricsText, { node }: RpcContext, database: string): void {

@@ -1,5 +1,12 @@
-import type { Database, DatabaseFailure, DatabasePositions, DatabaseSettings } from '../../database/interface.ts';
-import type { DatabaseStatus, ErrorInfo, ReplicationSettings } from '../../proto/interface.ts';
+import type {
+  Database,
+  DatabaseFailure,
+  DatabaseLimits,
+  DatabasePositions,
+  DatabaseSettings,
+} from '../../database/interface.ts';
+import type { DatabaseStatus, ErrorInfo, ReplicationSettings, StorageStatus } from '../../proto/interface.ts';
+import type { ReplicatorStatus } from '../../replication/interface.ts';
 import { wireAcks } from './ack-settings.ts';
 import { type NodeAddress, resolveUpstream } from './follow-settings.ts';
 import type { ManagedDatabase } from './managed-database.ts';
@@ -7,7 +14,11 @@ import type { ManagedDatabase } from './managed-database.ts';
 const nothing: DatabasePositions = { tip: 0, durable: 0, commit: 0, applied: 0, term: 0 };
 
 /** Where a database stands, for the wire, HTTP and metrics. It holds no secret. */
-export function databaseStatus(managed: ManagedDatabase, own: NodeAddress | undefined): DatabaseStatus {
+export function databaseStatus(
+  managed: ManagedDatabase,
+  own: NodeAddress | undefined,
+  limits: DatabaseLimits,
+): DatabaseStatus {
   const { opened, settings, replicatorStatus, failure } = managed;
   const positions = opened?.positions() ?? nothing;
   return {
@@ -22,13 +33,13 @@ export function databaseStatus(managed: ManagedDatabase, own: NodeAddress | unde
     appliedTxId: positions.applied,
     logSizeBytes: opened?.logSizeBytes() ?? 0,
     replicator: replicatorStatus && {
-      ...replicatorStatus,
-      lastError: errorInfo(replicatorStatus.lastError),
+      ...replicatorInfo(replicatorStatus),
       delayMs: settings?.replication.delayMs ?? 0,
     },
     replicas: managed.attachedReplicas.map((replica) => ({ ...replica })),
     lastError: errorInfo(failure),
     ...ackStatus(opened),
+    storage: opened && storageStatus(opened, limits),
     replication: settings && replicationSettings(settings, own),
   };
 }
@@ -39,6 +50,24 @@ function ackStatus(opened: Database | undefined): Pick<DatabaseStatus, 'acks' | 
   }
   const { status, degradations } = opened.ackReport();
   return { acks: wireAcks(opened.settings.acks), ackStatus: status, degradations };
+}
+
+function replicatorInfo({ lastError, snapshot, ...status }: ReplicatorStatus) {
+  return { ...status, lastError: errorInfo(lastError), snapshot: snapshot && { ...snapshot } };
+}
+
+function storageStatus(database: Database, limits: DatabaseLimits): StorageStatus {
+  const { firstTxId, databaseBytes, freeBytes, holds } = database.storage();
+  return {
+    firstTxId,
+    databaseSizeBytes: databaseBytes,
+    retentionBytes: limits.logRetentionBytes,
+    retentionMaxBytes: limits.logRetentionMaxBytes,
+    retentionAgeMs: limits.logRetentionAgeMs,
+    freeBytes,
+    minFreeBytes: limits.minFreeBytes,
+    holds: holds.map((hold) => ({ ...hold, seenAtMs: Math.floor(hold.seenAtMs) })),
+  };
 }
 
 function errorInfo(failure: DatabaseFailure | undefined): ErrorInfo | undefined {

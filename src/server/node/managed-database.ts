@@ -3,6 +3,7 @@ import {
   type DatabaseContext,
   type DatabaseFailure,
   type DatabaseSettings,
+  type RejoinReport,
   type Upstream,
 } from '../../database/interface.ts';
 import { asQuorateError, type ErrorCode, QuorateError } from '../../errors/interface.ts';
@@ -15,7 +16,10 @@ import {
   type ReplicatorStatus,
 } from '../../replication/interface.ts';
 import { resolveUpstream } from './follow-settings.ts';
+import { LocalNode } from './local-node.ts';
 import type { NodeServices } from './node-services.ts';
+import { explainDivergence, findPartingOf } from './parting.ts';
+import { Scrubber, type ScrubStatus } from './scrubber.ts';
 
 export type DatabaseState = 'opening' | 'importing' | 'open' | 'unloaded' | 'failed';
 
@@ -35,6 +39,7 @@ export class ManagedDatabase {
   #state: DatabaseState = 'opening';
   #opened: Opened | undefined;
   #replicator: Replicator | undefined;
+  #scrubber: Scrubber | undefined;
   #failure: DatabaseFailure | undefined;
   #tail: Promise<unknown> = Promise.resolve();
   /** Replica ids of the upstream and of those that it follows, as far as known. */
@@ -56,7 +61,17 @@ export class ManagedDatabase {
 
   /** Why the database is not open, or cannot go on. */
   get failure(): DatabaseFailure | undefined {
-    return this.#failure ?? this.#opened?.database.failure();
+    return this.#failure ?? this.#opened?.database.failure() ?? this.#alarm();
+  }
+
+  /** What the comparison with the upstream in the background has found. */
+  get scrubStatus(): ScrubStatus | undefined {
+    return this.#scrubber?.status();
+  }
+
+  #alarm(): DatabaseFailure | undefined {
+    const { alarm, alarmAtMs = 0 } = this.#scrubber?.status() ?? {};
+    return alarm && { code: alarm.code, message: alarm.message, hint: alarm.hint ?? '', atMs: alarmAtMs };
   }
 
   get replicatorStatus(): ReplicatorStatus | undefined {
@@ -188,6 +203,43 @@ export class ManagedDatabase {
   }
 
   /**
+   * Takes a replica whose history has parted from that of its upstream back to the last transaction in common, and lets it
+   * follow again.
+   * @throws QuorateError WRONG_ROLE when it has not parted; SNAPSHOT_REQUIRED when only a new copy helps
+   */
+  rejoin(): Promise<RejoinReport> {
+    return this.#exclusively(async () => {
+      const { database } = this.#require();
+      const { commonTxId, certain } = await this.#parting(database);
+      if (!certain || commonTxId >= database.positions().tip) {
+        throw new QuorateError(
+          'SNAPSHOT_REQUIRED',
+          certain
+            ? `all transactions of ${this.name} are on its upstream, but its content is not what they made`
+            : 'the logs no longer reach back to the last transaction in common',
+          { hint: 'Copy the database again from its upstream.' },
+        );
+      }
+      await this.#stopReplicator('this database goes back to the last transaction in common with its upstream');
+      try {
+        return await database.rejoin(commonTxId);
+      } finally {
+        this.#startReplicator(database);
+      }
+    });
+  }
+
+  /** Only a replica that says so has parted: one whose upstream is merely behind has not. */
+  #parting(database: Database): ReturnType<typeof findPartingOf> {
+    if (this.#replicator?.status().state !== 'diverged') {
+      throw new QuorateError('WRONG_ROLE', `database ${this.name} is not a replica that has diverged`, {
+        hint: 'See its status.',
+      });
+    }
+    return findPartingOf(database, this.#services.upstreams);
+  }
+
+  /**
    * Closes the database.
    * @param then runs while nobody can open it again
    * @param check runs first, and throws when it is not to be closed after all
@@ -239,6 +291,7 @@ export class ManagedDatabase {
       name: this.name,
       origin: BigInt(`0x${identity.nodeId}`),
       limits: options.databaseLimits,
+      onFileReplaced: (oldPath, newPath) => this.#services.readers.replace(oldPath, newPath),
     };
   }
 
@@ -246,13 +299,9 @@ export class ManagedDatabase {
     const { runtime, options } = this.#services;
     const { limits, replicationLimits } = options;
     const { maxReplicas } = limits;
-    const exporter = new Exporter({
-      source: database.source,
-      limits: replicationLimits,
-      runtime,
-      maxReplicas,
-      path: () => this.path,
-    });
+    const { source, snapshots } = database;
+    const path = () => this.path;
+    const exporter = new Exporter({ source, snapshots, limits: replicationLimits, runtime, maxReplicas, path });
     this.#opened = { database, exporter };
     this.#state = 'open';
     this.#failure = undefined;
@@ -298,28 +347,52 @@ export class ManagedDatabase {
   }
 
   #follow(database: Database, upstream: Upstream): void {
-    const { runtime, transport, options } = this.#services;
+    const { runtime, transport, upstreams, options } = this.#services;
     this.#replicator = new Replicator({
       sink: database.sink,
       upstream,
       transport,
       runtime,
       limits: options.replicationLimits,
+      snapshots: { inbox: database.inbox, transport },
       identity: this.identity,
       onUpstreamPath: (path) => this.learnUpstreamPath(path),
+      explainDivergence: (error) => explainDivergence(database, upstreams, error),
     });
     this.#replicator.start();
+    this.#startScrubber(database);
+  }
+
+  #startScrubber(database: Database): void {
+    const { runtime, options, upstreams } = this.#services;
+    const { scrubIntervalMs: intervalMs, scrubRateBytes: bytesPerSecond } = options.limits;
+    // Two nodes are compared where both show the same, which a delayed one does hours later.
+    if (intervalMs === 0 || database.settings.replication.delayMs !== undefined) {
+      return;
+    }
+    this.#scrubber = new Scrubber({
+      runtime,
+      database: this.name,
+      here: new LocalNode(this, upstreams),
+      withUpstream: (action) => upstreams.use(database, (client, name) => action(client.verification.database(name))),
+      isFollowing: () => this.#replicator?.status().state === 'streaming',
+      intervalMs,
+      bytesPerSecond,
+    });
+    this.#scrubber.start();
   }
 
   async #stopReplicator(reason: string): Promise<void> {
     this.#stopFeeding?.(new QuorateError('CANCELLED', reason));
     const replicator = this.#replicator;
     this.#replicator = undefined;
-    await replicator?.[Symbol.asyncDispose]();
+    const scrubber = this.#scrubber;
+    this.#scrubber = undefined;
+    await Promise.all([replicator, scrubber].map((one) => one?.[Symbol.asyncDispose]()));
     this.learnUpstreamPath([]);
   }
 
-  #exclusively(action: () => Promise<void>): Promise<void> {
+  #exclusively<T>(action: () => Promise<T>): Promise<T> {
     const run = this.#tail.then(action);
     this.#tail = run.catch(() => {});
     return run;

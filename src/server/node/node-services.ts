@@ -1,9 +1,10 @@
 import type { ReaderPool } from '../../database/interface.ts';
-import type { ReplicationTransport } from '../../replication/interface.ts';
+import type { ReplicationTransport, SnapshotTransport } from '../../replication/interface.ts';
 import type { Runtime } from '../../runtime/interface.ts';
 import type { NodeAddress } from './follow-settings.ts';
 import type { NodeDirectory, NodeIdentity } from './node-directory.ts';
 import type { NodeOptions } from './node-options.ts';
+import type { UpstreamClients } from './upstream-clients.ts';
 
 /** What the databases of a node share. */
 export interface NodeServices {
@@ -12,7 +13,8 @@ export interface NodeServices {
   readonly identity: NodeIdentity;
   readonly directory: NodeDirectory;
   readonly readers: ReaderPool;
-  readonly transport: ReplicationTransport;
+  readonly transport: ReplicationTransport & SnapshotTransport;
+  readonly upstreams: UpstreamClients;
   /** Where this node listens; undefined while it does not. */
   address(): NodeAddress | undefined;
 }

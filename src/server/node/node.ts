@@ -15,6 +15,7 @@ import { NodeDirectory, type NodeIdentity } from './node-directory.ts';
 import type { FollowRequest, NodeOptions } from './node-options.ts';
 import type { NodeServices } from './node-services.ts';
 import { ServerFollower } from './server-follower.ts';
+import { UpstreamClients } from './upstream-clients.ts';
 import { version } from './version.ts';
 
 /** Milliseconds, where the options do not say. */
@@ -30,9 +31,10 @@ export class Node implements AsyncDisposable {
   readonly readers: ReaderPool;
   /** Milliseconds of the monotonic clock. */
   readonly startedAtMs: number;
+  readonly #transport: GrpcReplicationTransport;
+  readonly upstreams: UpstreamClients;
   readonly #directory: NodeDirectory;
   readonly #users: SystemUserStore;
-  readonly #transport: GrpcReplicationTransport;
   readonly #isWanted: (name: string) => boolean;
   #follower: ServerFollower | undefined;
   #address: NodeAddress | undefined;
@@ -44,7 +46,6 @@ export class Node implements AsyncDisposable {
     this.options = options;
     this.runtime = runtime;
     this.#directory = directory;
-    this.#transport = new GrpcReplicationTransport(runtime.clock);
     this.#isWanted = namePatterns(options.replication.include, options.replication.exclude);
     this.startedAtMs = runtime.clock.monotonicMs();
     this.identity = directory.identity(options.name);
@@ -53,6 +54,12 @@ export class Node implements AsyncDisposable {
       maxProcesses: limits.readerProcesses,
       idleTimeoutMs: limits.readerIdleTimeoutMs,
       queueLimit: limits.readerQueueLimit,
+    });
+    this.#transport = new GrpcReplicationTransport(runtime.clock);
+    this.upstreams = new UpstreamClients({
+      transport: this.#transport,
+      clock: runtime.clock,
+      address: () => this.#address,
     });
     this.databases = new DatabaseCatalog(this.#services());
     this.#users = new SystemUserStore(() => this.#systemDatabase(), this.readers, runtime);
@@ -77,7 +84,7 @@ export class Node implements AsyncDisposable {
   }
 
   #services(): NodeServices {
-    const { runtime, options, identity, readers } = this;
+    const { runtime, options, identity, readers, upstreams } = this;
     return {
       runtime,
       options,
@@ -85,6 +92,7 @@ export class Node implements AsyncDisposable {
       readers,
       directory: this.#directory,
       transport: this.#transport,
+      upstreams,
       address: () => this.#address,
     };
   }
@@ -212,7 +220,7 @@ export class Node implements AsyncDisposable {
 
   /** @throws QuorateError DATABASE_NOT_FOUND */
   databaseStatus(name: string): DatabaseStatus {
-    return databaseStatus(this.databases.get(name), this.#address);
+    return databaseStatus(this.databases.get(name), this.#address, this.options.databaseLimits);
   }
 
   /** The node and one database, or all of them when the name is empty. @throws QuorateError DATABASE_NOT_FOUND */
@@ -222,7 +230,7 @@ export class Node implements AsyncDisposable {
       ...this.identity,
       version,
       uptimeMs: Math.round(this.runtime.clock.monotonicMs() - this.startedAtMs),
-      databases: listed.map((managed) => databaseStatus(managed, this.#address)),
+      databases: listed.map((managed) => databaseStatus(managed, this.#address, this.options.databaseLimits)),
       following: this.#follower?.status(),
     };
   }

@@ -43,6 +43,12 @@ export interface DatabaseRequest {
 export interface DeleteDatabaseResponse {
 }
 
+export interface ForgetReplicaRequest {
+  database: string;
+  /** Name or id of the replica. */
+  replica: string;
+}
+
 export interface StatusRequest {
   /** One database, or all when empty. */
   database: string;
@@ -177,6 +183,35 @@ export interface DatabaseStatus {
   ackStatus: string;
   /** How often it degraded since it was opened. */
   degradations: number;
+  storage?: StorageStatus | undefined;
+}
+
+/** What a database has on disk, what it is kept for, and what room there is. */
+export interface StorageStatus {
+  /** Oldest record in the log. */
+  firstTxId: number;
+  databaseSizeBytes: number;
+  /** Limits of the log: when nobody needs more, and for replicas that are behind. */
+  retentionBytes: number;
+  retentionMaxBytes: number;
+  /** Milliseconds; 0 for no limit by age. */
+  retentionAgeMs: number;
+  freeBytes: number;
+  /** Writes are refused while less is free. */
+  minFreeBytes: number;
+  holds: ReplicaHold[];
+}
+
+/** A replica for which the log is kept, whether it is attached now or not. */
+export interface ReplicaHold {
+  replicaId: string;
+  replicaName: string;
+  /** Last record that it has confirmed: later ones are kept for it. */
+  durableTxId: number;
+  /** Milliseconds since 1970. */
+  seenAtMs: number;
+  /** The log no longer has what it needs; it will be seeded by a snapshot. */
+  lost: boolean;
 }
 
 export interface ReplicatorStatus {
@@ -199,6 +234,16 @@ export interface ReplicatorStatus {
   receivedLagMs: number;
   /** By how much it applies late on purpose, in milliseconds. */
   delayMs: number;
+  /** While a snapshot is copied or installed. */
+  snapshot?: SnapshotProgress | undefined;
+}
+
+export interface SnapshotProgress {
+  receivedBytes: number;
+  sizeBytes: number;
+  bytesPerSecond: number;
+  /** Seconds until everything is received, at this rate. */
+  secondsLeft: number;
 }
 
 export interface AttachedReplica {
@@ -427,6 +472,63 @@ export const DeleteDatabaseResponse: MessageFns<DeleteDatabaseResponse> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseForgetReplicaRequest(): ForgetReplicaRequest {
+  return { database: "", replica: "" };
+}
+
+export const ForgetReplicaRequest: MessageFns<ForgetReplicaRequest> = {
+  encode(message: ForgetReplicaRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.database !== "") {
+      writer.uint32(10).string(message.database);
+    }
+    if (message.replica !== "") {
+      writer.uint32(18).string(message.replica);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ForgetReplicaRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseForgetReplicaRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.database = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.replica = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1324,6 +1426,7 @@ function createBaseDatabaseStatus(): DatabaseStatus {
     acks: undefined,
     ackStatus: "",
     degradations: 0,
+    storage: undefined,
   };
 }
 
@@ -1379,6 +1482,9 @@ export const DatabaseStatus: MessageFns<DatabaseStatus> = {
     }
     if (message.degradations !== 0) {
       writer.uint32(136).uint64(message.degradations);
+    }
+    if (message.storage !== undefined) {
+      StorageStatus.encode(message.storage, writer.uint32(162).fork()).join();
     }
     return writer;
   },
@@ -1532,6 +1638,236 @@ export const DatabaseStatus: MessageFns<DatabaseStatus> = {
             message.degradations = longToNumber(reader.uint64());
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.storage = StorageStatus.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseStorageStatus(): StorageStatus {
+  return {
+    firstTxId: 0,
+    databaseSizeBytes: 0,
+    retentionBytes: 0,
+    retentionMaxBytes: 0,
+    retentionAgeMs: 0,
+    freeBytes: 0,
+    minFreeBytes: 0,
+    holds: [],
+  };
+}
+
+export const StorageStatus: MessageFns<StorageStatus> = {
+  encode(message: StorageStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.firstTxId !== 0) {
+      writer.uint32(8).uint64(message.firstTxId);
+    }
+    if (message.databaseSizeBytes !== 0) {
+      writer.uint32(16).uint64(message.databaseSizeBytes);
+    }
+    if (message.retentionBytes !== 0) {
+      writer.uint32(24).uint64(message.retentionBytes);
+    }
+    if (message.retentionMaxBytes !== 0) {
+      writer.uint32(32).uint64(message.retentionMaxBytes);
+    }
+    if (message.retentionAgeMs !== 0) {
+      writer.uint32(40).uint64(message.retentionAgeMs);
+    }
+    if (message.freeBytes !== 0) {
+      writer.uint32(48).uint64(message.freeBytes);
+    }
+    if (message.minFreeBytes !== 0) {
+      writer.uint32(56).uint64(message.minFreeBytes);
+    }
+    for (const v of message.holds) {
+      ReplicaHold.encode(v!, writer.uint32(66).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StorageStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStorageStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.firstTxId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.databaseSizeBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.retentionBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.retentionMaxBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.retentionAgeMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.freeBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.minFreeBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.holds.push(ReplicaHold.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReplicaHold(): ReplicaHold {
+  return { replicaId: "", replicaName: "", durableTxId: 0, seenAtMs: 0, lost: false };
+}
+
+export const ReplicaHold: MessageFns<ReplicaHold> = {
+  encode(message: ReplicaHold, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.replicaId !== "") {
+      writer.uint32(10).string(message.replicaId);
+    }
+    if (message.replicaName !== "") {
+      writer.uint32(18).string(message.replicaName);
+    }
+    if (message.durableTxId !== 0) {
+      writer.uint32(24).uint64(message.durableTxId);
+    }
+    if (message.seenAtMs !== 0) {
+      writer.uint32(32).uint64(message.seenAtMs);
+    }
+    if (message.lost !== false) {
+      writer.uint32(40).bool(message.lost);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplicaHold {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplicaHold();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.replicaId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.replicaName = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.durableTxId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.seenAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.lost = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1558,6 +1894,7 @@ function createBaseReplicatorStatus(): ReplicatorStatus {
     receivedLagTransactions: 0,
     receivedLagMs: 0,
     delayMs: 0,
+    snapshot: undefined,
   };
 }
 
@@ -1595,6 +1932,9 @@ export const ReplicatorStatus: MessageFns<ReplicatorStatus> = {
     }
     if (message.delayMs !== 0) {
       writer.uint32(88).uint64(message.delayMs);
+    }
+    if (message.snapshot !== undefined) {
+      SnapshotProgress.encode(message.snapshot, writer.uint32(162).fork()).join();
     }
     return writer;
   },
@@ -1698,6 +2038,93 @@ export const ReplicatorStatus: MessageFns<ReplicatorStatus> = {
             }
 
             message.delayMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.snapshot = SnapshotProgress.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSnapshotProgress(): SnapshotProgress {
+  return { receivedBytes: 0, sizeBytes: 0, bytesPerSecond: 0, secondsLeft: 0 };
+}
+
+export const SnapshotProgress: MessageFns<SnapshotProgress> = {
+  encode(message: SnapshotProgress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.receivedBytes !== 0) {
+      writer.uint32(8).uint64(message.receivedBytes);
+    }
+    if (message.sizeBytes !== 0) {
+      writer.uint32(16).uint64(message.sizeBytes);
+    }
+    if (message.bytesPerSecond !== 0) {
+      writer.uint32(25).double(message.bytesPerSecond);
+    }
+    if (message.secondsLeft !== 0) {
+      writer.uint32(33).double(message.secondsLeft);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SnapshotProgress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSnapshotProgress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.receivedBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sizeBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.bytesPerSecond = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.secondsLeft = reader.double();
             continue;
           }
         }
@@ -2309,6 +2736,16 @@ export const AdminService = {
     responseSerialize: (value: OutcomeResponse): Buffer => Buffer.from(OutcomeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): OutcomeResponse => OutcomeResponse.decode(value),
   },
+  /** Keeps the log no longer for a replica that will not come back. */
+  forgetReplica: {
+    path: "/quorate.v1.Admin/ForgetReplica" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ForgetReplicaRequest): Buffer => Buffer.from(ForgetReplicaRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ForgetReplicaRequest => ForgetReplicaRequest.decode(value),
+    responseSerialize: (value: DatabaseStatus): Buffer => Buffer.from(DatabaseStatus.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DatabaseStatus => DatabaseStatus.decode(value),
+  },
 } as const;
 
 export interface AdminServer extends UntypedServiceImplementation {
@@ -2329,6 +2766,8 @@ export interface AdminServer extends UntypedServiceImplementation {
   digest: handleUnaryCall<DatabaseRequest, DigestResponse>;
   /** What became of a transaction whose outcome a client was not told. */
   outcome: handleUnaryCall<OutcomeRequest, OutcomeResponse>;
+  /** Keeps the log no longer for a replica that will not come back. */
+  forgetReplica: handleUnaryCall<ForgetReplicaRequest, DatabaseStatus>;
 }
 
 export interface AdminClient extends Client {
@@ -2508,6 +2947,22 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: OutcomeResponse) => void,
+  ): ClientUnaryCall;
+  /** Keeps the log no longer for a replica that will not come back. */
+  forgetReplica(
+    request: ForgetReplicaRequest,
+    callback: (error: ServiceError | null, response: DatabaseStatus) => void,
+  ): ClientUnaryCall;
+  forgetReplica(
+    request: ForgetReplicaRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DatabaseStatus) => void,
+  ): ClientUnaryCall;
+  forgetReplica(
+    request: ForgetReplicaRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DatabaseStatus) => void,
   ): ClientUnaryCall;
 }
 

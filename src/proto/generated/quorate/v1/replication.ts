@@ -12,7 +12,9 @@ import {
   Client,
   type ClientDuplexStream,
   type ClientOptions,
+  type ClientReadableStream,
   type handleBidiStreamingCall,
+  type handleServerStreamingCall,
   makeGenericClientConstructor,
   type Metadata,
   type UntypedServiceImplementation,
@@ -57,6 +59,8 @@ export interface ExportStart {
   replicaName: string;
   /** Highest term that the replica has promised to follow. */
   promisedTerm: number;
+  /** The replica fetches a snapshot when it is told to; without it a new one is fed from the log as long as that is whole. */
+  acceptsSnapshot: boolean;
 }
 
 /** What the replica has; both only grow within a stream. */
@@ -134,6 +138,56 @@ export interface ReplicateStart {
 
 export interface ReplicateTxResponse {
   replica?: ExportTxRequest | undefined;
+}
+
+export interface ExportSnapshotRequest {
+  /** Lowest and highest protocol version that the replica speaks. */
+  protocolMin: number;
+  protocolMax: number;
+  /** Name of the database on the upstream. */
+  database: string;
+  /** Identity of the database, 16 bytes; empty when the replica has no log yet. */
+  databaseId: Buffer;
+  replicaId: string;
+  replicaName: string;
+  /**
+   * Snapshot that the replica has a part of, and how many bytes; empty for a new one. When the upstream no longer has it,
+   * it sends another one from the beginning.
+   */
+  snapshotId: string;
+  offset: number;
+}
+
+export interface ExportSnapshotResponse {
+  message?: { $case: "header"; value: SnapshotHeader } | { $case: "chunk"; value: SnapshotChunk } | {
+    $case: "end";
+    value: SnapshotEnd;
+  } | undefined;
+}
+
+/** The first message: what follows. */
+export interface SnapshotHeader {
+  snapshotId: string;
+  sizeBytes: number;
+  databaseId: Buffer;
+  /** The snapshot has everything up to here, and nothing later. */
+  position?:
+    | Position
+    | undefined;
+  /** 1: a SQLite file with the internal tables of Quorate. */
+  format: number;
+  /** Where the first chunk begins: the offset asked for, or 0. */
+  offset: number;
+}
+
+export interface SnapshotChunk {
+  offset: number;
+  content: Buffer;
+}
+
+export interface SnapshotEnd {
+  /** Of the whole file. */
+  sha256: Buffer;
 }
 
 function createBasePosition(): Position {
@@ -275,6 +329,7 @@ function createBaseExportStart(): ExportStart {
     replicaId: "",
     replicaName: "",
     promisedTerm: 0,
+    acceptsSnapshot: false,
   };
 }
 
@@ -309,6 +364,9 @@ export const ExportStart: MessageFns<ExportStart> = {
     }
     if (message.promisedTerm !== 0) {
       writer.uint32(72).uint64(message.promisedTerm);
+    }
+    if (message.acceptsSnapshot !== false) {
+      writer.uint32(88).bool(message.acceptsSnapshot);
     }
     return writer;
   },
@@ -404,6 +462,14 @@ export const ExportStart: MessageFns<ExportStart> = {
             }
 
             message.promisedTerm = longToNumber(reader.uint64());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.acceptsSnapshot = reader.bool();
             continue;
           }
         }
@@ -991,6 +1057,412 @@ export const ReplicateTxResponse: MessageFns<ReplicateTxResponse> = {
   },
 };
 
+function createBaseExportSnapshotRequest(): ExportSnapshotRequest {
+  return {
+    protocolMin: 0,
+    protocolMax: 0,
+    database: "",
+    databaseId: Buffer.alloc(0),
+    replicaId: "",
+    replicaName: "",
+    snapshotId: "",
+    offset: 0,
+  };
+}
+
+export const ExportSnapshotRequest: MessageFns<ExportSnapshotRequest> = {
+  encode(message: ExportSnapshotRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.protocolMin !== 0) {
+      writer.uint32(8).uint32(message.protocolMin);
+    }
+    if (message.protocolMax !== 0) {
+      writer.uint32(16).uint32(message.protocolMax);
+    }
+    if (message.database !== "") {
+      writer.uint32(26).string(message.database);
+    }
+    if (message.databaseId.length !== 0) {
+      writer.uint32(34).bytes(message.databaseId);
+    }
+    if (message.replicaId !== "") {
+      writer.uint32(42).string(message.replicaId);
+    }
+    if (message.replicaName !== "") {
+      writer.uint32(50).string(message.replicaName);
+    }
+    if (message.snapshotId !== "") {
+      writer.uint32(58).string(message.snapshotId);
+    }
+    if (message.offset !== 0) {
+      writer.uint32(64).uint64(message.offset);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExportSnapshotRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExportSnapshotRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.protocolMin = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.protocolMax = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.database = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.databaseId = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.replicaId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.replicaName = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.snapshotId = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.offset = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseExportSnapshotResponse(): ExportSnapshotResponse {
+  return { message: undefined };
+}
+
+export const ExportSnapshotResponse: MessageFns<ExportSnapshotResponse> = {
+  encode(message: ExportSnapshotResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.message?.$case) {
+      case "header":
+        SnapshotHeader.encode(message.message.value, writer.uint32(10).fork()).join();
+        break;
+      case "chunk":
+        SnapshotChunk.encode(message.message.value, writer.uint32(18).fork()).join();
+        break;
+      case "end":
+        SnapshotEnd.encode(message.message.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExportSnapshotResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExportSnapshotResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.message = { $case: "header", value: SnapshotHeader.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = { $case: "chunk", value: SnapshotChunk.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = { $case: "end", value: SnapshotEnd.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSnapshotHeader(): SnapshotHeader {
+  return { snapshotId: "", sizeBytes: 0, databaseId: Buffer.alloc(0), position: undefined, format: 0, offset: 0 };
+}
+
+export const SnapshotHeader: MessageFns<SnapshotHeader> = {
+  encode(message: SnapshotHeader, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.snapshotId !== "") {
+      writer.uint32(10).string(message.snapshotId);
+    }
+    if (message.sizeBytes !== 0) {
+      writer.uint32(16).uint64(message.sizeBytes);
+    }
+    if (message.databaseId.length !== 0) {
+      writer.uint32(26).bytes(message.databaseId);
+    }
+    if (message.position !== undefined) {
+      Position.encode(message.position, writer.uint32(34).fork()).join();
+    }
+    if (message.format !== 0) {
+      writer.uint32(40).uint32(message.format);
+    }
+    if (message.offset !== 0) {
+      writer.uint32(48).uint64(message.offset);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SnapshotHeader {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSnapshotHeader();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.snapshotId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sizeBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.databaseId = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.position = Position.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.format = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.offset = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSnapshotChunk(): SnapshotChunk {
+  return { offset: 0, content: Buffer.alloc(0) };
+}
+
+export const SnapshotChunk: MessageFns<SnapshotChunk> = {
+  encode(message: SnapshotChunk, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.offset !== 0) {
+      writer.uint32(8).uint64(message.offset);
+    }
+    if (message.content.length !== 0) {
+      writer.uint32(18).bytes(message.content);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SnapshotChunk {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSnapshotChunk();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.offset = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.content = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSnapshotEnd(): SnapshotEnd {
+  return { sha256: Buffer.alloc(0) };
+}
+
+export const SnapshotEnd: MessageFns<SnapshotEnd> = {
+  encode(message: SnapshotEnd, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sha256.length !== 0) {
+      writer.uint32(10).bytes(message.sha256);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SnapshotEnd {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSnapshotEnd();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sha256 = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /** How one node follows a database of another. */
 export type ReplicationService = typeof ReplicationService;
 export const ReplicationService = {
@@ -1020,6 +1492,21 @@ export const ReplicationService = {
     responseSerialize: (value: ReplicateTxResponse): Buffer => Buffer.from(ReplicateTxResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReplicateTxResponse => ReplicateTxResponse.decode(value),
   },
+  /**
+   * A consistent copy of a database at one position, for a replica that cannot be served from the log. It can go on
+   * after a break. docs/snapshots.md tells more.
+   */
+  exportSnapshot: {
+    path: "/quorate.v1.Replication/ExportSnapshot" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ExportSnapshotRequest): Buffer =>
+      Buffer.from(ExportSnapshotRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ExportSnapshotRequest => ExportSnapshotRequest.decode(value),
+    responseSerialize: (value: ExportSnapshotResponse): Buffer =>
+      Buffer.from(ExportSnapshotResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ExportSnapshotResponse => ExportSnapshotResponse.decode(value),
+  },
 } as const;
 
 export interface ReplicationServer extends UntypedServiceImplementation {
@@ -1033,6 +1520,11 @@ export interface ReplicationServer extends UntypedServiceImplementation {
    * replication disabled. The same checks apply as when a replica pulls.
    */
   replicateTx: handleBidiStreamingCall<ReplicateTxRequest, ReplicateTxResponse>;
+  /**
+   * A consistent copy of a database at one position, for a replica that cannot be served from the log. It can go on
+   * after a break. docs/snapshots.md tells more.
+   */
+  exportSnapshot: handleServerStreamingCall<ExportSnapshotRequest, ExportSnapshotResponse>;
 }
 
 export interface ReplicationClient extends Client {
@@ -1053,6 +1545,19 @@ export interface ReplicationClient extends Client {
     metadata: Metadata,
     options?: Partial<CallOptions>,
   ): ClientDuplexStream<ReplicateTxRequest, ReplicateTxResponse>;
+  /**
+   * A consistent copy of a database at one position, for a replica that cannot be served from the log. It can go on
+   * after a break. docs/snapshots.md tells more.
+   */
+  exportSnapshot(
+    request: ExportSnapshotRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ExportSnapshotResponse>;
+  exportSnapshot(
+    request: ExportSnapshotRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ExportSnapshotResponse>;
 }
 
 export const ReplicationClient = makeGenericClientConstructor(

@@ -1,0 +1,150 @@
+import type { Command } from 'commander';
+import {
+  type Comparison,
+  type ComparisonOptions,
+  compareNodes,
+  type Difference,
+  NodeClient,
+} from '../client/interface.ts';
+import { defineOptions } from '../config/interface.ts';
+import { QuorateError } from '../errors/interface.ts';
+import { clientOptions } from './client-options.ts';
+import { type CommandContext, describe } from './command-context.ts';
+import { type DatabaseAddress, parseDatabaseAddress } from './database-address.ts';
+import { repairReplica } from './replica-repair.ts';
+import { comparisonJson, comparisonText, repairText } from './verify-text.ts';
+
+const withOptions = defineOptions('Verification', {
+  withUsername: { type: 'string', default: 'admin', help: 'User on the server of --with.' },
+  withPassword: {
+    type: 'string',
+    secret: true,
+    help: 'Its password; without it, the token that "quorate login" has kept.',
+  },
+  maxDifferences: {
+    type: 'integer',
+    default: 1000,
+    min: 1,
+    max: 100_000,
+    help: 'Differing rows after which no more are listed.',
+  },
+});
+
+const options = { ...withOptions, ...clientOptions } as const;
+
+interface Flags {
+  readonly with: string;
+  readonly repair?: true;
+}
+
+interface Sides {
+  readonly database: string;
+  readonly here: NodeClient;
+  readonly other: NodeClient;
+  readonly otherDatabase: string;
+  /** What the user calls it. */
+  readonly otherName: string;
+}
+
+export function addVerifyCommand(program: Command, context: CommandContext): void {
+  const command = program
+    .command('verify <database>')
+    .description(
+      'Compare a database with its copy on another node, row by row at the same transaction, while both work.',
+    )
+    .requiredOption('--with <host:port/database>', 'the other node; the name of the database may be left out')
+    .option(
+      '--repair',
+      'give differing rows of this database, a replica, the content that they have on the other node',
+    );
+  describe(command, options, [
+    'verify shop --with 10.0.0.5:3322',
+    'verify shop --with 10.0.0.5:3322/shop --with-password-file ./password.txt --json',
+    'verify shop --with 10.0.0.5:3322 --repair',
+  ]).action(async (database: string, flags: Flags) => {
+    const { values } = context.parse(command, options);
+    const address = otherAddress(flags.with, database);
+    using here = context.connect(values);
+    using other = await connectOther(context, address, values.withUsername, values.withPassword);
+    const sides = { database, here, other, otherDatabase: address.database, otherName: flags.with };
+    const repair = flags.repair === true;
+    const comparison = await compare(context, sides, { maxDifferences: values.maxDifferences, content: repair });
+    context.print(values.json, comparisonJson(database, flags.with, comparison), () =>
+      comparisonText(database, flags.with, comparison),
+    );
+    const left = repair ? await repairAll(context, sides, comparison, values) : comparison;
+    refuseDifferences(database, flags.with, left.differences);
+  });
+}
+
+/** Repairs and compares again until nothing differs or nothing more can be done; the last comparison. */
+async function repairAll(
+  context: CommandContext,
+  sides: Sides,
+  first: Comparison,
+  { json, maxDifferences }: { readonly json: boolean; readonly maxDifferences: number },
+): Promise<Comparison> {
+  let comparison = first;
+  while (comparison.differences.some(({ kind }) => kind === 'row')) {
+    const summary = await repairReplica(sides.here, sides.database, comparison);
+    context.print(json, { database: sides.database, ...summary }, () => repairText(summary));
+    comparison = await compare(context, sides, { maxDifferences, content: true });
+    context.print(json, comparisonJson(sides.database, sides.otherName, comparison), () =>
+      comparisonText(sides.database, sides.otherName, comparison),
+    );
+    if (summary.repaired === 0) {
+      break;
+    }
+  }
+  return comparison;
+}
+
+function otherAddress(text: string, database: string): DatabaseAddress {
+  return parseDatabaseAddress('--with', text.includes('/') ? text : `${text}/${database}`);
+}
+
+async function connectOther(
+  context: CommandContext,
+  { host, port }: DatabaseAddress,
+  user: string,
+  password: string | undefined,
+): Promise<NodeClient> {
+  if (password === undefined) {
+    return context.connect({ host, port, token: undefined });
+  }
+  const client = new NodeClient({ host, port, clock: context.runtime.clock });
+  try {
+    await client.login(user, password);
+    return client;
+  } catch (error) {
+    client[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** The marker is written by the primary, if one of the two is it; a replica asks its own upstream to. */
+async function compare(
+  context: CommandContext,
+  sides: Sides,
+  wanted: Pick<ComparisonOptions, 'maxDifferences' | 'content'>,
+): Promise<Comparison> {
+  const here = sides.here.verification.database(sides.database);
+  const reference = sides.other.verification.database(sides.otherDatabase);
+  const { databases } = await sides.other.status(sides.otherDatabase);
+  return await compareNodes({
+    here,
+    reference,
+    writer: databases[0]?.role === 'primary' ? reference : here,
+    marker: Buffer.from(context.runtime.random.bytes(16)).toString('hex'),
+    ...wanted,
+  });
+}
+
+function refuseDifferences(database: string, other: string, differences: readonly Difference[]): void {
+  if (differences.length > 0) {
+    throw new QuorateError('DIVERGED', `${database} differs from ${other}`, {
+      hint: 'docs/divergence.md tells how to find out why and how to repair a replica.',
+      details: { differences: differences.length },
+    });
+  }
+}

@@ -1,0 +1,143 @@
+import path from 'node:path';
+import * as v from 'valibot';
+import { asQuorateError, QuorateError } from '../errors/interface.ts';
+import type { FileHandle, FileSystem } from '../runtime/interface.ts';
+import { fileSize } from './content-directory.ts';
+import { requireFreeBytes } from './disk-floor.ts';
+import type { SnapshotHeader, SnapshotInbox } from './types.ts';
+
+export interface FileInboxOptions {
+  readonly files: FileSystem;
+  /** Folder of what is received. */
+  readonly directory: string;
+  readonly minFreeBytes: number;
+  /** Refuses a snapshot that does not fit this database. */
+  readonly check: (header: SnapshotHeader) => Promise<void>;
+  /** Takes over the complete file. @throws QuorateError DATABASE_CORRUPT when it is not what it should be */
+  readonly install: (filePath: string, header: SnapshotHeader, sha256: Uint8Array) => Promise<void>;
+}
+
+const hexadecimal = v.pipe(
+  v.string(),
+  v.transform((text) => Uint8Array.from(Buffer.from(text, 'hex'))),
+);
+
+const stateSchema = v.object({
+  snapshotId: v.string(),
+  sizeBytes: v.number(),
+  databaseId: hexadecimal,
+  position: v.object({ txId: v.number(), term: v.number(), hash: hexadecimal }),
+});
+
+/**
+ * A snapshot on its way in: `state.json` says which one, and the size of the file how much of it. Nothing is fsynced on the
+ * way, since the hash of the whole tells whether a power loss has taken some of it.
+ */
+export class FileInbox implements SnapshotInbox {
+  readonly #options: FileInboxOptions;
+  #header: SnapshotHeader | undefined;
+  #handle: FileHandle | undefined;
+  #sizeBytes = 0;
+
+  constructor(options: FileInboxOptions) {
+    this.#options = options;
+    this.#header = this.#readState();
+    this.#sizeBytes = this.#header === undefined ? 0 : fileSize(options.files, this.#filePath);
+  }
+
+  get #statePath(): string {
+    return path.join(this.#options.directory, 'state.json');
+  }
+
+  get #filePath(): string {
+    return path.join(this.#options.directory, 'data.sqlite');
+  }
+
+  received(): { snapshotId: string; bytes: number } {
+    return { snapshotId: this.#header?.snapshotId ?? '', bytes: this.#sizeBytes };
+  }
+
+  async begin(header: SnapshotHeader, offset: number): Promise<void> {
+    const { files, directory, minFreeBytes, check } = this.#options;
+    await check(header);
+    const goesOn = this.#header?.snapshotId === header.snapshotId && offset > 0;
+    if (goesOn ? offset !== this.#sizeBytes : offset !== 0) {
+      throw new QuorateError('PROTOCOL_ERROR', `the snapshot begins at ${offset}, but ${this.#sizeBytes} are here`);
+    }
+    if (!goesOn) {
+      this.discard();
+      files.makeDirectorySync(directory);
+      requireFreeBytes(files, directory, header.sizeBytes, minFreeBytes);
+      this.#writeState(header);
+      files.openSync(this.#filePath, 'create').closeSync();
+    }
+    this.#header = header;
+    this.#handle = files.openSync(this.#filePath, 'readwrite');
+  }
+
+  write(offset: number, content: Uint8Array): void {
+    if (this.#handle === undefined || this.#header === undefined) {
+      throw new QuorateError('PROTOCOL_ERROR', 'a piece of a snapshot came before its header');
+    }
+    if (offset !== this.#sizeBytes || offset + content.length > this.#header.sizeBytes) {
+      throw new QuorateError('PROTOCOL_ERROR', `a piece of the snapshot at ${offset} came at ${this.#sizeBytes}`);
+    }
+    this.#handle.writeSync(content, offset);
+    this.#sizeBytes += content.length;
+  }
+
+  async install(sha256: Uint8Array): Promise<void> {
+    const header = this.#header;
+    if (header === undefined || this.#sizeBytes !== header.sizeBytes) {
+      throw new QuorateError('PROTOCOL_ERROR', `the snapshot ended after ${this.#sizeBytes} bytes`);
+    }
+    this.pause();
+    await this.#options.check(header);
+    try {
+      await this.#options.install(this.#filePath, header, sha256);
+    } catch (error) {
+      this.#keepIfUsable(asQuorateError(error));
+      throw error;
+    }
+    this.discard();
+  }
+
+  /** After a lack of space, say, the next attempt goes on with what is here. */
+  #keepIfUsable(reason: QuorateError): void {
+    if (reason.code === 'DATABASE_CORRUPT' || !this.#options.files.existsSync(this.#filePath)) {
+      this.discard();
+    }
+  }
+
+  pause(): void {
+    this.#handle?.closeSync();
+    this.#handle = undefined;
+  }
+
+  discard(): void {
+    this.pause();
+    this.#header = undefined;
+    this.#sizeBytes = 0;
+    this.#options.files.removeSync(this.#options.directory);
+  }
+
+  #writeState({ snapshotId, sizeBytes, databaseId, position }: SnapshotHeader): void {
+    const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+    const { txId, term, hash } = position;
+    const state = { snapshotId, sizeBytes, databaseId: hex(databaseId), position: { txId, term, hash: hex(hash) } };
+    this.#options.files.writeFileAtomicSync(this.#statePath, Buffer.from(`${JSON.stringify(state, null, 2)}\n`));
+  }
+
+  /** What cannot be read is of no use: the copy begins anew. */
+  #readState(): SnapshotHeader | undefined {
+    const { files } = this.#options;
+    if (!files.existsSync(this.#statePath) || !files.existsSync(this.#filePath)) {
+      return undefined;
+    }
+    try {
+      return v.parse(stateSchema, JSON.parse(Buffer.from(files.readFileSync(this.#statePath)).toString()));
+    } catch {
+      return undefined;
+    }
+  }
+}

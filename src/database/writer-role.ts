@@ -1,0 +1,45 @@
+import type { QuorateError } from '../errors/interface.ts';
+import type { Runtime } from '../runtime/interface.ts';
+import type { HybridClock } from './hybrid-clock.ts';
+import type { MarkerWatch } from './marker-watch.ts';
+import type { SharedPositions } from './shared-positions.ts';
+import type { AckStatus } from './types.ts';
+import type { ClientRequest, WriterRequest, WriterStart } from './writer-messages.ts';
+
+/** What a role shares with the core that plays it. */
+export interface WriterServices {
+  readonly runtime: Runtime;
+  readonly start: WriterStart;
+  /** The SQLite file. */
+  readonly file: () => string;
+  readonly positions: SharedPositions;
+  readonly hybridClock: HybridClock;
+  readonly markers: MarkerWatch;
+  /** Makes the core call the role's `work` soon. */
+  readonly wake: () => void;
+  /** `urgent`: a client waits until replicas have the records. */
+  readonly onAppended: (records: Uint8Array, urgent?: boolean) => void;
+  readonly onFailure: (failure: QuorateError | undefined) => void;
+  readonly onAckStatus: (status: AckStatus) => void;
+  /** Something waits for acknowledgements: the node is to report them. */
+  readonly onAcksWanted: () => void;
+}
+
+/** One request with the way back to the one who made it. */
+export interface Call<T extends WriterRequest = WriterRequest> {
+  readonly request: T;
+  succeed(value: unknown): void;
+  fail(error: QuorateError): void;
+}
+
+/** What a database does for its writer's clients while it has a role. */
+export interface WriterRole {
+  /** Takes a client's request; whoever made it is answered now or later. */
+  accept(call: Call<ClientRequest>): void;
+  /** Does a bounded piece of the waiting work; returns whether more is waiting. */
+  work(): boolean;
+  /** Brings SQLite's file to disk, fsynced; returns up to which transaction, or undefined when that cannot be now. */
+  checkpoint(): number | undefined;
+  /** Fails what waits and closes SQLite; the log stays open. */
+  close(): void;
+}

@@ -1,0 +1,109 @@
+import type { SnapshotHeader, SnapshotInbox, Upstream } from '../database/interface.ts';
+import { QuorateError } from '../errors/interface.ts';
+import type { SnapshotHeader as HeaderMessage, SnapshotChunk, SnapshotEnd } from '../proto/interface.ts';
+import type { Runtime } from '../runtime/interface.ts';
+import { protocolVersions } from './limits.ts';
+import type { ReplicaIdentity } from './replica-session.ts';
+import { snapshotFormat } from './snapshot-export.ts';
+import { ProgressMeter } from './snapshot-progress.ts';
+import type { SnapshotProgress, SnapshotTransport } from './types.ts';
+
+/** How often the progress is logged, in milliseconds. */
+const logIntervalMs = 10_000;
+
+export interface SeedingOptions {
+  readonly inbox: SnapshotInbox;
+  readonly transport: SnapshotTransport;
+  readonly upstream: Upstream;
+  readonly identity: ReplicaIdentity;
+  /** Identity of the database, if this replica knows it. */
+  readonly databaseId: Uint8Array | undefined;
+  readonly runtime: Runtime;
+  readonly signal: AbortSignal;
+  /** Everything is received and is being checked and installed. */
+  readonly onInstalling: () => void;
+}
+
+/** Copies one snapshot from an upstream, going on where an earlier attempt stopped, and installs it. */
+export class Seeding {
+  readonly #options: SeedingOptions;
+  #meter: ProgressMeter | undefined;
+  #nextLogMs = 0;
+
+  constructor(options: SeedingOptions) {
+    this.#options = options;
+  }
+
+  get progress(): SnapshotProgress | undefined {
+    return this.#meter?.progress;
+  }
+
+  /** @throws QuorateError UNAVAILABLE, DISK_FULL, DIVERGED, DATABASE_CORRUPT …; what was received stays */
+  async run(): Promise<void> {
+    const { inbox, transport, upstream, signal } = this.#options;
+    try {
+      for await (const { message } of transport.openSnapshot(upstream, this.#request(), signal)) {
+        if (message?.$case === 'header') {
+          await this.#begin(message.value);
+        } else if (message?.$case === 'chunk') {
+          this.#receive(message.value);
+        } else if (message?.$case === 'end') {
+          return await this.#install(message.value);
+        }
+      }
+      throw new QuorateError('UNAVAILABLE', 'the upstream ended the snapshot before it was complete');
+    } finally {
+      inbox.pause();
+    }
+  }
+
+  #request() {
+    const { inbox, upstream, identity, databaseId } = this.#options;
+    const { snapshotId, bytes } = inbox.received();
+    return {
+      protocolMin: protocolVersions.min,
+      protocolMax: protocolVersions.max,
+      database: upstream.database,
+      databaseId: Buffer.from(databaseId ?? []),
+      ...identity,
+      snapshotId,
+      offset: bytes,
+    };
+  }
+
+  async #begin(message: HeaderMessage): Promise<void> {
+    const { inbox, runtime, identity } = this.#options;
+    if (message.format !== snapshotFormat) {
+      throw new QuorateError('PROTOCOL_VERSION', `the upstream sends snapshots of format ${message.format}`, {
+        hint: 'Upgrade the older of the two nodes.',
+      });
+    }
+    await inbox.begin(headerOf(message), message.offset);
+    this.#meter = new ProgressMeter(runtime.clock, message.sizeBytes, message.offset);
+    this.#nextLogMs = runtime.clock.monotonicMs() + logIntervalMs;
+    const { snapshotId, sizeBytes, offset } = message;
+    runtime.logger.info({ replica: identity.replicaName, snapshotId, sizeBytes, offset }, 'copying a snapshot');
+  }
+
+  #receive({ offset, content }: SnapshotChunk): void {
+    const { inbox, runtime, identity } = this.#options;
+    inbox.write(offset, content);
+    this.#meter?.received(offset + content.length);
+    if (runtime.clock.monotonicMs() >= this.#nextLogMs) {
+      this.#nextLogMs += logIntervalMs;
+      runtime.logger.info({ replica: identity.replicaName, ...this.progress }, 'copying a snapshot');
+    }
+  }
+
+  async #install({ sha256 }: SnapshotEnd): Promise<void> {
+    this.#options.onInstalling();
+    await this.#options.inbox.install(sha256);
+  }
+}
+
+function headerOf({ snapshotId, sizeBytes, databaseId, position }: HeaderMessage): SnapshotHeader {
+  if (position === undefined || !/^[0-9a-f]{16}$/.test(snapshotId)) {
+    throw new QuorateError('PROTOCOL_ERROR', 'the header of a snapshot names its id and its position');
+  }
+  return { snapshotId, sizeBytes, databaseId, position };
+}

@@ -1,0 +1,26 @@
+import type { ServerWritableStream } from '@grpc/grpc-js';
+import { writeMessage } from '../../client/interface.ts';
+import type { ExportSnapshotRequest, ExportSnapshotResponse, ReplicationServer } from '../../proto/interface.ts';
+import { authorize, failure, type RpcContext } from './rpc.ts';
+
+type SnapshotCall = ServerWritableStream<ExportSnapshotRequest, ExportSnapshotResponse>;
+
+/** Sends a snapshot of a database to a replica. */
+export function exportSnapshot(context: RpcContext): ReplicationServer['exportSnapshot'] {
+  return (call) => {
+    run(context, call).then(
+      () => call.end(),
+      (error: unknown) => call.emit('error', failure(context, error)),
+    );
+  };
+}
+
+async function run(context: RpcContext, call: SnapshotCall): Promise<void> {
+  authorize(context, call.metadata);
+  const gone = new AbortController();
+  for (const event of ['cancelled', 'close', 'error']) {
+    call.on(event, () => gone.abort());
+  }
+  const exporter = context.node.databases.get(call.request.database).requireExporter();
+  await exporter.sendSnapshot(call.request, (message) => writeMessage(call, { message }), gone.signal);
+}

@@ -1,0 +1,192 @@
+import { type ComparedNode, type Comparison, type ComparisonCursor, compareNodes } from '../../client/interface.ts';
+import { asQuorateError, type ErrorCode, QuorateError } from '../../errors/interface.ts';
+import type { Runtime } from '../../runtime/interface.ts';
+
+/** How long snapshots stay pinned for one piece of the work: as long, SQLite cannot shorten its WAL. In milliseconds. */
+const maxPieceMs = 10_000;
+
+/** Bytes of rows that are compared without a pause: little, so that nobody waits for the core that does it. */
+const stepBytes = 256 * 1024;
+
+/** Wait between two pieces, in milliseconds. */
+const pieceIntervalMs = 500;
+
+/** Differing rows that are counted; one is enough for an alarm. */
+const maxDifferences = 100;
+
+const millisecondsPerSecond = 1_000;
+
+/** Reasons not to compare now that are told elsewhere, or pass. */
+const quiet: ReadonlySet<ErrorCode> = new Set([
+  'CANCELLED',
+  'UNAVAILABLE',
+  'OVERLOADED',
+  'NOT_IMPLEMENTED',
+  'DATABASE_UNLOADED',
+  'WRONG_ROLE',
+]);
+
+export interface ScrubberOptions {
+  readonly runtime: Runtime;
+  readonly database: string;
+  readonly here: ComparedNode;
+  /** Runs an action with the upstream. */
+  readonly withUpstream: <T>(action: (upstream: ComparedNode) => Promise<T>) => Promise<T>;
+  /** Whether there is a point in comparing now. */
+  readonly isFollowing: () => boolean;
+  /** Milliseconds between two rounds. */
+  readonly intervalMs: number;
+  readonly bytesPerSecond: number;
+}
+
+/** What the scrub of a replica has found. */
+export interface ScrubStatus {
+  /** Rounds over the whole database since the replica began to follow. */
+  readonly rounds: number;
+  /** Milliseconds since 1970 at the end of the last round; 0 before. */
+  readonly finishedAtMs: number;
+  /** Differences found in the round before and in this one, whichever are more. */
+  readonly differences: number;
+  /** Why the replica is not what its upstream is, if so. */
+  readonly alarm: QuorateError | undefined;
+  /** Milliseconds since 1970 of the alarm; 0 without one. */
+  readonly alarmAtMs: number;
+}
+
+/**
+ * Compares a replica with its upstream in the background, again and again, at a bounded rate: what replication does not
+ * notice (a row changed by hand, a damaged page) is found before somebody reads or writes it. The work is cut into pieces,
+ * each at a transaction of its own, because a pinned snapshot keeps SQLite from shortening its WAL.
+ */
+export class Scrubber implements AsyncDisposable {
+  readonly #options: ScrubberOptions;
+  readonly #stop = new AbortController();
+  #running: Promise<void> | undefined;
+  #cursor: ComparisonCursor | undefined;
+  #found = 0;
+  #foundBefore = 0;
+  #rounds = 0;
+  #finishedAtMs = 0;
+  #alarm: QuorateError | undefined;
+  #alarmAtMs = 0;
+
+  constructor(options: ScrubberOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  status(): ScrubStatus {
+    const differences = Math.max(this.#found, this.#foundBefore);
+    return {
+      rounds: this.#rounds,
+      finishedAtMs: this.#finishedAtMs,
+      differences,
+      alarm: this.#alarm,
+      alarmAtMs: this.#alarmAtMs,
+    };
+  }
+
+  async #run(): Promise<void> {
+    const { intervalMs, runtime } = this.#options;
+    // Replicas that began together do not stay together.
+    const firstMs = intervalMs * (0.5 + runtime.random.next() / 2);
+    for (let waitMs = firstMs; await this.#sleep(waitMs); ) {
+      waitMs = (await this.#piece()) ? intervalMs : pieceIntervalMs;
+    }
+  }
+
+  /** False when the scrub is to end. */
+  async #sleep(delayMs: number): Promise<boolean> {
+    const { timers } = this.#options.runtime;
+    return await timers.sleep(delayMs, this.#stop.signal).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** Compares for a while; true when the round has ended, or cannot go on now. */
+  async #piece(): Promise<boolean> {
+    if (!this.#options.isFollowing()) {
+      return true;
+    }
+    try {
+      const work = this.#options.withUpstream((upstream) => this.#compare(upstream));
+      const comparison = await this.#unlessStopped(work);
+      this.#note(comparison);
+      return comparison.next === undefined;
+    } catch (error) {
+      const { code, message } = asQuorateError(error);
+      const { runtime, database } = this.#options;
+      runtime.logger[quiet.has(code) ? 'debug' : 'warn']({ database, code, error: message }, 'could not scrub');
+      return true;
+    }
+  }
+
+  /** Whoever stops the scrub does not wait for the network: what still runs lets go of its snapshots by itself. */
+  async #unlessStopped<T>(work: Promise<T>): Promise<T> {
+    const stopped = Promise.withResolvers<never>();
+    const stop = () => stopped.reject(new QuorateError('CANCELLED', 'the scrub was stopped'));
+    const { signal } = this.#stop;
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      return await Promise.race([work, stopped.promise]);
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  #compare(upstream: ComparedNode): Promise<Comparison> {
+    const { here, runtime } = this.#options;
+    const endMs = runtime.clock.monotonicMs() + maxPieceMs;
+    return compareNodes({
+      here,
+      reference: upstream,
+      writer: upstream,
+      marker: Buffer.from(runtime.random.bytes(16)).toString('hex'),
+      maxDifferences,
+      content: false,
+      from: this.#cursor,
+      stepBytes,
+      pace: async (sizeBytes) => {
+        const goesOn = await this.#sleep((sizeBytes / this.#options.bytesPerSecond) * millisecondsPerSecond);
+        return goesOn && runtime.clock.monotonicMs() < endMs;
+      },
+    });
+  }
+
+  #note(comparison: Comparison): void {
+    const { runtime, database } = this.#options;
+    this.#cursor = comparison.next;
+    this.#found += comparison.differences.length;
+    if (comparison.differences.length > 0) {
+      this.#alarm = alarmOf(database, comparison);
+      this.#alarmAtMs = runtime.clock.nowMs();
+      runtime.logger.error({ database, ...this.#alarm.details }, this.#alarm.message);
+    }
+    if (comparison.next === undefined) {
+      if (this.#found === 0) {
+        this.#alarm = undefined;
+      }
+      this.#foundBefore = this.#found;
+      this.#found = 0;
+      this.#rounds += 1;
+      this.#finishedAtMs = runtime.clock.nowMs();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+}
+
+function alarmOf(database: string, { txId, differences, ranges }: Comparison): QuorateError {
+  const tables = [...new Set(differences.map((one) => ('table' in one ? one.table : one.kind)))].join(', ');
+  return new QuorateError('DIVERGED', `${database} is not what its upstream is at transaction ${txId}: ${tables}`, {
+    hint: `Find the rows and repair them: quorate verify ${database} --with UPSTREAM --repair`,
+    details: { txId, differences: differences.length, ranges: ranges.length },
+  });
+}

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DatabaseStatus } from '../src/proto/interface.ts';
+import { follow, ServerFixture, type ServerProcess } from './server-process.ts';
+
+/** A log that is cut soon, and snapshots that take their time. */
+const smallLog = [
+  ...['--log-segment-bytes', '64KiB', '--log-retention-bytes', '256KiB', '--log-retention-max-bytes', '1MiB'],
+  '--min-free-bytes=0',
+];
+const slowly = ['--snapshot-rate-bytes', '4MiB', '--snapshot-chunk-bytes', '64KiB'];
+
+const createItems = 'CREATE TABLE items (id INTEGER PRIMARY KEY, body BLOB NOT NULL)';
+const insertItem = 'INSERT INTO items (body) VALUES (randomblob(50000))';
+
+async function digestOf(server: ServerProcess, database: string): Promise<string> {
+  const { txId, digest } = await (await server.client()).digest(database);
+  return `${txId} ${digest.toString('hex')}`;
+}
+
+const streams = ({ replicator }: DatabaseStatus) => replicator?.state === 'streaming';
+const copies = ({ replicator }: DatabaseStatus) => (replicator?.snapshot?.receivedBytes ?? 0) > 0;
+const shows = (txId: number) => (status: DatabaseStatus) => status.appliedTxId >= txId;
+
+/** Fills `defaultdb` with so many rows of 50 kB, and waits until the beginning of its log is gone. */
+async function fill(server: ServerProcess, rows: number): Promise<void> {
+  await server.execute('defaultdb', createItems);
+  for (let count = 0; count < rows; count += 10) {
+    await server.execute('defaultdb', ...Array.from({ length: 10 }, () => insertItem));
+  }
+  while ((await server.database('defaultdb')).storage?.firstTxId === 1) {
+    await server.execute('defaultdb', insertItem);
+  }
+}
+
+/** Keeps writing until the returned function is called, which tells the last transaction. */
+function keepWriting(server: ServerProcess): () => Promise<number> {
+  let stopped = false;
+  const run = async () => {
+    let txId = 0;
+    while (!stopped) {
+      txId = await server.execute('defaultdb', "INSERT INTO items (body) VALUES ('written meanwhile')");
+    }
+    return txId;
+  };
+  const running = run();
+  return () => {
+    stopped = true;
+    return running;
+  };
+}
+
+async function expectEqual(replica: ServerProcess, primary: ServerProcess): Promise<void> {
+  const { tipTxId } = await primary.database('defaultdb');
+  await replica.until('defaultdb', shows(tipTxId));
+  assert.equal(await digestOf(replica, 'defaultdb'), await digestOf(primary, 'defaultdb'));
+}
+
+/** Bytes of a snapshot that a server holds of what it receives. */
+function receivedBytes(server: ServerProcess): number {
+  const file = path.join(server.directory, 'databases', 'defaultdb', 'snapshot', 'data.sqlite');
+  return existsSync(file) ? statSync(file).size : 0;
+}
+
+test('a new replica of a database whose log was cut is seeded while writers run, and ends equal', async (t) => {
+  const fixture = new ServerFixture(t);
+  const primary = await fixture.start('primary', ...smallLog);
+  await fill(primary, 200);
+  const stop = keepWriting(primary);
+  const replica = await fixture.start('replica', ...smallLog, ...follow(primary));
+  await replica.until('defaultdb', streams);
+  await stop();
+  await expectEqual(replica, primary);
+  assert.ok(((await replica.database('defaultdb')).storage?.firstTxId ?? 0) > 1);
+  // A snapshot can be taken from the replica, too.
+  const leaf = await fixture.start('leaf', ...smallLog, ...follow(replica));
+  await leaf.until('defaultdb', streams);
+  await expectEqual(leaf, primary);
+});
+
+test('a replica that is killed while it copies goes on where it was, and its old content is read meanwhile', async (t) => {
+  const fixture = new ServerFixture(t);
+  const primary = await fixture.start('primary', ...smallLog, ...slowly);
+  await primary.execute('defaultdb', 'CREATE TABLE old (v TEXT)', "INSERT INTO old VALUES ('from before')");
+  const args = [...smallLog, '--log-level', 'info', ...follow(primary)];
+  const first = await fixture.start('replica', ...args);
+  await first.until('defaultdb', shows(1));
+  await first.stop('SIGKILL');
+  await fill(primary, 200);
+
+  // It was away for longer than the log reaches: it is seeded by itself.
+  const second = await fixture.start('replica', ...args);
+  await second.until('defaultdb', copies);
+  assert.deepEqual(await second.query('defaultdb', 'SELECT * FROM old'), [['from before']]);
+  await second.stop('SIGKILL');
+  const received = receivedBytes(second);
+  assert.ok(received > 0);
+
+  const third = await fixture.start('replica', ...args);
+  await third.until('defaultdb', copies);
+  assert.deepEqual(await third.query('defaultdb', 'SELECT * FROM old'), [['from before']]);
+  const offsets = [...third.log.matchAll(/"offset":(\d+)/g)].map(([, offset]) => Number(offset));
+  assert.deepEqual(offsets, [received]);
+  await third.until('defaultdb', streams);
+  await expectEqual(third, primary);
+  assert.equal(receivedBytes(third), 0);
+});
+
+test('an upstream that is killed while it is copied from costs a new copy, not the replica', async (t) => {
+  const fixture = new ServerFixture(t);
+  const primary = await fixture.start('primary', ...smallLog, ...slowly);
+  await fill(primary, 200);
+  const replica = await fixture.start('replica', ...smallLog, ...follow(primary));
+  await replica.until('defaultdb', copies);
+  await primary.stop('SIGKILL');
+  const folder = path.join(primary.directory, 'databases', 'defaultdb', 'snapshots');
+  const [left] = readdirSync(folder);
+  const again = await fixture.start('primary', ...smallLog, '--port', String(primary.port));
+  assert.ok(left !== undefined && !existsSync(path.join(folder, left)));
+  await replica.until('defaultdb', streams);
+  await expectEqual(replica, again);
+});
+
+test('a replica that is killed while it installs has the old content or the new one', async (t) => {
+  const fixture = new ServerFixture(t);
+  const primary = await fixture.start('primary', ...smallLog);
+  await fill(primary, 200);
+  for (const delayMs of [0, 25, 50, 100, 150]) {
+    const replica = await fixture.start(`replica${delayMs}`, ...smallLog, ...follow(primary));
+    await replica.until('defaultdb', ({ replicator }) => ['installing', 'streaming'].includes(replicator?.state ?? ''));
+    await sleep(delayMs);
+    await replica.stop('SIGKILL');
+    const again = await fixture.start(`replica${delayMs}`, ...smallLog, ...follow(primary));
+    await again.until('defaultdb', streams);
+    await expectEqual(again, primary);
+    await again.stop();
+  }
+});
+
+test('the status shows what the log is kept for, and a replica can be forgotten', async (t) => {
+  const fixture = new ServerFixture(t);
+  const primary = await fixture.start('primary', ...smallLog);
+  const replica = await fixture.start('replica', '--node-name', 'kept', ...follow(primary));
+  await primary.execute('defaultdb', createItems);
+  await replica.until('defaultdb', shows(1));
+  await replica.stop();
+  const { storage } = await primary.until('defaultdb', (status) => (status.storage?.holds[0]?.durableTxId ?? 0) > 0);
+  assert.equal(storage?.retentionMaxBytes, 1024 * 1024);
+  assert.deepEqual(
+    storage?.holds.map(({ replicaName, lost }) => ({ replicaName, lost })),
+    [{ replicaName: 'kept', lost: false }],
+  );
+  const client = await primary.client();
+  const forgotten = await client.forgetReplica('defaultdb', 'kept');
+  assert.deepEqual(forgotten.storage?.holds, []);
+  await assert.rejects(client.forgetReplica('defaultdb', 'kept'), { code: 'INVALID_ARGUMENT' });
+});

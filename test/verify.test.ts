@@ -1,0 +1,250 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { exitCodeOf } from '../src/errors/interface.ts';
+import type { UpdateDatabaseRequest } from '../src/proto/interface.ts';
+import { type CommandResult, quorate } from './command-line.ts';
+import { adminPassword, follow, ServerFixture, type ServerProcess } from './server-process.ts';
+
+const createItems = 'CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT UNIQUE, price REAL)';
+const fill =
+  "WITH n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 5000) INSERT INTO items SELECT i, 'item ' || i, i * 0.5 FROM n";
+
+/** Runs a command for one server, as a person who has logged in there. */
+async function command(fixture: ServerFixture, server: ServerProcess, ...args: string[]): Promise<CommandResult> {
+  const env = { XDG_CONFIG_HOME: path.join(fixture.root, 'config'), QUORATE_PORT: String(server.port) };
+  await quorate(['login', 'admin'], { env, input: `${adminPassword}\n` });
+  return await quorate([...args, '--json'], { env: { ...env, QUORATE_WITH_PASSWORD: adminPassword } });
+}
+
+function verify(fixture: ServerFixture, server: ServerProcess, other: ServerProcess, ...flags: string[]) {
+  return command(fixture, server, 'verify', 'defaultdb', '--with', `127.0.0.1:${other.port}`, ...flags);
+}
+
+const lines = ({ stdout }: CommandResult) =>
+  stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+/** Changes the file of a stopped server as a person would who should not. */
+function edit(fixture: ServerFixture, name: string, sql: string): void {
+  const db = new DatabaseSync(path.join(fixture.root, name, 'databases', 'defaultdb', 'data.sqlite'));
+  db.exec(sql);
+  db.close();
+}
+
+/** Writes without end until it is told to stop. */
+function load(server: ServerProcess): () => Promise<void> {
+  let stopped = false;
+  const running = (async () => {
+    while (!stopped) {
+      await server.execute('defaultdb', 'UPDATE items SET price = price + 1 WHERE id % 100 = 7');
+    }
+  })();
+  return async () => {
+    stopped = true;
+    await running;
+  };
+}
+
+async function digestOf(server: ServerProcess): Promise<string> {
+  const { txId, digest } = await (await server.client()).digest('defaultdb');
+  return `${txId} ${digest.toString('hex')}`;
+}
+
+function update(changes: Partial<UpdateDatabaseRequest>): UpdateDatabaseRequest {
+  return {
+    database: 'defaultdb',
+    role: undefined,
+    replicationEnabled: undefined,
+    primaryHost: undefined,
+    primaryPort: undefined,
+    primaryDatabase: undefined,
+    primaryUsername: undefined,
+    primaryPassword: undefined,
+    ...changes,
+  };
+}
+
+test('equal nodes under load are found equal at the same transaction, also a replica with a replica', async (t) => {
+  const fixture = new ServerFixture(t);
+  const primary = await fixture.start('primary');
+  const first = await fixture.start('first', ...follow(primary));
+  const second = await fixture.start('second', ...follow(first));
+  const txId = await primary.execute('defaultdb', createItems, fill);
+  await second.until('defaultdb', ({ appliedTxId }) => appliedTxId >= txId);
+  const stop = load(primary);
+  for (const [one, two] of [
+    [first, primary],
+    [second, first],
+    [primary, second],
+  ] as const) {
+    const result = await verify(fixture, one, two);
+    assert.equal(result.exitCode, 0, result.stderr);
+    const [report] = lines(result);
+    assert.deepEqual([report.equal, report.tables, report.rows, report.differences], [true, 1, 5000, []]);
+    assert.ok(report.txId > txId);
+  }
+  await stop();
+});
+
+test('rows that were edited on a replica by hand are found and repaired, with a record of what they were', async (t) => {
+  const fixture = new ServerFixture(t);
+  const primary = await fixture.start('primary');
+  const before = await fixture.start('replica', ...follow(primary));
+  const txId = await primary.execute('defaultdb', createItems, fill);
+  await before.until('defaultdb', ({ appliedTxId }) => appliedTxId >= txId);
+  await before.stop();
+  edit(
+    fixture,
+    'replica',
+    "UPDATE items SET name = 'forged' WHERE id = 1234; DELETE FROM items WHERE id = 4000; INSERT INTO items VALUES (9000, 'added', NULL)",
+  );
+  const replica = await fixture.start('replica', ...follow(primary));
+  const stop = load(primary);
+  const found = await verify(fixture, replica, primary);
+  assert.equal(found.exitCode, exitCodeOf('DIVERGED'), found.stderr);
+  const [report] = lines(found);
+  assert.deepEqual(report.differences, [
+    { kind: 'row', table: 'items', what: 'different', key: { id: 1234 } },
+    { kind: 'row', table: 'items', what: 'missing', key: { id: 4000 } },
+    { kind: 'row', table: 'items', what: 'extra', key: { id: 9000 } },
+  ]);
+  assert.deepEqual(
+    report.ranges.map(({ table, rowsHere, rowsThere }: Record<string, unknown>) => ({ table, rowsHere, rowsThere })),
+    [
+      { table: 'items', rowsHere: 1000, rowsThere: 1000 },
+      { table: 'items', rowsHere: 999, rowsThere: 1000 },
+      { table: 'items', rowsHere: 1001, rowsThere: 1000 },
+    ],
+  );
+
+  const repaired = await verify(fixture, replica, primary, '--repair');
+  await stop();
+  assert.equal(repaired.exitCode, 0, repaired.stderr);
+  const [, summary, after] = lines(repaired);
+  assert.deepEqual([summary.repaired, summary.skipped, after.equal], [3, 0, true]);
+  const record = readFileSync(summary.files[0], 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(
+    record.map(({ table, key, before: was, after: is }) => ({ table, key, was, is })),
+    [
+      {
+        table: 'items',
+        key: { id: 1234 },
+        was: { name: 'forged', price: { real: '617' } },
+        is: { name: 'item 1234', price: { real: '617' } },
+      },
+      { table: 'items', key: { id: 4000 }, was: null, is: { name: 'item 4000', price: { real: '2000' } } },
+      { table: 'items', key: { id: 9000 }, was: { name: 'added', price: null }, is: null },
+    ],
+  );
+  await replica.until('defaultdb', ({ replicator }) => replicator?.lagTransactions === 0);
+  const tip = (await primary.database('defaultdb')).tipTxId;
+  await replica.until('defaultdb', ({ appliedTxId }) => appliedTxId >= tip);
+  assert.equal(await digestOf(replica), await digestOf(primary));
+  const wrongWay = await verify(fixture, primary, replica, '--repair');
+  assert.equal(wrongWay.exitCode, 0, 'nothing differs, so nothing is repaired');
+});
+
+test('a row that was edited by hand and is written next stops the replica at once, and status says DIVERGED', async (t) => {
+  const fixture = new ServerFixture(t);
+  const primary = await fixture.start('primary');
+  const before = await fixture.start('replica', ...follow(primary));
+  const txId = await primary.execute('defaultdb', createItems, fill);
+  await before.until('defaultdb', ({ appliedTxId }) => appliedTxId >= txId);
+  await before.stop();
+  edit(fixture, 'replica', "UPDATE items SET name = 'forged' WHERE id = 7");
+  const replica = await fixture.start('replica', ...follow(primary));
+  await primary.execute('defaultdb', "UPDATE items SET name = 'new' WHERE id = 7");
+  const { replicator, lastError } = await replica.until(
+    'defaultdb',
+    (status) => status.replicator?.state === 'diverged',
+  );
+  assert.match(`${replicator?.lastError?.message} ${lastError?.message}`, /the row 7 of the table items/);
+  const status = await command(fixture, replica, 'status');
+  assert.equal(status.exitCode, exitCodeOf('DIVERGED'));
+  const verified = await verify(fixture, replica, primary);
+  assert.equal(verified.exitCode, exitCodeOf('DIVERGED'), verified.stderr);
+  const rejoined = await command(fixture, replica, 'database', 'rejoin', 'defaultdb');
+  assert.equal(JSON.parse(rejoined.stderr).error.code, 'SNAPSHOT_REQUIRED');
+});
+
+test('a former primary with transactions of its own says where the histories part, saves them and follows again', async (t) => {
+  const fixture = new ServerFixture(t);
+  const primary = await fixture.start('primary');
+  const other = await fixture.start('other', ...follow(primary));
+  const common = await primary.execute('defaultdb', createItems, fill);
+  await other.until('defaultdb', ({ appliedTxId }) => appliedTxId >= common);
+  const client = await other.client();
+  await client.updateDatabase(update({ role: 'primary' }));
+  await other.execute('defaultdb', "INSERT INTO items VALUES (6000, 'kept', 1)");
+  await primary.execute('defaultdb', "INSERT INTO items VALUES (6000, 'lost', 2)");
+  await primary.execute('defaultdb', 'UPDATE items SET price = 0 WHERE id = 3', 'DELETE FROM items WHERE id = 4');
+
+  await (await primary.client()).updateDatabase(
+    update({
+      role: 'replica',
+      replicationEnabled: true,
+      primaryHost: '127.0.0.1',
+      primaryPort: other.port,
+      primaryDatabase: 'defaultdb',
+      primaryUsername: 'admin',
+      primaryPassword: adminPassword,
+    }),
+  );
+  const { replicator } = await primary.until('defaultdb', (status) => status.replicator?.state === 'diverged');
+  assert.match(replicator?.lastError?.message ?? '', new RegExp(`transaction ${common + 1} is another one here`));
+
+  const result = await command(fixture, primary, 'database', 'rejoin', 'defaultdb');
+  assert.equal(result.exitCode, 0, result.stderr);
+  const [report] = lines(result);
+  assert.deepEqual([report.commonTxId, report.transactions], [common, 2]);
+  const [head, ...saved] = readFileSync(report.file, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  assert.equal(head.lastCommon.txId, common);
+  assert.deepEqual(
+    saved.map(({ txId, kind, key }) => ({ txId, kind, key })),
+    [
+      { txId: common + 1, kind: 'insert', key: { id: 6000 } },
+      { txId: common + 2, kind: 'update', key: { id: 3 } },
+      { txId: common + 2, kind: 'delete', key: { id: 4 } },
+    ],
+  );
+  const txId = await other.execute('defaultdb', "INSERT INTO items VALUES (6001, 'later', 3)");
+  await primary.until('defaultdb', ({ appliedTxId }) => appliedTxId >= txId);
+  assert.equal(await digestOf(primary), await digestOf(other));
+  const again = await command(fixture, primary, 'database', 'rejoin', 'defaultdb');
+  assert.equal(JSON.parse(again.stderr).error.code, 'WRONG_ROLE');
+});
+
+test('the scrub finds a row that nobody writes, raises an alarm, and takes it back after a repair', async (t) => {
+  const fixture = new ServerFixture(t);
+  const primary = await fixture.start('primary');
+  const before = await fixture.start('replica', ...follow(primary));
+  const txId = await primary.execute('defaultdb', createItems, fill);
+  await before.until('defaultdb', ({ appliedTxId }) => appliedTxId >= txId);
+  await before.stop();
+  edit(fixture, 'replica', "UPDATE items SET name = 'forged' WHERE id = 1234");
+  const replica = await fixture.start('replica', ...follow(primary, '--scrub-interval=200ms'));
+  const alarmed = await replica.until('defaultdb', ({ lastError }) => lastError?.code === 'DIVERGED');
+  assert.match(alarmed.lastError?.message ?? '', /items/);
+  assert.equal(alarmed.replicator?.state, 'streaming');
+  assert.match(
+    await (await fetch(`${replica.httpUrl}/metrics`)).text(),
+    /quorate_scrub_differences\{database="defaultdb"\} 1\n/,
+  );
+  assert.match(replica.log, /is not what its upstream is/);
+  const status = await command(fixture, replica, 'status');
+  assert.equal(status.exitCode, exitCodeOf('DIVERGED'));
+  const repaired = await verify(fixture, replica, primary, '--repair');
+  assert.equal(repaired.exitCode, 0, repaired.stderr);
+  await replica.until('defaultdb', ({ lastError }) => lastError === undefined);
+});
