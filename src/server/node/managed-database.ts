@@ -371,7 +371,8 @@ export class ManagedDatabase {
   #startScrubber(database: Database): void {
     const { runtime, options, upstreams } = this.#services;
     const { scrubIntervalMs: intervalMs, scrubRateBytes: bytesPerSecond } = options.limits;
-    if (intervalMs === 0) {
+    // Two nodes are compared where both show the same, which a delayed one does hours later.
+    if (intervalMs === 0 || database.settings.replication.delayMs !== undefined) {
       return;
     }
     this.#scrubber = new Scrubber({
