@@ -17,10 +17,6 @@ async function exporterWithReplicas() {
   const source: ReplicationSource = {
     databaseId: new Uint8Array(16),
     role: 'primary',
-    firstTxId: () => 1,
-    logBytes: () => 0,
-    databaseBytes: () => 0,
-    hold: () => {},
     positions: () => ({ tip: 7, durable: 7, commit: 7, applied: 7, term: 1 }),
     exportableTxId: () => 7,
     positionOf: () => Promise.resolve(position),
