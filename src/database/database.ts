@@ -35,7 +35,7 @@ import type {
 } from './types.ts';
 import { Verifications } from './verifications.ts';
 import { startWriterThread, type WriterLink } from './writer-link.ts';
-import type { WriterEvent } from './writer-messages.ts';
+import type { WriterEvent, WriterRequest } from './writer-messages.ts';
 
 /** One database on this node: its writer, its log for those who follow it, and its role. */
 export class Database implements AsyncDisposable {
@@ -52,10 +52,7 @@ export class Database implements AsyncDisposable {
   readonly #files: DatabaseFiles;
   #link: WriterLink | undefined;
   #failure: DatabaseFailure | undefined;
-  // A lost report changes nothing: the next one says all of it again.
-  readonly #acks = new AckRelay(({ durable, applied }) => {
-    this.#link?.client.request((id) => ['acks', id, durable, applied]).catch(() => {});
-  });
+  readonly #acks = new AckRelay(({ durable, applied }) => this.#tell((id) => ['acks', id, durable, applied]));
   #firstTxId = 0;
 
   /** Makes a new, empty database. @throws QuorateError DATABASE_EXISTS, IO_ERROR, DISK_FULL */
@@ -92,7 +89,8 @@ export class Database implements AsyncDisposable {
       positions: this.#positions,
       tailCacheBytes: context.limits.tailCacheBytes,
       role: () => this.settings.role,
-      onDemand: (wanted) => this.#stream(wanted),
+      // Appended records are copied to this thread only while somebody follows.
+      onDemand: (wanted) => this.#tell((id) => ['stream', id, wanted]),
       databaseBytes: () => this.#files.sqliteBytes(),
       onHold: (replica) => this.#holds.note(replica),
       ackMembers: () => this.settings.acks?.members ?? [],
@@ -104,8 +102,7 @@ export class Database implements AsyncDisposable {
       database: context.name,
       retentionAgeMs: context.limits.replicaRetentionAgeMs,
       firstTxId: () => this.#positions.get('logFirst'),
-      // A lost message changes little: the next one says it again.
-      onNeeded: (txId) => this.#link?.client.request((id) => ['hold', id, txId]).catch(() => {}),
+      onNeeded: (txId) => this.#tell((id) => ['hold', id, txId]),
     });
     this.#snapshots = new SnapshotStore({
       runtime: context.runtime,
@@ -205,10 +202,9 @@ export class Database implements AsyncDisposable {
     }
   }
 
-  /** Appended records are copied to this thread only while somebody follows. */
-  #stream(wanted: boolean): void {
-    // When the writer is gone nobody can be served anyway.
-    this.#link?.client.request((id) => ['stream', id, wanted]).catch(() => {});
+  /** Sends what needs no answer: a lost message changes nothing, since the next one says it again or nobody can be served. */
+  #tell(make: (id: number) => WriterRequest): void {
+    this.#link?.client.request(make).catch(() => {});
   }
 
   /** How it stands with the acknowledgements that this database asks for; how often it degraded since it was opened. */

@@ -2,9 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import { asQuorateError, QuorateError } from '../errors/interface.ts';
 import type { TransactionLog } from '../log/interface.ts';
 import type { Timer } from '../runtime/interface.ts';
-import { checkKey, importDatabase, PrimaryConnection } from '../sqlite/interface.ts';
+import { checkKey, PrimaryConnection } from '../sqlite/interface.ts';
 import { AckMonitor } from './ack-monitor.ts';
 import { defaultAckSettings } from './acks.ts';
+import { ImportRun } from './import-run.ts';
 import { InteractiveSession } from './interactive-session.ts';
 import type { PendingTransaction } from './pending-transaction.ts';
 import { PrimaryPipeline } from './primary-pipeline.ts';
@@ -13,11 +14,6 @@ import type { AckSettings } from './types.ts';
 import type { ClientRequest, RoleSettings, TransactionWishes } from './writer-messages.ts';
 import { type Queued, WriterQueue } from './writer-queue.ts';
 import type { Call, WriterRole, WriterServices } from './writer-role.ts';
-
-interface RunningImport {
-  readonly chunks: ReturnType<typeof importDatabase>;
-  readonly call: Call;
-}
 
 /** How often a database that failed tries to open itself again, in milliseconds. */
 const reopenIntervalMs = 1000;
@@ -34,7 +30,7 @@ export class PrimaryRole implements WriterRole {
   #pipeline: PrimaryPipeline | undefined;
   readonly #queue = new WriterQueue();
   #session: InteractiveSession | undefined;
-  #import: RunningImport | undefined;
+  #import: ImportRun | undefined;
   #lastTransaction = 0;
   /** Why an interactive transaction that its client still believes in has ended. */
   #endedBecause = new Map<number, QuorateError>();
@@ -337,34 +333,21 @@ export class PrimaryRole implements WriterRole {
         hint: 'Import again when it has ended.',
       });
     }
-    this.#import = { chunks: importDatabase(this.#ensureOpen(), sourcePath), call };
+    this.#import = new ImportRun(this.#ensureOpen(), sourcePath, call);
     this.#services.wake();
   }
 
   /** Logs and commits one chunk of the running import. */
-  #importChunk(running: RunningImport): void {
-    const { chunks, call } = running;
-    try {
+  #importChunk(running: ImportRun): void {
+    const fail = (error: QuorateError) => {
+      throw error;
+    };
+    const reply = { acks: this.#acks.rule(undefined), succeed: () => {}, fail };
+    const goesOn = running.step((captured) => {
       this.#services.requireRoom();
-      const next = chunks.next();
-      if (next.done === true) {
-        this.#import = undefined;
-        return call.succeed(undefined);
-      }
-      const fail = (error: QuorateError) => {
-        throw error;
-      };
-      this.#pipeline?.commitAlone(next.value.captured, { acks: this.#acks.rule(undefined), succeed: () => {}, fail });
-    } catch (error) {
-      this.#abortImport(asQuorateError(error));
-    }
-  }
-
-  #abortImport(reason: QuorateError): void {
-    const running = this.#import;
-    this.#import = undefined;
-    running?.chunks.return();
-    running?.call.fail(reason);
+      this.#pipeline?.commitAlone(captured, reply);
+    });
+    this.#import = goesOn ? running : undefined;
   }
 
   /** Not while a SQLite transaction is open. */
@@ -384,7 +367,8 @@ export class PrimaryRole implements WriterRole {
     this.#tick?.cancel();
     this.#session?.abort(closing);
     this.#pipeline?.abandon(closing);
-    this.#abortImport(closing);
+    this.#import?.abort(closing);
+    this.#import = undefined;
     this.#queue.failAll(closing);
     this.#connection?.close();
     this.#connection = undefined;

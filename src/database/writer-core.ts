@@ -3,13 +3,13 @@ import { TransactionLog } from '../log/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
 import { logPath, sqlitePath } from './content-directory.ts';
 import { DiskFloor } from './disk-floor.ts';
+import { failureOf } from './failure.ts';
 import { HybridClock } from './hybrid-clock.ts';
 import { LogRetention } from './log-retention.ts';
 import { MarkerWatch } from './marker-watch.ts';
 import { PrimaryRole } from './primary-role.ts';
 import { ReplicaRole } from './replica-role.ts';
 import { SharedPositions } from './shared-positions.ts';
-import type { DatabaseFailure } from './types.ts';
 import type {
   ClientRequest,
   ControlRequest,
@@ -365,28 +365,10 @@ export class WriterCore {
     }
   }
 
-  /**
-   * Hands appended records to the node's thread, copied, because the writer uses its buffer again. When that thread has
-   * not taken enough of the earlier ones they are left out: whoever needs them reads them from the log.
-   *
-   * They travel together with the news that they are committed. Sent before the fsync, they would cost every thread and
-   * process on their way, and the replica's acknowledgement, a second message for each group. Only when a client waits for
-   * acknowledgements (`urgent`) do they go at once, so that the replicas' fsync and this one happen at the same time.
-   */
   #emitAppended(records: Uint8Array, urgent: boolean): void {
-    const { positions, start } = this.#services;
-    if (!this.#streaming || this.#log === undefined) {
-      return;
-    }
-    if (positions.add('streamedBytes', records.length) > start.limits.tailCacheBytes) {
-      positions.add('streamedBytes', -records.length);
-      return;
-    }
-    // The `slice` of a Buffer would not copy.
-    this.#outbox.emit(['appended', Uint8Array.prototype.slice.call(records), this.#log.tip.txId]);
-    if (urgent) {
-      this.#outbox.emit(['moved', positions.get('tip'), positions.get('commit')]);
-      this.#outbox.flush();
+    if (this.#streaming && this.#log !== undefined) {
+      const { positions, start } = this.#services;
+      this.#outbox.appended({ records, urgent, positions, limitBytes: start.limits.tailCacheBytes });
     }
   }
 
@@ -398,15 +380,7 @@ export class WriterCore {
   }
 
   #emitFailure(failure: QuorateError | undefined): void {
-    const described: DatabaseFailure | null =
-      failure === undefined
-        ? null
-        : {
-            code: failure.code,
-            message: failure.message,
-            hint: failure.hint ?? '',
-            atMs: this.#services.runtime.clock.nowMs(),
-          };
+    const described = failure === undefined ? null : failureOf(failure, this.#services.runtime.clock.nowMs());
     this.#outbox.emit(['failure', described]);
     this.#wakeToFlush();
   }

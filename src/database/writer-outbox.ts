@@ -1,4 +1,14 @@
+import type { SharedPositions } from './shared-positions.ts';
 import type { WriterEvent, WriterPort, WriterReply } from './writer-messages.ts';
+
+interface AppendedRecords {
+  readonly records: Uint8Array;
+  /** Somebody waits until replicas have them. */
+  readonly urgent: boolean;
+  readonly positions: SharedPositions;
+  /** Bytes on their way to the node's thread. */
+  readonly limitBytes: number;
+}
 
 /** What a writer sends: answers to its clients, and events to the node; each turn's in one message. */
 export class WriterOutbox {
@@ -22,6 +32,27 @@ export class WriterOutbox {
 
   emit(event: WriterEvent): void {
     this.#events.push(event);
+  }
+
+  /**
+   * Hands appended records to the node's thread, copied, because the writer uses its buffer again. When that thread has
+   * not taken enough of the earlier ones they are left out: whoever needs them reads them from the log.
+   *
+   * They travel together with the news that they are committed. Sent before the fsync, they would cost every thread and
+   * process on their way, and the replica's acknowledgement, a second message for each group. Only when a client waits for
+   * acknowledgements (`urgent`) do they go at once, so that the replicas' fsync and this one happen at the same time.
+   */
+  appended({ records, urgent, positions, limitBytes }: AppendedRecords): void {
+    if (positions.add('streamedBytes', records.length) > limitBytes) {
+      positions.add('streamedBytes', -records.length);
+      return;
+    }
+    // The `slice` of a Buffer would not copy.
+    this.emit(['appended', Uint8Array.prototype.slice.call(records), positions.get('tip')]);
+    if (urgent) {
+      this.emit(['moved', positions.get('tip'), positions.get('commit')]);
+      this.flush();
+    }
   }
 
   /** Answers to other threads go first: somebody waits for them. */

@@ -3,6 +3,7 @@ import {
   type DatabaseContext,
   type DatabaseFailure,
   type DatabaseSettings,
+  failureOf,
   type RejoinReport,
   type Upstream,
 } from '../../database/interface.ts';
@@ -315,12 +316,8 @@ export class ManagedDatabase {
 
   #fail(error: QuorateError): void {
     this.#state = 'failed';
-    this.#failure = this.#failureOf(error);
+    this.#failure = failureOf(error, this.#services.runtime.clock.nowMs());
     this.#services.runtime.logger.error({ database: this.name, code: error.code }, `not opened: ${error.message}`);
-  }
-
-  #failureOf({ code, message, hint = '' }: QuorateError): DatabaseFailure {
-    return { code, message, hint, atMs: this.#services.runtime.clock.nowMs() };
   }
 
   async #end(state: DatabaseState): Promise<void> {
@@ -347,7 +344,7 @@ export class ManagedDatabase {
       this.#follow(database, resolveUpstream(upstream, this.#services.address()));
     } catch (error) {
       // The database itself works; its status says why it follows nobody.
-      this.#failure = this.#failureOf(asQuorateError(error));
+      this.#failure = failureOf(asQuorateError(error), this.#services.runtime.clock.nowMs());
     }
   }
 
