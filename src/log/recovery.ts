@@ -9,6 +9,9 @@ import { SegmentWriter } from './segment-writer.ts';
 import type { LogPosition, RecoveryReport, TxId } from './types.ts';
 import { writeZeros } from './zero-fill.ts';
 
+/** Bytes read and written at once. */
+const rewriteChunkBytes = 1024 * 1024;
+
 /** A segment file with its size on disk. */
 export interface SizedSegment extends SegmentEntry {
   readonly sizeBytes: number;
@@ -27,6 +30,8 @@ export interface RecoveredLog {
 interface Progress {
   readonly position: LogPosition;
   readonly offset: number;
+  /** Where the last frame begins; `offset` when there is none. */
+  readonly frameOffset: number;
 }
 
 /** The end of the segment before, which the next one must follow on. */
@@ -117,13 +122,21 @@ function readCompleteSegment(
 
 /** Reads frames until `lastTxId` or the first place without an intact frame. */
 function readFrames(scanner: SegmentScanner, lastTxId: TxId): Progress {
-  let progress: Progress = { position: scanner.header.previous, offset: segmentHeaderBytes };
+  let progress: Progress = {
+    position: scanner.header.previous,
+    offset: segmentHeaderBytes,
+    frameOffset: segmentHeaderBytes,
+  };
   while (progress.position.txId < lastTxId) {
     const frame = scanner.frameAt(progress.offset);
     if (frame === undefined) {
       break;
     }
-    progress = { position: followFrame(scanner, frame, progress.position), offset: frame.endOffset };
+    progress = {
+      position: followFrame(scanner, frame, progress.position),
+      offset: frame.endOffset,
+      frameOffset: frame.offset,
+    };
   }
   return progress;
 }
@@ -152,8 +165,9 @@ function recoverLastSegment(
   const handle = files.openSync(entry.path, 'readwrite');
   try {
     const scanner = openScanner(handle, entry, before);
-    const { position: tip, offset: tail } = readFrames(scanner, Number.MAX_SAFE_INTEGER);
+    const { position: tip, offset: tail, frameOffset } = readFrames(scanner, Number.MAX_SAFE_INTEGER);
     const cutBytes = cutTornTail(handle, scanner, tail, tip.txId);
+    rewrite(handle, frameOffset, tail);
     // After kill -9 the page cache may hold frames that the dead process had not fsynced.
     handle.syncSync();
     files.syncDirectorySync(path.dirname(entry.path));
@@ -178,4 +192,17 @@ function cutTornTail(handle: FileHandle, scanner: SegmentScanner, tail: number, 
   }
   writeZeros(handle, tail, end);
   return end - tail;
+}
+
+/**
+ * Writes the last frame again as it is. If its fsync had failed, the kernel may show the frame and yet take its pages for
+ * written; only writing them again makes the next fsync mean something.
+ */
+function rewrite(handle: FileHandle, start: number, end: number): void {
+  const buffer = Buffer.allocUnsafe(Math.min(rewriteChunkBytes, end - start));
+  for (let offset = start; offset < end; offset += buffer.length) {
+    const chunk = buffer.subarray(0, Math.min(buffer.length, end - offset));
+    handle.readSync(chunk, offset);
+    handle.writeSync(chunk, offset);
+  }
 }

@@ -17,7 +17,6 @@ export class SimulatedMachine {
   #image: SqliteImage | undefined;
   /** Taken when the writer stopped for ever: what SQLite does afterwards does not count. */
   #frozen: SqliteImage | undefined;
-  #fsyncFailed = false;
   #lostPower = false;
 
   constructor(name: string, parent: string, seed: number) {
@@ -53,13 +52,14 @@ export class SimulatedMachine {
     this.#disk.planFaults(({ kind }) => (kind === 'write' || kind === 'create' ? 'disk-full' : undefined));
   }
 
-  /** The next fsync fails; after that the machine is not used again before its power was off. */
+  /** The next fsync fails. */
   failFsync(onFailure: () => void): void {
+    let failed = false;
     this.#disk.planFaults(({ kind }) => {
-      if (kind !== 'sync' || this.#fsyncFailed) {
+      if (kind !== 'sync' || failed) {
         return undefined;
       }
-      this.#fsyncFailed = true;
+      failed = true;
       onFailure();
       return 'io-error';
     });
@@ -83,16 +83,14 @@ export class SimulatedMachine {
   }
 
   /** Does to the frozen disk what a crash does; no process uses it any more. Returns what happened. */
-  crash(asked: Crash): string {
+  crash(kind: Crash): string {
     const image = this.#frozen;
     assertInvariant(image !== undefined, 'the disk was frozen when the process ended');
-    const kind = this.#fsyncFailed ? 'power' : asked;
     this.#lostPower ||= kind === 'power';
     const lostBytes = kind === 'power' ? this.#losePower(image) : this.#endProcess();
     image.restore();
     this.#image = image;
     this.#frozen = undefined;
-    this.#fsyncFailed = false;
     return `${kind}, SQLite loses ${lostBytes} bytes`;
   }
 

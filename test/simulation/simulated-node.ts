@@ -272,7 +272,7 @@ export class SimulatedNode implements Host {
     if (process !== undefined) {
       this.machine.failFsync(() => {
         this.#world.trace.add(this.name, 'an fsync fails');
-        this.#crashSoon(process, 'power', 2_000);
+        this.#crashSoon(process, this.#chance.pick(['kill', 'power']), 2_000);
       });
     }
   }

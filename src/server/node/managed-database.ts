@@ -62,17 +62,13 @@ export class ManagedDatabase {
 
   /** Why the database is not open, or cannot go on. */
   get failure(): DatabaseFailure | undefined {
-    return this.#failure ?? this.#opened?.database.failure() ?? this.#alarm();
+    const { alarm, alarmAtMs = 0 } = this.scrubStatus ?? {};
+    return this.#failure ?? this.#opened?.database.failure() ?? (alarm && failureOf(alarm, alarmAtMs));
   }
 
   /** What the comparison with the upstream in the background has found. */
   get scrubStatus(): ScrubStatus | undefined {
     return this.#scrubber?.status();
-  }
-
-  #alarm(): DatabaseFailure | undefined {
-    const { alarm, alarmAtMs = 0 } = this.#scrubber?.status() ?? {};
-    return alarm && { code: alarm.code, message: alarm.message, hint: alarm.hint ?? '', atMs: alarmAtMs };
   }
 
   get replicatorStatus(): ReplicatorStatus | undefined {
