@@ -24,7 +24,6 @@ const read = 'SELECT id, length(content) FROM document WHERE id = ?';
 async function run({ seconds, directory, report }: BenchmarkOptions): Promise<void> {
   const server = await BenchServer.start(directory);
   const empty = measureMemory(server.pid);
-  report.print(`empty: ${describe(empty)}`);
   await fill(server);
   const afterLoading = measureMemory(server.pid);
   await server[Symbol.asyncDispose]();
