@@ -108,3 +108,14 @@ test('every command of docs/topologies.md works, and a promoted delayed replica 
   assert.ok(primary);
   assert.equal(promoted, primary);
 });
+
+test('every command of docs/acknowledgements.md works', async (t) => {
+  const outputs = await runPage(t, 'acknowledgements.md');
+  assert.match(outputs.join(''), /transaction 2 of shop is committed/);
+});
+
+test('every command of the README works, and what is written on the first server is read on the second', async (t) => {
+  const outputs = await runPage(t, '../README.md');
+  assert.match(outputs.join(''), /1 +hello/);
+  assert.match(outputs.join(''), /defaultdb +replica +open/);
+});
