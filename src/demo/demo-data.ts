@@ -1,9 +1,8 @@
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { asQuorateError, QuorateError } from '../errors/interface.ts';
-import type { DatabaseStatus, ReplicationSettings } from '../proto/interface.ts';
+import type { Timers } from '../runtime/interface.ts';
 import type { DemoNode } from './demo-node.ts';
-import { type DemoPlan, demoHost, demoUser } from './demo-plan.ts';
 import { defaultStoreSize, type StoreSize, storeBatches } from './store-data.ts';
 import { schemaStatements } from './store-schema.ts';
 
@@ -11,6 +10,9 @@ export const storeSeed = 1;
 export const storeSize: StoreSize = defaultStoreSize;
 
 const storeDatabase = 'store';
+
+/** How often a replica is asked whether it has found the database, in milliseconds. */
+const discoveryPollMs = 100;
 
 /** Name of the database that a file is imported into: the file's own, as far as it is one. */
 export function databaseNameOf(file: string | undefined): string {
@@ -49,22 +51,16 @@ export async function createOnPrimary(node: DemoNode, database: string, file: st
   }
 }
 
-/** Makes the database a replica of the primary's. */
-export function createOnReplica(
+/** Waits until a replica, which follows the whole primary, has found the database there. */
+export async function untilFollowed(
   node: DemoNode,
   database: string,
-  plan: DemoPlan,
-  password: string,
-): Promise<DatabaseStatus> {
-  const replication: ReplicationSettings = {
-    enabled: true,
-    primaryHost: demoHost,
-    primaryPort: plan.primary.port,
-    primaryDatabase: database,
-    primaryUsername: demoUser,
-    primaryPassword: password,
-  };
-  return node.client.createDatabase({ database, role: 'replica', replication });
+  timers: Timers,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!(await hasDatabase(node, database))) {
+    await timers.sleep(discoveryPollMs, signal);
+  }
 }
 
 /** Fills the store. @param onProgress told how many transactions are done */

@@ -2,12 +2,12 @@ import { asQuorateError } from '../errors/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
 import {
   createOnPrimary,
-  createOnReplica,
   databaseNameOf,
   hasDatabase,
   loadStore,
   storeSeed,
   storeSize,
+  untilFollowed,
 } from './demo-data.ts';
 import { addressGuide, restartCommand, tryGuide } from './demo-guide.ts';
 import { type DemoNode, logIn, startNode } from './demo-node.ts';
@@ -99,21 +99,19 @@ export class Demo implements AsyncDisposable {
   async #work(signal: AbortSignal): Promise<void> {
     const [primary, ...replicas] = this.#nodes as [DemoNode, ...DemoNode[]];
     const plan = this.#plan as DemoPlan;
-    const { importFile, display } = this.#options;
+    const { importFile, display, runtime } = this.#options;
     const isNew = !(await hasDatabase(primary, this.#database));
     if (isNew) {
       this.#progress = importFile === undefined ? 'creating the store' : `importing ${importFile}`;
       await createOnPrimary(primary, this.#database, importFile);
     }
-    for (const replica of replicas) {
-      if (!(await hasDatabase(replica, this.#database))) {
-        await createOnReplica(replica, this.#database, plan, this.#password);
-      }
-    }
     if (isNew && importFile === undefined) {
       await loadStore(primary, signal, (done) => {
         this.#progress = `loading the store: ${done} transactions`;
       });
+    }
+    for (const replica of replicas) {
+      await untilFollowed(replica, this.#database, runtime.timers, signal);
     }
     this.#progress = '';
     display.print(tryGuide(plan, this.#database, importFile === undefined, this.#pids()));

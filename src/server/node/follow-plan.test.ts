@@ -44,6 +44,12 @@ test('what a person made here is left alone, whether the other server has the na
   assert.deepEqual(plan([listed('a')], [local('a', own), local('b', own)]), { ...nothing, leftAlone: ['a'] });
 });
 
+test('a replica that a person made just as following would have made it is as good', () => {
+  assert.deepEqual(plan([listed('a')], [local('a', { followed: undefined })]), nothing);
+  const fresh = { followed: undefined, databaseId: Buffer.alloc(0) };
+  assert.deepEqual(plan([listed('a')], [local('a', fresh)]), nothing);
+});
+
 test('a database that was deleted and made again under its name is another one', () => {
   assert.deepEqual(plan([listed('a', { databaseId: Buffer.from([2]) })], [local('a')]), { ...nothing, missing: ['a'] });
 });

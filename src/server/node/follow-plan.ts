@@ -75,10 +75,15 @@ function stepFor(
   if (here === undefined) {
     return state === 'open' ? 'create' : 'none';
   }
+  const isOther =
+    databaseId.length > 0 && here.databaseId.length > 0 && Buffer.compare(databaseId, here.databaseId) !== 0;
   if (here.followed === undefined) {
-    return { leftAlone: 'a database of that name is here that does not belong to the followed server' };
+    // A person may have made by hand what following would have made.
+    return here.isCurrent && !isOther
+      ? 'none'
+      : { leftAlone: 'a database of that name is here that does not belong to the followed server' };
   }
-  if (databaseId.length > 0 && here.databaseId.length > 0 && Buffer.compare(databaseId, here.databaseId) !== 0) {
+  if (isOther) {
     return goneStep(here, upstreamId);
   }
   return here.isCurrent && here.followed === upstreamId ? 'none' : 'redirect';
