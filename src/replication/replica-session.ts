@@ -34,6 +34,9 @@ export interface ReplicaSessionOptions {
   readonly onEnd: (error: QuorateError | undefined) => void;
 }
 
+/** Messages that a replica keeps while it makes its log ready for records; the channel is paused meanwhile. */
+const maxEarlyMessages = 64;
+
 /**
  * The replica's side of one stream: says where its log ends, cuts what its upstream never committed, passes records to
  * its database, and reports what is durable and applied. It stops reading while too many bytes wait for the disk.
@@ -44,7 +47,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
   readonly #early: ExportTxResponse[] = [];
   readonly lag: LagMeter;
   #channel: ExportStream | undefined;
-  #streaming = false;
+  #phase: 'starting' | 'preparing' | 'streaming' = 'starting';
   #ended = false;
   #waitingBytes = 0;
   #acknowledged = { durable: -1, applied: -1 };
@@ -99,11 +102,14 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
     try {
       if (message?.$case === 'path') {
         this.#learnPath(message.value.replicaIds);
+      } else if (this.#phase === 'preparing') {
+        this.#keepEarly(response);
+      } else if ((message?.$case === 'started') !== (this.#phase === 'starting')) {
+        throw new QuorateError('PROTOCOL_ERROR', 'an upstream says once that it has started, and then sends records');
       } else if (message?.$case === 'started') {
+        this.#phase = 'preparing';
         this.#channel?.pause();
         this.#prepare(message.value).catch((error: unknown) => this.end(asQuorateError(error)));
-      } else if (!this.#streaming) {
-        this.#early.push(response);
       } else if (message?.$case === 'records') {
         this.#receive(message.value);
       } else if (message?.$case === 'heartbeat') {
@@ -112,6 +118,14 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
     } catch (error) {
       this.end(asQuorateError(error));
     }
+  }
+
+  /** What was on its way when the channel was paused. */
+  #keepEarly(response: ExportTxResponse): void {
+    if (this.#early.length === maxEarlyMessages) {
+      throw new QuorateError('PROTOCOL_ERROR', `the upstream sent ${maxEarlyMessages} messages to a paused replica`);
+    }
+    this.#early.push(response);
   }
 
   /** Of two databases that would follow each other only the one that sees it first stops: the other then follows a free end. */
@@ -185,7 +199,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
     if (this.#ended) {
       return;
     }
-    this.#streaming = true;
+    this.#phase = 'streaming';
     this.#unsubscribe = this.#options.sink.subscribe(() => this.#moved());
     if (started.heartbeat !== undefined) {
       this.#hear(started.heartbeat);

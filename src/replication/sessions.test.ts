@@ -1,0 +1,139 @@
+/** What each side of a stream refuses of the other. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ReplicationSink, ReplicationSource } from '../database/interface.ts';
+import type { QuorateError } from '../errors/interface.ts';
+import type { ExportStart, ExportTxRequest, ExportTxResponse } from '../proto/interface.ts';
+import { createNodeRuntime } from '../runtime/interface.ts';
+import { Exporter } from './exporter.ts';
+import { defaultReplicationLimits } from './limits.ts';
+import { ReplicaSession } from './replica-session.ts';
+
+const databaseId = Buffer.alloc(16, 1);
+const position = { txId: 7, term: 3, hash: Buffer.alloc(32) };
+const positions = { tip: 7, durable: 7, commit: 7, applied: 7, term: 3 };
+const runtime = createNodeRuntime();
+
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+const source: ReplicationSource = {
+  databaseId,
+  role: 'primary',
+  positions: () => positions,
+  exportableTxId: () => 7,
+  positionOf: () => Promise.resolve(position),
+  read: () => Promise.reject(new Error('there is nothing to send')),
+  subscribe: () => () => {},
+  acknowledge: () => {},
+  ackMembers: () => [],
+  firstTxId: () => 1,
+  logBytes: () => 0,
+  databaseBytes: () => 0,
+  hold: () => {},
+};
+
+/** Sends messages to an upstream and returns the code it ended the stream with. */
+async function upstreamRefuses(...messages: ExportTxRequest['message'][]): Promise<string | undefined> {
+  let reason: QuorateError | undefined;
+  const peer = {
+    send: () => true,
+    end: (error?: QuorateError) => {
+      reason = error;
+    },
+  };
+  const exporter = new Exporter({ source, limits: defaultReplicationLimits, runtime, maxReplicas: 1 });
+  const session = exporter.accept(peer, 'somewhere');
+  for (const message of messages) {
+    session.onMessage({ message });
+    await settled();
+  }
+  session.onEnd(undefined);
+  return reason?.code;
+}
+
+function start(changes: Partial<ExportStart> = {}): ExportTxRequest['message'] {
+  const identity = { replicaId: 'node/shop', replicaName: 'berlin', acceptsSnapshot: false };
+  const ends = { durable: position, committed: position, between: [] };
+  const versions = { protocolMin: 1, protocolMax: 1, promisedTerm: 3 };
+  return { $case: 'start', value: { database: 'shop', databaseId, ...versions, ...ends, ...identity, ...changes } };
+}
+
+function acknowledgement(durableTxId: number, appliedTxId = durableTxId): ExportTxRequest['message'] {
+  return { $case: 'acknowledgement', value: { durableTxId, appliedTxId } };
+}
+
+test('an upstream takes a replica that has what it has, and its acknowledgements', async () => {
+  assert.equal(await upstreamRefuses(start(), acknowledgement(7)), undefined);
+});
+
+test('an upstream refuses replicas of another database, of a higher term and of another protocol', async () => {
+  assert.equal(await upstreamRefuses(start({ databaseId: Buffer.alloc(16, 2) })), 'WRONG_DATABASE');
+  assert.equal(await upstreamRefuses(start({ promisedTerm: 4 })), 'STALE_TERM');
+  assert.equal(await upstreamRefuses(start({ protocolMin: 2, protocolMax: 9 })), 'PROTOCOL_VERSION');
+});
+
+test('an upstream does not believe acknowledgements of what it never sent, nor applied before durable', async () => {
+  assert.equal(await upstreamRefuses(start(), acknowledgement(8)), 'PROTOCOL_ERROR');
+  assert.equal(await upstreamRefuses(start(), acknowledgement(6, 7)), 'PROTOCOL_ERROR');
+  assert.equal(await upstreamRefuses(acknowledgement(7)), 'PROTOCOL_ERROR');
+  assert.equal(await upstreamRefuses(start(), start()), 'PROTOCOL_ERROR');
+});
+
+/** Sends messages to a replica and returns the code it ended the stream with. */
+async function replicaRefuses(...messages: ExportTxResponse['message'][]): Promise<string | undefined> {
+  let reason: QuorateError | undefined;
+  const sink: ReplicationSink = {
+    databaseId,
+    positions: () => positions,
+    ends: () => Promise.resolve({ durable: position, committed: position, between: [] }),
+    initialize: () => Promise.resolve(),
+    truncateAfter: () => Promise.reject(new Error('nothing is to be cut')),
+    append: () => Promise.resolve(),
+    commitTo: () => {},
+    subscribe: () => () => {},
+    failure: () => undefined,
+  };
+  const session = new ReplicaSession({
+    sink,
+    database: 'shop',
+    identity: { replicaId: 'node/shop', replicaName: 'berlin' },
+    runtime,
+    limits: defaultReplicationLimits,
+    onEnd: (error) => {
+      reason = error;
+    },
+  });
+  await session.start({ send: () => true, end: () => {}, pause: () => {}, resume: () => {} });
+  for (const message of messages) {
+    session.onMessage({ message });
+    await settled();
+  }
+  session.onEnd(undefined);
+  return reason?.code;
+}
+
+function started(changes: { protocol?: number; term?: number; fromTxId?: number } = {}): ExportTxResponse['message'] {
+  const { protocol = 1, term = 3, fromTxId = 7 } = changes;
+  const heartbeat = { tipTxId: 7, commitTxId: 7, term, clockMs: 0 };
+  return { $case: 'started', value: { protocol, databaseId, term, from: { ...position, txId: fromTxId }, heartbeat } };
+}
+
+const records: ExportTxResponse['message'] = {
+  $case: 'records',
+  value: { records: Buffer.alloc(8), more: false, commitTxId: 8 },
+};
+
+test('a replica takes records after its upstream has started', async () => {
+  assert.equal(await replicaRefuses(started(), records), undefined);
+});
+
+test('a replica never follows a lower term than it has promised, nor another protocol', async () => {
+  assert.equal(await replicaRefuses(started({ term: 2 })), 'STALE_TERM');
+  assert.equal(await replicaRefuses(started({ protocol: 2 })), 'PROTOCOL_VERSION');
+});
+
+test('a replica refuses an upstream that goes on beyond its log, starts twice, or sends records before it starts', async () => {
+  assert.equal(await replicaRefuses(started({ fromTxId: 8 })), 'PROTOCOL_ERROR');
+  assert.equal(await replicaRefuses(started(), started()), 'PROTOCOL_ERROR');
+  assert.equal(await replicaRefuses(records), 'PROTOCOL_ERROR');
+});
