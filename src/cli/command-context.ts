@@ -44,6 +44,26 @@ export class CommandContext {
     return new NodeClient({ host, port, token: token ?? this.tokens.find(host, port), clock: this.runtime.clock });
   }
 
+  /** A connection to another server as a user; without a password with the token that was kept for it. */
+  async connectAs(
+    address: { host: string; port: number },
+    user: string,
+    password: string | undefined,
+  ): Promise<NodeClient> {
+    const { host, port } = address;
+    if (password === undefined) {
+      return this.connect({ host, port, token: undefined });
+    }
+    const client = new NodeClient({ host, port, clock: this.runtime.clock });
+    try {
+      await client.login(user, password);
+      return client;
+    } catch (error) {
+      client[Symbol.dispose]();
+      throw error;
+    }
+  }
+
   /** Prints one JSON line or, for people, the text. */
   print(json: boolean, value: unknown, text: () => string): void {
     this.streams.out(json ? `${toJson(value)}\n` : text());

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { NodeClient, ReplicationPump, type ReplicationPumpState } from '../client/interface.ts';
+import { ReplicationPump, type ReplicationPumpState } from '../client/interface.ts';
 import { defineOptions, replicationLimitOptions } from '../config/interface.ts';
 import { outputOptions } from './client-options.ts';
 import { type CommandContext, describe } from './command-context.ts';
-import { type DatabaseAddress, parseDatabaseAddress } from './database-address.ts';
+import { parseDatabaseAddress } from './database-address.ts';
 import { stopSignal } from './stop-signal.ts';
 
 const credentialOptions = defineOptions('Credentials', {
@@ -42,9 +42,9 @@ export function addReplicateCommand(program: Command, context: CommandContext): 
     const pump = new ReplicationPump({
       from: {
         database: from.database,
-        connect: () => connect(context, from, values.fromUsername, values.fromPassword),
+        connect: () => context.connectAs(from, values.fromUsername, values.fromPassword),
       },
-      to: { database: to.database, connect: () => connect(context, to, values.toUsername, values.toPassword) },
+      to: { database: to.database, connect: () => context.connectAs(to, values.toUsername, values.toPassword) },
       runtime: context.runtime,
       backoffInitialMs: values.backoffInitialMs,
       backoffMaxMs: values.backoffMaxMs,
@@ -53,25 +53,6 @@ export function addReplicateCommand(program: Command, context: CommandContext): 
     using stop = stopSignal();
     await pump.run(stop.signal);
   });
-}
-
-async function connect(
-  context: CommandContext,
-  { host, port }: DatabaseAddress,
-  user: string,
-  password: string | undefined,
-): Promise<NodeClient> {
-  if (password === undefined) {
-    return context.connect({ host, port, token: undefined });
-  }
-  const client = new NodeClient({ host, port, clock: context.runtime.clock });
-  try {
-    await client.login(user, password);
-    return client;
-  } catch (error) {
-    client[Symbol.dispose]();
-    throw error;
-  }
 }
 
 /** Prints what changes, and progress at most once a second. */

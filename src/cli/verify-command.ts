@@ -4,7 +4,7 @@ import {
   type ComparisonOptions,
   compareNodes,
   type Difference,
-  NodeClient,
+  type NodeClient,
 } from '../client/interface.ts';
 import { defineOptions } from '../config/interface.ts';
 import { QuorateError } from '../errors/interface.ts';
@@ -65,7 +65,7 @@ export function addVerifyCommand(program: Command, context: CommandContext): voi
     const { values } = context.parse(command, options);
     const address = otherAddress(flags.with, database);
     using here = context.connect(values);
-    using other = await connectOther(context, address, values.withUsername, values.withPassword);
+    using other = await context.connectAs(address, values.withUsername, values.withPassword);
     const sides = { database, here, other, otherDatabase: address.database, otherName: flags.with };
     const repair = flags.repair === true;
     const comparison = await compare(context, sides, { maxDifferences: values.maxDifferences, content: repair });
@@ -101,25 +101,6 @@ async function repairAll(
 
 function otherAddress(text: string, database: string): DatabaseAddress {
   return parseDatabaseAddress('--with', text.includes('/') ? text : `${text}/${database}`);
-}
-
-async function connectOther(
-  context: CommandContext,
-  { host, port }: DatabaseAddress,
-  user: string,
-  password: string | undefined,
-): Promise<NodeClient> {
-  if (password === undefined) {
-    return context.connect({ host, port, token: undefined });
-  }
-  const client = new NodeClient({ host, port, clock: context.runtime.clock });
-  try {
-    await client.login(user, password);
-    return client;
-  } catch (error) {
-    client[Symbol.dispose]();
-    throw error;
-  }
 }
 
 /** The marker is written by the primary, if one of the two is it; a replica asks its own upstream to. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, cpSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { catchUp, primarySettings, replicaSettings, scalar, TestFolder } from '../../test/test-database.ts';
 import { QuorateError } from '../errors/interface.ts';
@@ -249,4 +250,36 @@ test('an export is a plain SQLite file, and importing it gives the same content'
   await using copy = await Database.create(folder.context('copy'), primarySettings);
   await copy.importFrom(file);
   assert.deepEqual((await copy.digest()).digest, (await database.digest()).digest);
+});
+
+test('a statement that returns too much fails and leaves no trace, also with RETURNING in an open transaction', async () => {
+  using folder = new TestFolder();
+  await using primary = await withTable(folder, 'shop', { maxResultBytes: 1000 });
+  await using replica = await Database.create(folder.context('replica'), replicaSettings);
+  await primary.writer.transact([{ sql: "INSERT INTO t (v) VALUES ('a')" }]);
+  await assert.rejects(
+    primary.writer.transact([{ sql: "SELECT printf('%2000s', v) FROM t" }]),
+    hasCode('RESULT_TOO_LARGE'),
+  );
+  const transaction = await primary.writer.begin();
+  const insert = "INSERT INTO t (v) VALUES ('b'), ('c') RETURNING printf('%600s', v)";
+  await assert.rejects(transaction.run({ sql: insert }), hasCode('RESULT_TOO_LARGE'));
+  await transaction.run({ sql: "INSERT INTO t (v) VALUES ('d')" });
+  await transaction.commit();
+  assert.equal(await scalar(primary, "SELECT group_concat(v, '') FROM t"), 'ad');
+  await catchUp(primary, replica);
+  assert.deepEqual(await replica.digest(), await primary.digest());
+});
+
+test('a transaction that cannot begin says so, and the database goes on', async () => {
+  using folder = new TestFolder();
+  await using database = await withTable(folder);
+  const other = new DatabaseSync(database.filePath);
+  other.exec('BEGIN IMMEDIATE');
+  await assert.rejects(database.writer.begin(), hasCode('DATABASE_LOCKED'));
+  other.exec('ROLLBACK');
+  other.close();
+  const transaction = await database.writer.begin();
+  await transaction.run({ sql: "INSERT INTO t (v) VALUES ('a')" });
+  assert.equal((await transaction.commit()).txId, 2);
 });

@@ -135,9 +135,16 @@ export class PrimaryPipeline {
     const { connection, clock, term } = this.#options;
     const next = { txId: this.#lastTxId() + 1, term, timeMs: Math.floor(clock.nowMs()) };
     const run = runTransaction(connection, pending, next);
-    return 'repeats' in run
-      ? { pending, results: [], txId: run.repeats.txId, term: run.repeats.term }
-      : { pending, results: run.results, txId: this.#encode(run.captured) };
+    if ('repeats' in run) {
+      return { pending, results: [], txId: run.repeats.txId, term: run.repeats.term };
+    }
+    try {
+      return { pending, results: run.results, txId: this.#encode(run.captured) };
+    } catch (error) {
+      // Its changes are in the group already, and without a record they must not stay: the others run again.
+      connection.rollback();
+      throw error;
+    }
   }
 
   #isFull(): boolean {

@@ -2,14 +2,14 @@ import { isDeepStrictEqual } from 'node:util';
 import { asQuorateError, QuorateError } from '../errors/interface.ts';
 import type { TransactionLog } from '../log/interface.ts';
 import type { Timer } from '../runtime/interface.ts';
-import { checkKey, PrimaryConnection } from '../sqlite/interface.ts';
+import { checkKey, type PrimaryConnection } from '../sqlite/interface.ts';
 import { AckMonitor } from './ack-monitor.ts';
 import { defaultAckSettings } from './acks.ts';
 import { ImportRun } from './import-run.ts';
 import { InteractiveSession } from './interactive-session.ts';
 import type { PendingTransaction } from './pending-transaction.ts';
 import { PrimaryPipeline } from './primary-pipeline.ts';
-import { checkAgainstLog, replayWholeLog } from './recovery.ts';
+import { openAtLogEnd } from './recovery.ts';
 import type { AckSettings } from './types.ts';
 import type { ClientRequest, RoleSettings, TransactionWishes } from './writer-messages.ts';
 import { type Queued, WriterQueue } from './writer-queue.ts';
@@ -56,29 +56,12 @@ export class PrimaryRole implements WriterRole {
     this.#open();
   }
 
-  /** Opens SQLite at the end of the log, replaying what it lacks. */
-  #open(): void {
+  /** Opens SQLite at the end of the log; or, when that end may not be shown yet, waits with it. */
+  #open(isTailCommitted = this.#isTailCommitted()): void {
     const { start, positions, hybridClock, runtime } = this.#services;
-    const file = this.#services.file();
-    const options = {
-      maxTransactionBytes: start.limits.maxTransactionBytes,
-      maxResultBytes: start.limits.maxResultBytes,
-    };
-    let connection = PrimaryConnection.open(file, options);
-    try {
-      const applied = connection.readPosition();
-      checkAgainstLog(applied, this.#log);
-      if (applied.txId < this.#log.tip.txId) {
-        connection.close();
-        if (!this.#isTailCommitted(applied.txId)) {
-          return this.#awaitTail(applied.txId);
-        }
-        replayWholeLog(file, this.#log, start.limits);
-        connection = PrimaryConnection.open(file, options);
-      }
-    } catch (error) {
-      connection.close();
-      throw error;
+    const connection = openAtLogEnd(this.#services.file(), this.#log, start.limits, isTailCommitted);
+    if (typeof connection === 'number') {
+      return this.#awaitTail(connection);
     }
     this.#connection = connection;
     this.#pipeline = new PrimaryPipeline({
@@ -104,9 +87,8 @@ export class PrimaryRole implements WriterRole {
    * Records that SQLite does not have may be unacknowledged: the node stopped while they waited. They are not to be shown
    * before enough replicas hold them (invariants I1, I2).
    */
-  #isTailCommitted(appliedTxId: number): boolean {
-    const tip = this.#log.tip.txId;
-    return appliedTxId >= tip || this.#acks.isDurable(tip, this.#acks.rule(undefined).durable);
+  #isTailCommitted(): boolean {
+    return this.#acks.isDurable(this.#log.tip.txId, this.#acks.rule(undefined).durable);
   }
 
   #awaitTail(appliedTxId: number): void {
@@ -136,13 +118,22 @@ export class PrimaryRole implements WriterRole {
 
   /** Goes on with what the acknowledgements allow. */
   #acknowledged(): void {
-    if (this.#tailWaits && this.#isTailCommitted(this.#services.positions.get('applied'))) {
+    if (this.#tailWaits && this.#isTailCommitted()) {
       this.#tailWaits = false;
       this.#acks.released();
-      this.#open();
+      this.#openTail();
     }
     this.#pipeline?.acknowledged();
     this.#services.wake();
+  }
+
+  /** Nobody asked for this now, so nobody can be told but by the status; the next write tries again. */
+  #openTail(): void {
+    try {
+      this.#open(true);
+    } catch (error) {
+      this.#fail(asQuorateError(error), false);
+    }
   }
 
   get #waitsForReplicas(): boolean {
@@ -186,7 +177,7 @@ export class PrimaryRole implements WriterRole {
     try {
       this.#connection?.close();
       this.#connection = undefined;
-      this.#open();
+      this.#open(true);
     } catch (error) {
       this.#fail(asQuorateError(error), false);
       throw error;
@@ -259,11 +250,16 @@ export class PrimaryRole implements WriterRole {
     );
   }
 
+  /** Whether nothing can run until replicas, or those who wait for a marker, let it go on. */
+  get #stands(): boolean {
+    return this.#tailWaits || this.#pipeline?.isHeld === true || this.#services.markers.isHeld;
+  }
+
   work(): boolean {
     if (this.#waitsForReplicas) {
       this.#startTick();
     }
-    if (this.#tailWaits || this.#pipeline?.isHeld === true || this.#services.markers.isHeld) {
+    if (this.#stands) {
       return false;
     }
     if (this.#import !== undefined) {
@@ -277,21 +273,22 @@ export class PrimaryRole implements WriterRole {
     try {
       const connection = this.#ensureOpen();
       if (first?.kind === 'begin') {
-        this.#queue.shift();
         this.#begin(connection, first.call);
-      } else if (first?.kind === 'marker') {
         this.#queue.shift();
+      } else if (first?.kind === 'marker') {
         this.#pipeline?.commitMarker(first.marker, this.#services.markers, first.call);
+        this.#queue.shift();
       } else {
         this.#pipeline?.runGroup(() => this.#queue.shiftTransaction());
       }
     } catch (error) {
+      this.#connection?.rollback();
       this.#queue.failAll(asQuorateError(error));
     }
     if (this.#waitsForReplicas) {
       this.#startTick();
     }
-    return this.#session === undefined && !this.#waitsForReplicas && !this.#queue.isEmpty;
+    return this.#session === undefined && !this.#stands && !this.#queue.isEmpty;
   }
 
   #begin(connection: PrimaryConnection, call: Call): void {

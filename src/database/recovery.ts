@@ -1,6 +1,6 @@
 import { QuorateError } from '../errors/interface.ts';
 import type { LogPosition, LogRecord, TransactionLog } from '../log/interface.ts';
-import { type AppliedPosition, ReplicaConnection } from '../sqlite/interface.ts';
+import { type AppliedPosition, PrimaryConnection, ReplicaConnection } from '../sqlite/interface.ts';
 import type { DatabaseLimits } from './limits.ts';
 
 type ApplyLimits = Pick<DatabaseLimits, 'maxApplyRecords' | 'maxApplyBytes'>;
@@ -84,5 +84,41 @@ export function replayWholeLog(file: string, log: TransactionLog, limits: ApplyL
     }
   } finally {
     connection.close();
+  }
+}
+
+/**
+ * Opens the SQLite file of a primary at the end of its log, replaying what it lacks. When it lacks something that is not
+ * known to be committed it stays as it is, and the transaction up to which it goes is returned.
+ */
+export function openAtLogEnd(
+  file: string,
+  log: TransactionLog,
+  limits: DatabaseLimits,
+  isTailCommitted: boolean,
+): PrimaryConnection | number {
+  const { maxTransactionBytes, maxResultBytes } = limits;
+  const open = () => PrimaryConnection.open(file, { maxTransactionBytes, maxResultBytes });
+  const connection = open();
+  const appliedTxId = checkedPosition(connection, log);
+  if (appliedTxId >= log.tip.txId) {
+    return connection;
+  }
+  connection.close();
+  if (!isTailCommitted) {
+    return appliedTxId;
+  }
+  replayWholeLog(file, log, limits);
+  return open();
+}
+
+function checkedPosition(connection: PrimaryConnection, log: TransactionLog): number {
+  try {
+    const applied = connection.readPosition();
+    checkAgainstLog(applied, log);
+    return applied.txId;
+  } catch (error) {
+    connection.close();
+    throw error;
   }
 }

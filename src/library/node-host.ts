@@ -1,22 +1,18 @@
 import { defaultPort } from '../config/interface.ts';
 import { type Database, encodePosition } from '../database/interface.ts';
 import { assertInvariant, QuorateError } from '../errors/interface.ts';
-import { type FollowRequest, type ManagedDatabase, type Node, refuseSystemDatabase } from '../server/interface.ts';
+import {
+  type FollowRequest,
+  followsNobody,
+  type ManagedDatabase,
+  type Node,
+  refuseSystemDatabase,
+} from '../server/interface.ts';
 import { openDatabaseStatus } from './database-status.ts';
 import type { HostCall, HostCalls } from './host-messages.ts';
 import type { DatabaseStatus, UpstreamOptions } from './types.ts';
 
 type Handlers = { [K in HostCall]: (request: HostCalls[K]['request']) => Promise<HostCalls[K]['answer']> };
-
-const followsNobody: FollowRequest = {
-  role: 'primary',
-  enabled: false,
-  host: '',
-  port: 0,
-  database: '',
-  username: '',
-  password: '',
-};
 
 /** Answers what the application's thread asks of a node. */
 export class NodeHost {

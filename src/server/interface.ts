@@ -3,7 +3,12 @@ export { GrpcServer } from './grpc/grpc-server.ts';
 export { defaultDatabaseName, systemDatabaseName } from './node/database-catalog.ts';
 export type { ManagedDatabase } from './node/managed-database.ts';
 export { Node, noReplication, refuseSystemDatabase } from './node/node.ts';
-export type { FollowRequest, NodeOptions, NodeReplicationOptions } from './node/node-options.ts';
+export {
+  type FollowRequest,
+  followsNobody,
+  type NodeOptions,
+  type NodeReplicationOptions,
+} from './node/node-options.ts';
 export { databaseStatusJson, statusJson } from './node/status-json.ts';
 export { version } from './node/version.ts';
 export { dialable, Server, type ServerOptions } from './server.ts';

@@ -7,6 +7,7 @@ import { keyTable, stateTable, suspendedTable } from './internal-names.ts';
 import { operationKinds } from './operation-format.ts';
 import { parsePragma } from './pragma-rules.ts';
 import { LastChange } from './prepared-statement.ts';
+import type { ResultLimits } from './result-limits.ts';
 import type { ShadowCapture } from './shadow-capture.ts';
 import type { ClientStatement, StatementPreparer } from './statement-preparer.ts';
 import type { SchemaSnapshot, TableCatalogue } from './table-catalogue.ts';
@@ -21,6 +22,7 @@ export interface ExecutorParts {
   readonly capture: ChangeCapture;
   readonly shadow: ShadowCapture;
   readonly preparer: StatementPreparer;
+  readonly limits: ResultLimits;
 }
 
 /** Internal tables and indexes that every database has. */
@@ -36,8 +38,10 @@ export class ClientExecutor {
   readonly #shadow: ShadowCapture;
   readonly #preparer: StatementPreparer;
   readonly #lastChange: LastChange;
+  readonly #limits: ResultLimits;
 
-  constructor({ db, catalogue, capture, shadow, preparer }: ExecutorParts) {
+  constructor({ db, catalogue, capture, shadow, preparer, limits }: ExecutorParts) {
+    this.#limits = limits;
     this.#db = db;
     this.#catalogue = catalogue;
     this.#capture = capture;
@@ -77,7 +81,7 @@ export class ClientExecutor {
   }
 
   #fetch(statement: ClientStatement, bound: BoundParameters, bigint: boolean): StatementResult {
-    const rows = statement.fetch(bound, bigint);
+    const rows = statement.fetch(bound, bigint, this.#limits);
     const { columns, columnTypes } = statement;
     if (statement.kind !== 'write') {
       return { columns, columnTypes, rows, changes: 0, lastInsertRowid: 0n };

@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { collectRows, type ResultLimits } from './result-limits.ts';
 import type { StatementEffects } from './statement-authorizer.ts';
 import type { SqlParameters, SqlValue, StatementKind, StatementResult } from './types.ts';
 import { type BoundParameters, bindParameters, listParameters, type ParameterList } from './value-binding.ts';
@@ -60,13 +61,13 @@ export class PreparedStatement {
     };
   }
 
-  /** Runs a statement to its end and returns its rows. */
-  fetch(bound: BoundParameters, bigint: boolean): readonly (readonly SqlValue[])[] {
+  /** Runs a statement to its end and returns its rows. @throws QuorateError RESULT_TOO_LARGE */
+  fetch(bound: BoundParameters, bigint: boolean, limits: ResultLimits): readonly (readonly SqlValue[])[] {
     if (bigint !== this.#bigint) {
       this.statement.setReadBigInts(bigint);
       this.#bigint = bigint;
     }
-    return this.statement.all(...(bound as SqlValue[])) as unknown as readonly (readonly SqlValue[])[];
+    return collectRows(this.statement, bound, limits);
   }
 }
 

@@ -60,6 +60,7 @@ export class PrimaryConnection implements Disposable {
       capture: this.#capture,
       shadow: this.#shadow,
       preparer: this.#preparer,
+      limits: { maxBytes: options.maxResultBytes },
     });
     this.#deferred = new DeferredForeignKeys(db);
     this.#state = new StateTable(db);

@@ -3,22 +3,19 @@ import { QuorateError } from '../errors/interface.ts';
 import { StateTable } from './internal-schema.ts';
 import { readPragmaRefusal } from './pragma-rules.ts';
 import { defaultBusyTimeoutMs, defaultMaxCachedStatements } from './primary-options.ts';
-import { ReadStatement, type RowMode, rowBytes } from './read-statement.ts';
+import { ReadStatement, type RowMode } from './read-statement.ts';
+import { collectRows, ResultCounter, type ResultLimits } from './result-limits.ts';
 import { mapSqliteError } from './sqlite-errors.ts';
 import { StatementCache } from './statement-cache.ts';
 import { classify, singleStatement } from './statement-kind.ts';
 import type { AppliedPosition, SqlParameters, SqlValue, Statement, StatementResult } from './types.ts';
-import { type BoundParameters, bindParameters } from './value-binding.ts';
+import { bindParameters } from './value-binding.ts';
 import { translated } from './writing-connection.ts';
 
-/** Limits on what one query may return. */
-export interface QueryOptions {
+/** How integers come back, and limits on what one query may return. */
+export interface QueryOptions extends ResultLimits {
   /** Integers as bigint; otherwise as number, and INTEGER_OUT_OF_RANGE beyond 2^53. Default false. */
   readonly bigint?: boolean | undefined;
-  /** More rows throw RESULT_TOO_LARGE. Default: no limit. */
-  readonly maxRows?: number | undefined;
-  /** Values of more bytes in all throw RESULT_TOO_LARGE (a number counts 8, a character 1). Default: no limit. */
-  readonly maxBytes?: number | undefined;
 }
 
 export interface ReadOptions {
@@ -68,7 +65,8 @@ export class ReadConnection implements Disposable {
   query({ sql, parameters }: Statement, options: QueryOptions = {}): StatementResult {
     return translated(() => {
       const prepared = this.#prepared(sql);
-      const rows = collectRows(prepared, bindParameters(prepared.parameters, parameters), options);
+      prepared.mode = options.bigint === true ? 'array-bigint' : 'array';
+      const rows = collectRows(prepared.statement, bindParameters(prepared.parameters, parameters), options);
       const { names, types } = prepared.columns;
       return { columns: names, columnTypes: types, rows, changes: 0, lastInsertRowid: 0n };
     });
@@ -76,7 +74,7 @@ export class ReadConnection implements Disposable {
 
   /** The same, row by row; the snapshot stays open until the iteration ends. */
   *iterate({ sql, parameters }: Statement, options: QueryOptions = {}): Generator<readonly SqlValue[]> {
-    const limits = new RowLimits(options);
+    const limits = new ResultCounter(options);
     for (const row of this.#borrowed(sql, parameters, options.bigint === true ? 'array-bigint' : 'array')) {
       limits.count(row as readonly SqlValue[]);
       yield row as readonly SqlValue[];
@@ -196,43 +194,4 @@ function readOnlyRefusal(what = 'the statement would write'): QuorateError {
   return new QuorateError('READ_ONLY_QUERY', `${what}: only reads are allowed here`, {
     hint: 'Send it as a write to the primary.',
   });
-}
-
-/** Counts rows and bytes against the limits of a query. */
-class RowLimits {
-  readonly #maxRows: number;
-  readonly #maxBytes: number;
-  #rows = 0;
-  #bytes = 0;
-
-  constructor({ maxRows = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY }: QueryOptions) {
-    this.#maxRows = maxRows;
-    this.#maxBytes = maxBytes;
-  }
-
-  /** @throws QuorateError RESULT_TOO_LARGE */
-  count(row: readonly SqlValue[]): void {
-    this.#rows++;
-    this.#bytes += rowBytes(row);
-    if (this.#rows > this.#maxRows || this.#bytes > this.#maxBytes) {
-      const limit = this.#rows > this.#maxRows ? `${this.#maxRows} rows` : `${this.#maxBytes} bytes`;
-      throw new QuorateError('RESULT_TOO_LARGE', `the result has more than ${limit}`, {
-        hint: 'Ask for fewer rows or columns, with LIMIT or page by page.',
-      });
-    }
-  }
-}
-
-function collectRows(prepared: ReadStatement, bound: BoundParameters, options: QueryOptions): (readonly SqlValue[])[] {
-  prepared.mode = options.bigint === true ? 'array-bigint' : 'array';
-  if (options.maxRows === undefined && options.maxBytes === undefined) {
-    return prepared.statement.all(...(bound as SqlValue[])) as unknown as (readonly SqlValue[])[];
-  }
-  const limits = new RowLimits(options);
-  const rows: (readonly SqlValue[])[] = [];
-  for (const row of prepared.statement.iterate(...(bound as SqlValue[])) as Iterable<unknown>) {
-    limits.count(row as readonly SqlValue[]);
-    rows.push(row as readonly SqlValue[]);
-  }
-  return rows;
 }

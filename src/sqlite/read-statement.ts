@@ -1,5 +1,4 @@
 import type { StatementSync } from 'node:sqlite';
-import type { SqlValue } from './types.ts';
 import { listParameters, type ParameterList } from './value-binding.ts';
 
 /** How a statement returns rows. */
@@ -46,13 +45,4 @@ export class ReadStatement {
     }
     return this.#columns;
   }
-}
-
-/** Bytes of the values of a row, nearly: a number counts 8, a character 1. */
-export function rowBytes(values: readonly SqlValue[]): number {
-  let bytes = 0;
-  for (const value of values) {
-    bytes += typeof value === 'string' || value instanceof Uint8Array ? value.length : 8;
-  }
-  return bytes;
 }

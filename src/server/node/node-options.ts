@@ -51,3 +51,14 @@ export interface FollowRequest {
   /** Id of the node whose whole server is followed, if that is why the database is made. */
   readonly followed?: string | undefined;
 }
+
+/** What makes a plain primary. */
+export const followsNobody: FollowRequest = {
+  role: 'primary',
+  enabled: false,
+  host: '',
+  port: 0,
+  database: '',
+  username: '',
+  password: '',
+};

@@ -12,7 +12,7 @@ import { databaseStatus } from './database-status.ts';
 import { type NodeAddress, resolveUpstream } from './follow-settings.ts';
 import { namePatterns } from './name-patterns.ts';
 import { NodeDirectory, type NodeIdentity } from './node-directory.ts';
-import type { FollowRequest, NodeOptions } from './node-options.ts';
+import { type FollowRequest, followsNobody, type NodeOptions } from './node-options.ts';
 import type { NodeServices } from './node-services.ts';
 import { ServerFollower } from './server-follower.ts';
 import { UpstreamClients } from './upstream-clients.ts';
@@ -170,7 +170,7 @@ export class Node implements AsyncDisposable {
     const { enabled, host, port, username, password } = this.options.replication;
     const follows = name === systemDatabaseName || this.#isWanted(name);
     if (!this.databases.has(name)) {
-      await this.databases.create(name, follows ? followRequest(this.options, upstreamDatabase) : asPrimary);
+      await this.databases.create(name, follows ? followRequest(this.options, upstreamDatabase) : followsNobody);
       return;
     }
     const database = this.databases.get(name);
@@ -271,20 +271,10 @@ export class Node implements AsyncDisposable {
   }
 }
 
-const asPrimary: FollowRequest = {
-  role: 'primary',
-  enabled: false,
-  host: '',
-  port: 0,
-  database: '',
-  username: '',
-  password: '',
-};
-
 function followRequest({ replication }: NodeOptions, database: string): FollowRequest {
   const { enabled, host, port, username, password } = replication;
   if (enabled === undefined) {
-    return asPrimary;
+    return followsNobody;
   }
   return {
     role: '',
