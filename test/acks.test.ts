@@ -12,13 +12,6 @@ function update(server: ServerProcess, acks: Partial<AckSettings>) {
   return server.client().then((client) =>
     client.updateDatabase({
       database: 'defaultdb',
-      role: undefined,
-      replicationEnabled: undefined,
-      primaryHost: undefined,
-      primaryPort: undefined,
-      primaryDatabase: undefined,
-      primaryUsername: undefined,
-      primaryPassword: undefined,
       acks: { ...unchanged, ...acks },
     }),
   );

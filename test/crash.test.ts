@@ -44,11 +44,6 @@ async function contentDefects(server: ServerProcess, load: WriteLoad): Promise<s
   );
 }
 
-async function digestOf(server: ServerProcess): Promise<string> {
-  const { txId, digest } = await (await server.client()).digest(database);
-  return `${txId} ${digest.toString('hex')}`;
-}
-
 /** Starts a server and kills it before it says that it is ready, or soon after. */
 async function killWhileStarting(directory: string, args: readonly string[], afterMs: number): Promise<void> {
   const child = spawn(process.execPath, [program, 'server', '--dir', directory, ...args], { stdio: 'ignore' });
@@ -96,10 +91,10 @@ test(`a primary under load that is killed ${killsUnderLoad + killsWhileStarting}
   assert.deepEqual(await contentDefects(primary, load), []);
   assert.ok(load.acknowledged.size > killsUnderLoad * 5, `only ${load.acknowledged.size} writes were acknowledged`);
   const { tipTxId } = await primary.database(database);
-  const expected = await digestOf(primary);
+  const expected = await primary.digest(database);
   for (const replica of replicas) {
     await replica.until(database, ({ appliedTxId }) => appliedTxId === tipTxId);
-    assert.equal(await digestOf(replica), expected);
+    assert.equal(await replica.digest(database), expected);
   }
   t.diagnostic(`${load.acknowledged.size} of ${load.sent} writes acknowledged`);
 });
@@ -129,7 +124,7 @@ test('a replica that is killed again and again while it catches up goes on from 
   await running;
   const { tipTxId } = await primary.database(database);
   await replica.until(database, ({ appliedTxId }) => appliedTxId === tipTxId);
-  assert.equal(await digestOf(replica), await digestOf(primary));
+  assert.equal(await replica.digest(database), await primary.digest(database));
   assert.deepEqual(await contentDefects(replica, load), []);
 });
 
@@ -151,9 +146,9 @@ test('a replica that stands still holds up neither writes nor the other replica,
   load.stop();
   await running;
   const { tipTxId } = await primary.database(database);
-  const expected = await digestOf(primary);
+  const expected = await primary.digest(database);
   for (const replica of [still, other]) {
     await replica.until(database, ({ appliedTxId }) => appliedTxId === tipTxId);
-    assert.equal(await digestOf(replica), expected);
+    assert.equal(await replica.digest(database), expected);
   }
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { follow, ServerFixture, type ServerProcess } from './server-process.ts';
+import { follow, ServerFixture } from './server-process.ts';
 
 const mebibyte = 1024 * 1024;
 
@@ -11,11 +11,6 @@ const createFiles = 'CREATE TABLE files (id INTEGER PRIMARY KEY, content BLOB)';
 function insertFiles(count: number, sizeBytes: number): string {
   return `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})
     INSERT INTO files (content) SELECT randomblob(${sizeBytes}) FROM n`;
-}
-
-async function digestOf(server: ServerProcess): Promise<string> {
-  const { txId, digest } = await (await server.client()).digest('defaultdb');
-  return `${txId} ${digest.toString('hex')}`;
 }
 
 /** Resident memory of a process, in bytes. */
@@ -31,10 +26,10 @@ test('a transaction of 50 MB reaches a replica and the replica of that replica i
   const far = await fixture.start('far', ...follow(near));
   await primary.execute('defaultdb', createFiles);
   const txId = await primary.execute('defaultdb', insertFiles(50, mebibyte));
-  const expected = await digestOf(primary);
+  const expected = await primary.digest('defaultdb');
   for (const replica of [near, far]) {
     await replica.until('defaultdb', ({ appliedTxId }) => appliedTxId === txId);
-    assert.equal(await digestOf(replica), expected);
+    assert.equal(await replica.digest('defaultdb'), expected);
   }
 });
 

@@ -128,6 +128,12 @@ export class ServerProcess {
     return txId;
   }
 
+  /** Position and digest of the content of a database: equal on nodes that show the same. */
+  async digest(database: string): Promise<string> {
+    const { txId, digest } = await (await this.client()).digest(database);
+    return `${txId} ${digest.toString('hex')}`;
+  }
+
   async database(name: string): Promise<DatabaseStatus> {
     const { databases } = await (await this.client()).status(name);
     return databases[0] as DatabaseStatus;

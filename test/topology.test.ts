@@ -41,14 +41,9 @@ async function follow(server: ServerProcess, database: string, upstream: ServerP
   await update(server, { database, replicationEnabled: true, ...address, ...credentials });
 }
 
-async function digestOf(server: ServerProcess, database: string): Promise<string> {
-  const { txId, digest } = await (await server.client()).digest(database);
-  return `${txId} ${digest.toString('hex')}`;
-}
-
 async function assertEqualAt(txId: number, expected: string, server: ServerProcess, database: string): Promise<void> {
   await server.until(database, ({ appliedTxId }) => appliedTxId >= txId);
-  assert.equal(await digestOf(server, database), expected, `${server.directory} ${database}`);
+  assert.equal(await server.digest(database), expected, `${server.directory} ${database}`);
 }
 
 const isStreaming = ({ replicator }: DatabaseStatus) => replicator?.state === 'streaming';
@@ -70,7 +65,7 @@ test('ten replicas of one primary are equal to it, and each is followed on its o
   for (let round = 0; round < 100; round += 1) {
     txId = await primary.execute('defaultdb', insert);
   }
-  const expected = await digestOf(primary, 'defaultdb');
+  const expected = await primary.digest('defaultdb');
   for (const { server, database } of replicas) {
     await assertEqualAt(txId, expected, server, database);
   }
@@ -91,12 +86,12 @@ test('a chain of three survives the kill of its middle, and only direct replicas
   await create(middle, replicaOf(first, 'shop'));
   await create(leaf, replicaOf(middle, 'shop'));
   let txId = await primary.execute('shop', createItems, insert);
-  await assertEqualAt(txId, await digestOf(primary, 'shop'), leaf, 'shop');
+  await assertEqualAt(txId, await primary.digest('shop'), leaf, 'shop');
 
   await middle.stop('SIGKILL');
   txId = await primary.execute('shop', insert);
   const back = await fixture.start('middle', `--port=${middle.port}`, ...eager);
-  const expected = await digestOf(primary, 'shop');
+  const expected = await primary.digest('shop');
   for (const server of [first, back, leaf]) {
     await assertEqualAt(txId, expected, server, 'shop');
   }
@@ -131,7 +126,7 @@ test('a replica changes its upstream live, at the top and at the foot of a chain
   await follow(leaf, 'shop', primary);
   await follow(middle, 'shop', leaf);
   txId = await primary.execute('shop', insert);
-  await assertEqualAt(txId, await digestOf(primary, 'shop'), middle, 'shop');
+  await assertEqualAt(txId, await primary.digest('shop'), middle, 'shop');
   const moved = await middle.database('shop');
   assert.equal(moved.replicator?.upstream, `127.0.0.1:${leaf.port}/shop`);
   assert.deepEqual(moved.databaseId, databaseId);
@@ -168,7 +163,7 @@ test('a loop over two or three servers is refused with its path, and mends itsel
   await b.until('shop', isStreaming);
   await follow(c, 'shop', b);
   txId = await a.execute('shop', insert);
-  await assertEqualAt(txId, await digestOf(a, 'shop'), c, 'shop');
+  await assertEqualAt(txId, await a.digest('shop'), c, 'shop');
 });
 
 test('two new replicas that follow each other are refused although neither has anything', async (t) => {

@@ -45,15 +45,10 @@ async function eventually<T>(look: () => Promise<T>, isEnough: (found: T) => boo
   return found;
 }
 
-async function digestOf(server: ServerProcess, database: string): Promise<string> {
-  const { txId, digest } = await (await server.client()).digest(database);
-  return `${txId} ${digest.toString('hex')}`;
-}
-
 async function untilEqual(of: ServerProcess, to: ServerProcess, database: string): Promise<void> {
-  const wanted = await digestOf(of, database);
+  const wanted = await of.digest(database);
   await to.until(database, ({ appliedTxId }) => appliedTxId >= Number(wanted.split(' ')[0]));
-  assert.equal(await digestOf(to, database), wanted);
+  assert.equal(await to.digest(database), wanted);
 }
 
 function update(database: string, changes: Partial<UpdateDatabaseRequest>): UpdateDatabaseRequest {

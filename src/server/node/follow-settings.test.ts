@@ -23,16 +23,7 @@ function settings(request: Partial<FollowRequest>, name = 'copy'): DatabaseSetti
 }
 
 function changed(current: DatabaseSettings, change: Partial<UpdateDatabaseRequest>): DatabaseSettings {
-  const absent = {
-    role: undefined,
-    replicationEnabled: undefined,
-    primaryHost: undefined,
-    primaryPort: undefined,
-    primaryDatabase: undefined,
-    primaryUsername: undefined,
-    primaryPassword: undefined,
-  };
-  return changedSettings('copy', current, { database: 'copy', ...absent, ...change }, own);
+  return changedSettings('copy', current, { database: 'copy', ...change }, own);
 }
 
 test('a database is a primary unless replication flags or its role say otherwise', () => {
