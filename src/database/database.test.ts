@@ -283,3 +283,14 @@ test('a transaction that cannot begin says so, and the database goes on', async 
   await transaction.run({ sql: "INSERT INTO t (v) VALUES ('a')" });
   assert.equal((await transaction.commit()).txId, 2);
 });
+
+test('a result with an integer that is no safe number fails and leaves no trace, and the transaction goes on', async () => {
+  using folder = new TestFolder();
+  await using database = await withTable(folder);
+  const transaction = await database.writer.begin();
+  const insert = "INSERT INTO t (v) VALUES ('a') RETURNING 9007199254740993";
+  await assert.rejects(transaction.run({ sql: insert }), hasCode('INTEGER_OUT_OF_RANGE'));
+  await transaction.run({ sql: "INSERT INTO t (v) VALUES ('b')" });
+  await transaction.commit();
+  assert.equal(await scalar(database, "SELECT group_concat(v, '') FROM t"), 'b');
+});

@@ -4,7 +4,7 @@ import { StateTable } from './internal-schema.ts';
 import { readPragmaRefusal } from './pragma-rules.ts';
 import { defaultBusyTimeoutMs, defaultMaxCachedStatements } from './primary-options.ts';
 import { ReadStatement, type RowMode } from './read-statement.ts';
-import { collectRows, ResultCounter, type ResultLimits } from './result-limits.ts';
+import { collectRows, ResultCounter, type ResultLimits, stepped } from './result-limits.ts';
 import { mapSqliteError } from './sqlite-errors.ts';
 import { StatementCache } from './statement-cache.ts';
 import { classify, singleStatement } from './statement-kind.ts';
@@ -140,7 +140,7 @@ export class ReadConnection implements Disposable {
       prepared = this.#statements.take(sql) ?? this.#prepare(sql);
       prepared.mode = mode;
       const bound = bindParameters(prepared.parameters, parameters);
-      yield* prepared.statement.iterate(...(bound as SqlValue[]));
+      yield* stepped(prepared.statement, bound as SqlValue[]);
     } catch (error) {
       throw mapSqliteError(error);
     } finally {

@@ -48,11 +48,34 @@ export function collectRows(
   }
   const counter = new ResultCounter(limits);
   const rows: (readonly SqlValue[])[] = [];
-  for (const row of statement.iterate(...values) as Iterable<unknown>) {
+  for (const row of stepped(statement, values)) {
     counter.count(row as readonly SqlValue[]);
     rows.push(row as readonly SqlValue[]);
   }
   return rows;
+}
+
+/**
+ * Steps through the rows of a statement. When a value cannot be read (an integer beyond 2^53 as a number) node:sqlite leaves
+ * the statement open, and with it a snapshot or a savepoint that cannot be released; here it is ended.
+ */
+export function* stepped(statement: StatementSync, values: readonly SqlValue[]): Generator<unknown> {
+  const rows = statement.iterate(...values);
+  try {
+    yield* rows as Iterable<unknown>;
+  } catch (error) {
+    endQuietly(rows);
+    throw error;
+  }
+}
+
+/** Ending a statement that has failed reports its error again. */
+function endQuietly(rows: { return?(): unknown }): void {
+  try {
+    rows.return?.();
+  } catch {
+    // The first error is on its way to the caller.
+  }
 }
 
 /** Bytes of the values of a row, nearly: a number counts 8, a character 1. */
