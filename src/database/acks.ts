@@ -56,6 +56,20 @@ function numbersOf(level: AckLevel, members: number): AckRule {
   }
 }
 
+/** Some number of replicas that are to have everything up to a transaction; nothing is asked of none of them. */
+export interface AckGoal {
+  readonly count: number;
+  readonly txId: number;
+}
+
+/** What the writer waits for now. */
+export interface AckWish {
+  readonly durable: AckGoal;
+  readonly applied: AckGoal;
+}
+
+export const noGoal: AckGoal = { count: 0, txId: 0 };
+
 /** What the replicas that count have: one number for each, the largest first. */
 export interface AckState {
   readonly durable: readonly number[];

@@ -13,6 +13,8 @@ export interface DatabaseContext {
   readonly limits: DatabaseLimits;
   /** Where the writer runs; a thread of its own unless told otherwise. */
   readonly startWriter?: WriterStarter | undefined;
+  /** Address of the module that the writer takes feeds from; without it there are none. */
+  readonly feedModule?: string | undefined;
   /** Called when the SQLite file is another one, so that readers of the old one change over. */
   readonly onFileReplaced?: ((oldPath: string, newPath: string) => void) | undefined;
 }

@@ -7,6 +7,7 @@ import { checkAckSettings, defaultAckSettings } from './acks.ts';
 import { AppliedWaiters } from './applied-waiters.ts';
 import type { DatabaseContext } from './database-context.ts';
 import { DatabaseFiles, databaseExists } from './database-files.ts';
+import { Feeds } from './feed.ts';
 import { runMaintenance } from './maintenance.ts';
 import { outcomeOf, type TransactionOutcome } from './outcome.ts';
 import { ReplicaHolds } from './replica-holds.ts';
@@ -35,7 +36,7 @@ import type {
 } from './types.ts';
 import { Verifications } from './verifications.ts';
 import { startWriterThread, type WriterLink } from './writer-link.ts';
-import type { WriterEvent, WriterRequest } from './writer-messages.ts';
+import { noReply, type WriterEvent, type WriterRequest } from './writer-messages.ts';
 
 /** One database on this node: its writer, its log for those who follow it, and its role. */
 export class Database implements AsyncDisposable {
@@ -49,10 +50,12 @@ export class Database implements AsyncDisposable {
   readonly #waiters: AppliedWaiters;
   /** Snapshots of this database that are compared with those of other nodes. */
   readonly verifications: Verifications;
+  /** What feeds this replica on its writer's thread. */
+  readonly feeds = new Feeds(() => this.#writer().client);
   readonly #files: DatabaseFiles;
   #link: WriterLink | undefined;
   #failure: DatabaseFailure | undefined;
-  readonly #acks = new AckRelay(({ durable, applied }) => this.#tell((id) => ['acks', id, durable, applied]));
+  readonly #acks = new AckRelay(({ durable, applied }) => this.#tell(['acks', noReply, durable, applied]));
   #firstTxId = 0;
 
   /** Makes a new, empty database. @throws QuorateError DATABASE_EXISTS, IO_ERROR, DISK_FULL */
@@ -90,11 +93,12 @@ export class Database implements AsyncDisposable {
       tailCacheBytes: context.limits.tailCacheBytes,
       role: () => this.settings.role,
       // Appended records are copied to this thread only while somebody follows.
-      onDemand: (wanted) => this.#tell((id) => ['stream', id, wanted]),
+      onDemand: (wanted) => this.#tell(['stream', noReply, wanted]),
       databaseBytes: () => this.#files.sqliteBytes(),
       onHold: (replica) => this.#holds.note(replica),
       ackMembers: () => this.settings.acks?.members ?? [],
       onAcknowledged: (durable, applied) => this.#acks.acknowledge({ durable, applied }),
+      awaited: () => this.#acks.awaited,
     });
     this.#holds = new ReplicaHolds({
       runtime: context.runtime,
@@ -102,7 +106,7 @@ export class Database implements AsyncDisposable {
       database: context.name,
       retentionAgeMs: context.limits.replicaRetentionAgeMs,
       firstTxId: () => this.#positions.get('logFirst'),
-      onNeeded: (txId) => this.#tell((id) => ['hold', id, txId]),
+      onNeeded: (txId) => this.#tell(['hold', noReply, txId]),
     });
     this.#snapshots = new SnapshotStore({
       runtime: context.runtime,
@@ -118,7 +122,6 @@ export class Database implements AsyncDisposable {
       client: () => this.#writer().client,
       positions: this.#positions,
       databaseId: () => this.#source.databaseId,
-      onTruncated: () => this.#source.forget(),
     });
     this.verifications = this.#makeVerifications();
   }
@@ -156,6 +159,7 @@ export class Database implements AsyncDisposable {
       role: this.#files.role,
       positions: this.#positions.buffer,
       neededFrom: this.#holds.neededFrom,
+      feedModule: this.#context.feedModule,
     };
     this.#link = await startWriter(start, runtime.logger, (event) => this.#onEvent(event));
     this.#noteFirstTxId();
@@ -168,6 +172,12 @@ export class Database implements AsyncDisposable {
         this.#positions.add('streamedBytes', -event[1].length);
         this.#source.appended(event[1], event[2]);
         return;
+      case 'truncated':
+        this.#source.forget();
+        return;
+      case 'feed':
+        this.feeds.reported(event[1], event[2]);
+        return;
       case 'log-opened':
         this.#source.databaseId = event[1];
         return;
@@ -179,7 +189,7 @@ export class Database implements AsyncDisposable {
       case 'at-marker':
         return this.verifications.reached(event[1], event[2]);
       case 'acks-wanted':
-        this.#acks.wanted();
+        this.#acks.wanted(event[1]);
         return;
       case 'ack-status':
         this.#acks.changed(event[1]);
@@ -203,8 +213,8 @@ export class Database implements AsyncDisposable {
   }
 
   /** Sends what needs no answer: a lost message changes nothing, since the next one says it again or nobody can be served. */
-  #tell(make: (id: number) => WriterRequest): void {
-    this.#link?.client.request(make).catch(() => {});
+  #tell(request: WriterRequest): void {
+    this.#link?.client.tell(request);
   }
 
   /** How it stands with the acknowledgements that this database asks for; how often it degraded since it was opened. */

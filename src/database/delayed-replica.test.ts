@@ -129,7 +129,7 @@ async function received(folder: TestFolder, time: Time, role: RoleSettings): Pro
   const replica = new ManualWriter(folder, 'replica', role, time);
   replica.request((id) => ['initialize', id, primary.databaseId]);
   const records = Uint8Array.from(Buffer.concat(primary.appended));
-  const id = replica.request((request) => ['append', request, records, 4]);
+  const id = replica.request((request) => ['append', request, records, 4, undefined]);
   await settle();
   assert.ok(replica.succeeded(id), 'the records are confirmed');
   assert.equal(replica.positions.get('durable'), 4);

@@ -5,6 +5,7 @@ export { contentPath, sqlitePath } from './content-directory.ts';
 export { Database } from './database.ts';
 export type { DatabaseContext } from './database-context.ts';
 export { failureOf } from './failure.ts';
+export type { FeedOwner, FeedRunner, Feeds, RunningFeed } from './feed.ts';
 export { forwardingLogger, type LogEntry, writeLogEntry } from './forwarding-logger.ts';
 export { type DatabaseLimits, defaultDatabaseLimits } from './limits.ts';
 export { decodePosition, encodePosition } from './position-token.ts';

@@ -80,11 +80,14 @@ export class LogRetention {
    */
   step(log: TransactionLog, checkpoint: () => TxId | undefined): void {
     const { clock } = this.#options;
-    const segments = clock.monotonicMs() < this.#nextMs ? [] : log.segments();
-    if (segments.length < 2) {
+    if (clock.monotonicMs() < this.#nextMs) {
       return;
     }
     this.#nextMs = clock.monotonicMs() + intervalMs;
+    const segments = log.segments();
+    if (segments.length < 2) {
+      return;
+    }
     const target = this.#target(log, segments);
     if (target > log.firstTxId) {
       this.#drop(log, Math.min(target, (checkpoint() ?? 0) + 1));

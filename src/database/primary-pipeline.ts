@@ -3,6 +3,7 @@ import { RecordEncoder, type TransactionLog } from '../log/interface.ts';
 import type { Clock } from '../runtime/interface.ts';
 import type { CapturedTransaction, PrimaryConnection } from '../sqlite/interface.ts';
 import type { AckMonitor } from './ack-monitor.ts';
+import { type AckGoal, type AckWish, noGoal } from './acks.ts';
 import type { HybridClock } from './hybrid-clock.ts';
 import type { DatabaseLimits } from './limits.ts';
 import type { MarkerWatch } from './marker-watch.ts';
@@ -21,9 +22,9 @@ export interface PrimaryPipelineOptions {
   readonly acks: AckMonitor;
   /**
    * Called after records were written to the log and before they are fsynced; the bytes are valid during the call only.
-   * `urgent`: somebody waits for acknowledgements.
+   * `wish`: what clients wait for who wait for acknowledgements of them.
    */
-  readonly onAppended: (records: Uint8Array, urgent: boolean) => void;
+  readonly onAppended: (records: Uint8Array, wish?: AckWish) => void;
   /** Called when SQLite did not take what the log has. Throws if the database cannot go on. */
   readonly onCommitFailed: (cause: QuorateError) => void;
   /** Called when an fsync of the log failed: nothing can be written any more. */
@@ -183,10 +184,10 @@ export class PrimaryPipeline {
   /** Logs and fsyncs what ran in the open SQLite transaction, and commits it when it is held by enough replicas. */
   #persist(executed: readonly ExecutedTransaction[]): void {
     const logged = this.#encoder.count > 0;
-    if (logged && !(this.#append(executed) && this.#makeDurable(executed))) {
+    const durable = logged ? Math.max(0, ...executed.map(({ pending }) => pending.acks.durable)) : 0;
+    if (logged && !(this.#append(executed, durable) && this.#makeDurable(executed))) {
       return;
     }
-    const durable = logged ? Math.max(0, ...executed.map(({ pending }) => pending.acks.durable)) : 0;
     this.#held = { executed, txId: this.#options.log.tip.txId, durable, sinceMs: this.#options.clock.monotonicMs() };
     this.acknowledged();
   }
@@ -245,6 +246,17 @@ export class PrimaryPipeline {
     }
   }
 
+  /** What replicas must have for this to go on. */
+  get wish(): AckWish {
+    const held = this.#held;
+    return this.#wishFor(held === undefined ? noGoal : { count: held.durable, txId: held.txId });
+  }
+
+  #wishFor(durable: AckGoal): AckWish {
+    const first = this.#unshown[0]?.transaction;
+    return { durable, applied: first === undefined ? noGoal : { count: first.pending.acks.applied, txId: first.txId } };
+  }
+
   get waitsForReplicas(): boolean {
     return this.#held !== undefined || this.#unshown.length > 0;
   }
@@ -277,7 +289,7 @@ export class PrimaryPipeline {
     pending.succeed(term, txId, results, this.#options.acks.holders(txId));
   }
 
-  #append(executed: readonly ExecutedTransaction[]): boolean {
+  #append(executed: readonly ExecutedTransaction[], durable: number): boolean {
     const { connection, log, positions, onAppended } = this.#options;
     try {
       const end = this.#encoder.end;
@@ -289,10 +301,8 @@ export class PrimaryPipeline {
       return false;
     }
     positions.set('tip', log.tip.txId);
-    onAppended(
-      this.#encoder.bytes,
-      executed.some(({ pending }) => pending.acks.durable > 0),
-    );
+    const wish = durable > 0 ? this.#wishFor({ count: durable, txId: log.tip.txId }) : undefined;
+    onAppended(this.#encoder.bytes, wish);
     return true;
   }
 

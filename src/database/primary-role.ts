@@ -4,7 +4,7 @@ import type { TransactionLog } from '../log/interface.ts';
 import type { Timer } from '../runtime/interface.ts';
 import { checkKey, type PrimaryConnection } from '../sqlite/interface.ts';
 import { AckMonitor } from './ack-monitor.ts';
-import { defaultAckSettings } from './acks.ts';
+import { type AckWish, defaultAckSettings, noGoal } from './acks.ts';
 import { ImportRun } from './import-run.ts';
 import { InteractiveSession } from './interactive-session.ts';
 import type { PendingTransaction } from './pending-transaction.ts';
@@ -140,9 +140,14 @@ export class PrimaryRole implements WriterRole {
     return this.#tailWaits || this.#pipeline?.waitsForReplicas === true;
   }
 
+  get #wish(): AckWish {
+    const ofTail = { count: this.#acks.rule(undefined).durable, txId: this.#log.tip.txId };
+    return this.#tailWaits || this.#pipeline === undefined ? { durable: ofTail, applied: noGoal } : this.#pipeline.wish;
+  }
+
   /** While something waits for replicas, clients' time limits run and the database may degrade. */
-  #startTick(): void {
-    this.#services.onAcksWanted();
+  #startTick(again = false): void {
+    this.#services.onAcksWanted(this.#wish, again);
     this.#tick ??= this.#services.runtime.timers.after(waitTickMs, () => {
       this.#tick = undefined;
       if (this.#waitsForReplicas) {
@@ -150,7 +155,7 @@ export class PrimaryRole implements WriterRole {
         this.#acknowledged();
         this.#pipeline?.expire(this.#acks.settings.timeoutMs);
         this.#expireQueued(this.#acks.settings.timeoutMs);
-        this.#startTick();
+        this.#startTick(true);
       }
     });
   }

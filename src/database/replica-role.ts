@@ -9,7 +9,7 @@ import { checkAgainstLog } from './recovery.ts';
 import { rejoin } from './rejoin.ts';
 import { repair } from './repair.ts';
 import { ReplicaPipeline } from './replica-pipeline.ts';
-import type { LogEnds, RejoinReport, RepairReport, RepairRequest } from './types.ts';
+import type { Awaited, LogEnds, RejoinReport, RepairReport, RepairRequest } from './types.ts';
 import type { ClientRequest, RoleSettings } from './writer-messages.ts';
 import type { Call, WriterRole, WriterServices } from './writer-role.ts';
 
@@ -30,6 +30,7 @@ export class ReplicaRole implements WriterRole {
   readonly #mark: CommitMark;
   #retry: Timer | undefined;
   #due: Timer | undefined;
+  #rest: Timer | undefined;
   #failing = false;
 
   constructor(services: WriterServices, log: TransactionLog | undefined, settings: RoleSettings) {
@@ -50,7 +51,7 @@ export class ReplicaRole implements WriterRole {
 
   /** Starts following into this log. */
   useLog(log: TransactionLog): void {
-    const { positions, start, onAppended, markers, runtime } = this.#services;
+    const { positions, start, onAppended, onDurable, markers, runtime } = this.#services;
     const applied = this.#connection.readPosition();
     checkAgainstLog(applied, log);
     this.#log = log;
@@ -62,6 +63,7 @@ export class ReplicaRole implements WriterRole {
       positions,
       limits: start.limits,
       onAppended,
+      onDurable,
       markers,
       clock: runtime.clock,
       delayMs: this.#delayMs,
@@ -87,12 +89,11 @@ export class ReplicaRole implements WriterRole {
     );
   }
 
-  append(records: Uint8Array, commitTxId: number, call: Call): void {
+  append(records: Uint8Array, commitTxId: number, awaited: Awaited | undefined, call: Call): void {
     this.#following().append(
-      { records, done: () => call.succeed(undefined), fail: (error) => call.fail(error) },
+      { records, awaited, done: () => call.succeed(undefined), fail: (error) => call.fail(error) },
       commitTxId,
     );
-    this.#services.wake();
   }
 
   commitTo(commitTxId: number): void {
@@ -181,14 +182,20 @@ export class ReplicaRole implements WriterRole {
     }
   }
 
-  /** Comes back when the next record of a delayed replica is old enough. */
-  #wakeWhenDue({ nextDueAtMs }: ReplicaPipeline): void {
+  /** Comes back when applying has rested, or when the next record of a delayed replica is old enough. */
+  #wakeWhenDue({ nextDueAtMs, restMs }: ReplicaPipeline): void {
     const { runtime, wake } = this.#services;
     this.#due?.cancel();
     this.#due = undefined;
     if (nextDueAtMs !== undefined) {
       const waitMs = Math.ceil(nextDueAtMs - runtime.clock.nowMs());
       this.#due = runtime.timers.after(Math.min(Math.max(waitMs, 1), longestDelayMs), wake);
+    }
+    if (restMs > 0) {
+      this.#rest ??= runtime.timers.after(Math.ceil(restMs), () => {
+        this.#rest = undefined;
+        wake();
+      });
     }
   }
 
@@ -219,6 +226,7 @@ export class ReplicaRole implements WriterRole {
   close(): void {
     this.#retry?.cancel();
     this.#due?.cancel();
+    this.#rest?.cancel();
     this.#keepMark();
     this.#pipeline?.failArrivals(new QuorateError('CANCELLED', 'the database is being closed or changes its role'));
     this.#connection.close();

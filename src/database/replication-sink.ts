@@ -1,15 +1,14 @@
 import { assertInvariant } from '../errors/interface.ts';
 import { Listeners } from './listeners.ts';
 import type { SharedPositions } from './shared-positions.ts';
-import type { DatabaseFailure, DatabasePositions, LogEnds, ReplicationSink } from './types.ts';
+import type { Awaited, DatabaseFailure, DatabasePositions, LogEnds, ReplicationSink } from './types.ts';
 import type { WriterClient } from './writer-client.ts';
+import { noReply } from './writer-messages.ts';
 
 export interface DatabaseSinkOptions {
   readonly client: () => WriterClient;
   readonly positions: SharedPositions;
   readonly databaseId: () => Uint8Array | undefined;
-  /** Called after records were cut from the log. */
-  readonly onTruncated: () => void;
 }
 
 /** The door through which a replica's records come in. */
@@ -38,26 +37,22 @@ export class DatabaseSink implements ReplicationSink {
     return this.#options.client().request((id) => ['initialize', id, databaseId]);
   }
 
-  async truncateAfter(txId: number): Promise<void> {
-    await this.#options.client().request((id) => ['truncate', id, txId]);
-    this.#options.onTruncated();
+  truncateAfter(txId: number): Promise<void> {
+    return this.#options.client().request((id) => ['truncate', id, txId]);
   }
 
   /** The buffer moves to the writer thread: the caller must not use it again. */
-  append(records: Uint8Array, commitTxId: number): Promise<void> {
+  append(records: Uint8Array, commitTxId: number, awaited?: Awaited): Promise<void> {
     // The `slice` of a Buffer would not copy.
     const owned = records.byteLength === records.buffer.byteLength ? records : Uint8Array.prototype.slice.call(records);
     assertInvariant(owned.buffer instanceof ArrayBuffer, 'records are not in shared memory');
-    return this.#options.client().request((id) => ['append', id, owned, commitTxId], 0, owned.buffer);
+    return this.#options.client().request((id) => ['append', id, owned, commitTxId, awaited], 0, owned.buffer);
   }
 
   commitTo(commitTxId: number): void {
     if (commitTxId > this.positions().commit) {
       // A lost request changes nothing: the next heartbeat brings the position again.
-      this.#options
-        .client()
-        .request((id) => ['commit-to', id, commitTxId])
-        .catch(() => {});
+      this.#options.client().tell(['commit-to', noReply, commitTxId]);
     }
   }
 

@@ -24,6 +24,7 @@ function newSource() {
     tailCacheBytes: 100_000,
     role: () => 'primary',
     onDemand: () => {},
+    awaited: () => undefined,
     ackMembers: () => [],
     onAcknowledged: () => {},
   });

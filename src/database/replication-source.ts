@@ -4,7 +4,7 @@ import { Listeners } from './listeners.ts';
 import type { KnownReplica } from './replica-holds.ts';
 import type { SharedPositions } from './shared-positions.ts';
 import { TailCache } from './tail-cache.ts';
-import type { DatabasePositions, RecordRun, ReplicationSource, Role } from './types.ts';
+import type { Awaited, DatabasePositions, RecordRun, ReplicationSource, Role } from './types.ts';
 
 export interface DatabaseSourceOptions {
   readonly files: FileSystem;
@@ -18,6 +18,7 @@ export interface DatabaseSourceOptions {
   readonly onHold: (replica: KnownReplica) => void;
   readonly ackMembers: () => readonly string[];
   readonly onAcknowledged: (durable: readonly number[], applied: readonly number[]) => void;
+  readonly awaited: () => Awaited | undefined;
 }
 
 type LogEnd = Pick<DatabasePositions, 'tip' | 'commit'>;
@@ -111,6 +112,10 @@ export class DatabaseSource implements ReplicationSource {
 
   acknowledge(durable: readonly number[], applied: readonly number[]): void {
     this.#options.onAcknowledged(durable, applied);
+  }
+
+  awaited(): Awaited | undefined {
+    return this.#options.awaited();
   }
 
   ackMembers(): readonly string[] {

@@ -162,6 +162,14 @@ export interface RepairReport {
 export type RecordRun = Omit<RecordBatch, 'end'>;
 
 /** What a database gives to those who follow it. */
+/** What clients of a primary wait for at a moment. */
+export interface Awaited {
+  /** That replicas hold the newest records durably. */
+  readonly durable: boolean;
+  /** That replicas show what is committed. */
+  readonly applied: boolean;
+}
+
 export interface ReplicationSource {
   /** 16 bytes; undefined for a replica that has never met its upstream. */
   readonly databaseId: Uint8Array | undefined;
@@ -177,6 +185,8 @@ export interface ReplicationSource {
   subscribe(listener: () => void): () => void;
   /** Tells the writer what the replicas have: one position for each that counts, the largest first. */
   acknowledge(durable: readonly TxId[], applied: readonly TxId[]): void;
+  /** What clients wait for now, if anything. */
+  awaited(): Awaited | undefined;
   /** Oldest record in the log. */
   firstTxId(): TxId;
   /** Bytes of the log on disk. */
@@ -283,10 +293,11 @@ export interface ReplicationSink {
   /** Cuts never-committed records above `txId`. @throws QuorateError DIVERGED when a committed one would go */
   truncateAfter(txId: TxId): Promise<void>;
   /**
-   * Appends verified records and applies what is committed; resolves when the records are durable.
+   * Appends verified records and applies what is committed; resolves when the records are durable. `awaited` tells what
+   * is urgent.
    * @throws QuorateError DIVERGED, PROTOCOL_ERROR, STALE_TERM, DISK_FULL, SCHEMA_MISMATCH
    */
-  append(records: Uint8Array, commitTxId: TxId): Promise<void>;
+  append(records: Uint8Array, commitTxId: TxId, awaited?: Awaited): Promise<void>;
   /** Learns of a higher commit position without new records. */
   commitTo(commitTxId: TxId): void;
   /** Calls back after the durable or applied position moved, or applying failed. */

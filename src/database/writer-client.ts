@@ -122,6 +122,11 @@ export class WriterClient implements Writer {
     });
   }
 
+  /** Sends what nobody waits for; it is lost when the writer has stopped. */
+  tell(request: WriterRequest): void {
+    this.#enqueue(request, undefined);
+  }
+
   #overload(sizeBytes: number): QuorateError | undefined {
     const { writerQueueLimit, writerQueueBytes } = this.#limits;
     const tooMany = this.#waiting.size >= writerQueueLimit;

@@ -1,23 +1,28 @@
-import { asQuorateError, assertInvariant, QuorateError } from '../errors/interface.ts';
-import { TransactionLog } from '../log/interface.ts';
+import { asQuorateError, QuorateError } from '../errors/interface.ts';
+import type { TransactionLog } from '../log/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
-import { logPath, sqlitePath } from './content-directory.ts';
+import { sqlitePath } from './content-directory.ts';
 import { DiskFloor } from './disk-floor.ts';
 import { failureOf } from './failure.ts';
+import type { FeedRunner } from './feed.ts';
 import { HybridClock } from './hybrid-clock.ts';
 import { LogRetention } from './log-retention.ts';
 import { MarkerWatch } from './marker-watch.ts';
 import { PrimaryRole } from './primary-role.ts';
 import { ReplicaRole } from './replica-role.ts';
 import { SharedPositions } from './shared-positions.ts';
-import type {
-  ClientRequest,
-  ControlRequest,
-  RoleSettings,
-  WriterPort,
-  WriterReply,
-  WriterRequest,
-  WriterStart,
+import { WriterFeeds } from './writer-feeds.ts';
+import { createLog, openLog } from './writer-log.ts';
+import {
+  type AppendRequest,
+  type ClientRequest,
+  type ControlRequest,
+  noReply,
+  type RoleSettings,
+  type WriterPort,
+  type WriterReply,
+  type WriterRequest,
+  type WriterStart,
 } from './writer-messages.ts';
 import { WriterOutbox } from './writer-outbox.ts';
 import type { Call, WriterServices } from './writer-role.ts';
@@ -38,32 +43,51 @@ export class WriterCore {
   readonly #schedule: (work: () => void) => void;
   #log: TransactionLog | undefined;
   #role: PrimaryRole | ReplicaRole | undefined;
-  #streaming = false;
   #scheduled = false;
+  /** Whether `#work` is to follow on the messages at hand at once. */
+  #isUrgent = false;
   /** In `#work`, which ends with `flush`: answers made there need no turn of their own. */
   #working = false;
   readonly #outbox: WriterOutbox;
+  readonly #feeds: WriterFeeds;
   #stopped = false;
-  #acksWanted = false;
   #directory: string;
   readonly #retention: LogRetention;
   readonly #floor: DiskFloor;
 
   /** `schedule` runs a function after the messages that have arrived by now. */
-  constructor(runtime: Runtime, start: WriterStart, host: WriterPort, schedule: (work: () => void) => void) {
+  constructor(
+    runtime: Runtime,
+    start: WriterStart,
+    host: WriterPort,
+    schedule: (work: () => void) => void,
+    feedRunner?: FeedRunner,
+  ) {
     this.#host = host;
-    this.#outbox = new WriterOutbox(host);
     this.#schedule = schedule;
     this.#directory = start.directory;
     const { clock, files, logger } = runtime;
     const { limits, neededFrom, name: database } = start;
     this.#retention = new LogRetention({ database, clock, logger, limits, neededFrom });
     this.#floor = new DiskFloor({ files, clock, directory: start.directory, minFreeBytes: limits.minFreeBytes });
+    const positions = new SharedPositions(start.positions);
+    const streamLimitBytes = limits.tailCacheBytes;
+    this.#outbox = new WriterOutbox({ host, positions, timers: runtime.timers, streamLimitBytes });
+    this.#feeds = new WriterFeeds({
+      start,
+      positions,
+      databaseId: () => this.#log?.databaseId,
+      runner: feedRunner,
+      onEvent: (feed, event) => {
+        this.#outbox.emit(['feed', feed, event]);
+        this.#wakeToFlush();
+      },
+    });
     this.#services = {
       runtime,
       start,
       file: () => sqlitePath(this.#directory),
-      positions: new SharedPositions(start.positions),
+      positions,
       hybridClock: new HybridClock(runtime.clock),
       markers: new MarkerWatch({
         timers: runtime.timers,
@@ -72,10 +96,11 @@ export class WriterCore {
       }),
       wake: () => this.#wake(),
       requireRoom: () => this.#floor.check(),
-      onAppended: (records, urgent = false) => this.#emitAppended(records, urgent),
+      onAppended: (records, wish) => this.#outbox.appended(records, wish),
+      onDurable: () => this.#endTurn(),
       onFailure: (failure) => this.#emitFailure(failure),
       onAckStatus: (status) => this.#outbox.emit(['ack-status', status]),
-      onAcksWanted: () => this.#wantAcks(),
+      onAcksWanted: (wish, again) => this.#outbox.wantAcks(wish, again),
     };
   }
 
@@ -83,27 +108,16 @@ export class WriterCore {
   open(): void {
     this.#openContent(this.#services.start.role);
     this.#listen(this.#host);
+    this.#listen(this.#feeds.port);
     // The node must know the identity of its database before anybody asks for anything: nobody can follow it otherwise.
     this.#outbox.flush();
     this.#retainWhileIdle();
   }
 
   #openContent(role: RoleSettings): void {
-    const { runtime, start } = this.#services;
-    const directory = this.#logDirectory;
-    if (TransactionLog.exists(runtime.files, directory)) {
-      const { log, report } = TransactionLog.open(runtime.files, directory, {
-        segmentSizeBytes: start.limits.logSegmentBytes,
-      });
-      if (report.cutBytes > 0) {
-        runtime.logger.warn(
-          { database: start.name, cutBytes: report.cutBytes },
-          'cut an incomplete frame at the end of the log',
-        );
-      }
+    const log = openLog(this.#services, this.#directory);
+    if (log !== undefined) {
       this.#useLog(log);
-    } else if (role.role === 'primary') {
-      this.#createLog(runtime.random.bytes(16));
     }
     this.#takeRole(role);
   }
@@ -145,50 +159,23 @@ export class WriterCore {
     this.#services.positions.set('logFirst', log.firstTxId);
   }
 
-  get #logDirectory(): string {
-    return logPath(this.#directory);
+  #createLog(databaseId: Uint8Array): TransactionLog {
+    return this.#useLog(createLog(this.#services, this.#directory, databaseId));
   }
 
-  #createLog(databaseId: Uint8Array): void {
-    const { runtime, start } = this.#services;
-    const options = { segmentSizeBytes: start.limits.logSegmentBytes };
-    this.#useLog(TransactionLog.create(runtime.files, this.#logDirectory, databaseId, options));
-  }
-
-  #useLog(log: TransactionLog): void {
-    const { positions, runtime } = this.#services;
-    // A process that was killed may have made the folder of the log without making it durable.
-    runtime.files.syncDirectorySync(this.#directory);
+  #useLog(log: TransactionLog): TransactionLog {
     this.#log = log;
-    positions.set('tip', log.tip.txId);
-    positions.set('durable', log.tip.txId);
-    positions.set('term', log.tip.term);
-    positions.set('logFirst', log.firstTxId);
-    positions.set('logBytes', log.sizeBytes);
-    this.#observeTimeOfTip(log);
     this.#outbox.emit(['log-opened', log.databaseId]);
-  }
-
-  /** New records must be later than those in the log, even when the wall clock was set back meanwhile. */
-  #observeTimeOfTip(log: TransactionLog): void {
-    if (log.tip.txId >= log.firstTxId) {
-      for (const record of log.records(log.tip.txId)) {
-        this.#services.hybridClock.observe(record);
-      }
-    }
+    return log;
   }
 
   #takeRole(settings: RoleSettings): void {
     this.#role?.close();
     this.#role = undefined;
     this.#services.markers.clear();
-    this.#acksWanted = false;
     if (settings.role === 'primary') {
-      if (this.#log === undefined) {
-        this.#createLog(this.#services.runtime.random.bytes(16));
-      }
-      assertInvariant(this.#log !== undefined, 'a primary has a log');
-      this.#role = new PrimaryRole(this.#services, this.#log, settings);
+      const log = this.#log ?? this.#createLog(this.#services.runtime.random.bytes(16));
+      this.#role = new PrimaryRole(this.#services, log, settings);
     } else {
       this.#role = new ReplicaRole(this.#services, this.#log, settings);
     }
@@ -199,7 +186,11 @@ export class WriterCore {
       for (const request of message as WriterRequest[]) {
         this.#dispatch(request, port);
       }
-      this.#outbox.flush();
+      if (this.#isUrgent) {
+        this.#work();
+      } else {
+        this.#outbox.flush();
+      }
     });
   }
 
@@ -241,7 +232,7 @@ export class WriterCore {
         this.#takeRole(request[2]);
         return call.succeed(undefined);
       case 'stream':
-        this.#streaming = request[2];
+        this.#outbox.streaming = request[2];
         return call.succeed(undefined);
       case 'import':
         return this.#as(PrimaryRole).importFrom(request[2], call);
@@ -267,12 +258,13 @@ export class WriterCore {
         return call.succeed(this.#initialize(request[2]));
       case 'append':
         this.#floor.check();
-        return this.#as(ReplicaRole).append(request[2], request[3], call);
+        return this.#append(request, call);
       case 'commit-to':
         this.#as(ReplicaRole).commitTo(request[2]);
         return call.succeed(undefined);
       case 'truncate':
         this.#as(ReplicaRole).truncateAfter(request[2]);
+        this.#outbox.emit(['truncated']);
         return call.succeed(undefined);
       case 'hold':
         this.#retention.hold(request[2]);
@@ -282,8 +274,22 @@ export class WriterCore {
         return call.succeed(undefined);
       case 'ends':
         return call.succeed(this.#as(ReplicaRole).ends());
+      case 'open-feed':
+        return this.#feeds.open(request[1], request[2], call);
+      case 'close-feed':
+        return this.#feeds.close(request[2]);
       case 'close':
         return this.#close(call);
+    }
+  }
+
+  /** Records that somebody waits for are logged before this thread turns to anything else. */
+  #append([, , records, commitTxId, awaited]: AppendRequest, call: Call): void {
+    this.#as(ReplicaRole).append(records, commitTxId, awaited, call);
+    if (awaited?.durable) {
+      this.#isUrgent = true;
+    } else {
+      this.#wake();
     }
   }
 
@@ -300,9 +306,7 @@ export class WriterCore {
 
   #initialize(databaseId: Uint8Array): void {
     if (this.#log === undefined) {
-      this.#createLog(databaseId);
-      assertInvariant(this.#log !== undefined, 'the log was just made');
-      this.#as(ReplicaRole).useLog(this.#log);
+      this.#as(ReplicaRole).useLog(this.#createLog(databaseId));
     } else if (Buffer.compare(this.#log.databaseId, databaseId) !== 0) {
       throw new QuorateError('WRONG_DATABASE', 'the upstream database is not the one this replica was made from', {
         hint: 'Delete this replica and create it again, or point it at the right upstream.',
@@ -312,10 +316,11 @@ export class WriterCore {
 
   #close(call: Call): void {
     this.#stopped = true;
+    this.#feeds.closeAll();
     this.#role?.close();
     this.#log?.close();
     call.succeed(undefined);
-    this.#outbox.flush();
+    this.#outbox.close();
   }
 
   #wake(): void {
@@ -327,6 +332,7 @@ export class WriterCore {
 
   #work(): void {
     this.#scheduled = false;
+    this.#isUrgent = false;
     if (this.#stopped) {
       return;
     }
@@ -336,12 +342,17 @@ export class WriterCore {
     const { positions } = this.#services;
     this.#retain();
     positions.set('logBytes', this.#log?.sizeBytes ?? 0);
-    this.#outbox.emit(['moved', positions.get('tip'), positions.get('commit')]);
-    this.#outbox.flush();
+    this.#endTurn();
     if (more) {
       this.#wake();
     }
     this.#prepareNextSegment();
+  }
+
+  /** Tells everybody what this turn brought. */
+  #endTurn(): void {
+    this.#feeds.moved();
+    this.#outbox.endTurn();
   }
 
   /** A log that has failed says so to the next write; until then this thread must go on to answer and to let others read. */
@@ -354,8 +365,10 @@ export class WriterCore {
   }
 
   #reply(port: WriterPort, reply: WriterReply): void {
-    this.#outbox.reply(port, reply);
-    this.#wakeToFlush();
+    if (reply[0] !== noReply) {
+      this.#outbox.reply(port, reply);
+      this.#wakeToFlush();
+    }
   }
 
   /** Answers made outside of `work` (by a timer, say) travel with the next turn. */
@@ -365,23 +378,10 @@ export class WriterCore {
     }
   }
 
-  #emitAppended(records: Uint8Array, urgent: boolean): void {
-    if (this.#streaming && this.#log !== undefined) {
-      const { positions, start } = this.#services;
-      this.#outbox.appended({ records, urgent, positions, limitBytes: start.limits.tailCacheBytes });
-    }
-  }
-
-  #wantAcks(): void {
-    if (!this.#acksWanted) {
-      this.#acksWanted = true;
-      this.#outbox.emit(['acks-wanted']);
-    }
-  }
-
   #emitFailure(failure: QuorateError | undefined): void {
     const described = failure === undefined ? null : failureOf(failure, this.#services.runtime.clock.nowMs());
     this.#outbox.emit(['failure', described]);
+    this.#feeds.setFailure(described ?? undefined);
     this.#wakeToFlush();
   }
 }

@@ -1,8 +1,9 @@
 import type { Transferable } from 'node:worker_threads';
 import type { SerializedError } from '../errors/interface.ts';
 import type { SqlValue, Statement, StatementResult } from '../sqlite/interface.ts';
+import type { AckWish } from './acks.ts';
 import type { DatabaseLimits } from './limits.ts';
-import type { AckLevel, AckSettings, AckStatus, DatabaseFailure, RepairRequest, Role } from './types.ts';
+import type { AckLevel, AckSettings, AckStatus, Awaited, DatabaseFailure, RepairRequest, Role } from './types.ts';
 
 /**
  * What travels between a writer thread and those who use it. Everything is made of tuples, because the structured
@@ -14,6 +15,9 @@ export interface TransactionWishes {
   readonly acks?: AckLevel | undefined;
   readonly key?: string | undefined;
 }
+
+/** The id of a request that nobody waits for: it gets no reply. */
+export const noReply = 0;
 
 /** What any client of the writer may ask. `id` pairs the reply with the request. */
 export type ClientRequest =
@@ -29,6 +33,15 @@ export type ClientRequest =
   | readonly [kind: 'commit', id: number, transaction: number]
   | readonly [kind: 'rollback', id: number, transaction: number];
 
+/** Records from the upstream. `awaited`: what clients there wait for. */
+export type AppendRequest = readonly [
+  kind: 'append',
+  id: number,
+  records: Uint8Array,
+  commitTxId: number,
+  awaited: Awaited | undefined,
+];
+
 /** What only the node itself asks. */
 export type ControlRequest =
   /** A further client: its end of a channel is in `port`. */
@@ -38,7 +51,7 @@ export type ControlRequest =
   | readonly [kind: 'stream', id: number, on: boolean]
   | readonly [kind: 'initialize', id: number, databaseId: Uint8Array]
   | readonly [kind: 'truncate', id: number, txId: number]
-  | readonly [kind: 'append', id: number, records: Uint8Array, commitTxId: number]
+  | AppendRequest
   | readonly [kind: 'commit-to', id: number, commitTxId: number]
   | readonly [kind: 'ends', id: number]
   /** What the replicas that count have, the largest first. */
@@ -57,6 +70,9 @@ export type ControlRequest =
   /** From now on the writer stands still for a moment when SQLite shows all up to this marker (hexadecimal). */
   | readonly [kind: 'await-marker', id: number, marker: string]
   | readonly [kind: 'release-marker', id: number, marker: string]
+  /** Starts a feed of that number, and is answered when it has ended. */
+  | readonly [kind: 'open-feed', id: number, start: unknown]
+  | readonly [kind: 'close-feed', id: number, feed: number]
   | readonly [kind: 'close', id: number];
 
 export type WriterRequest = ClientRequest | ControlRequest;
@@ -95,11 +111,14 @@ export type WriterEvent =
   | readonly [kind: 'appended', records: Uint8Array, lastTxId: number]
   | readonly [kind: 'moved', tipTxId: number, commitTxId: number]
   | readonly [kind: 'ack-status', status: AckStatus]
-  /** From now on the node is to report acknowledgements. */
-  | readonly [kind: 'acks-wanted']
+  /** What the node is to report acknowledgements for. */
+  | readonly [kind: 'acks-wanted', wish: AckWish]
   /** SQLite shows all up to the awaited marker, and the writer stands still. */
   | readonly [kind: 'at-marker', marker: string, txId: number]
   | readonly [kind: 'failure', failure: DatabaseFailure | null]
+  /** Records were cut from the end of the log. */
+  | readonly [kind: 'truncated']
+  | readonly [kind: 'feed', feed: number, event: unknown]
   | readonly [kind: 'log-opened', databaseId: Uint8Array];
 
 /** What arrives at the node's own end of its channel to the writer. */
@@ -119,6 +138,8 @@ export interface WriterStart {
   readonly positions: SharedArrayBuffer;
   /** The oldest record that a known replica still needs. */
   readonly neededFrom: number;
+  /** Address of the module that feeds come from. */
+  readonly feedModule?: string | undefined;
 }
 
 /** One end of a channel to or from a writer: a MessagePort, or a simulated one. */

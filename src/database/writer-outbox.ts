@@ -1,24 +1,38 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Timer, Timers } from '../runtime/interface.ts';
+import type { AckWish } from './acks.ts';
 import type { SharedPositions } from './shared-positions.ts';
 import type { WriterEvent, WriterPort, WriterReply } from './writer-messages.ts';
 
-interface AppendedRecords {
-  readonly records: Uint8Array;
-  /** Somebody waits until replicas have them. */
-  readonly urgent: boolean;
+/** How long the news that positions moved waits for something that it can travel with, in milliseconds. */
+const companyMs = 1;
+
+export interface WriterOutboxOptions {
+  /** The node's port, which also takes the events. */
+  readonly host: WriterPort;
   readonly positions: SharedPositions;
-  /** Bytes on their way to the node's thread. */
-  readonly limitBytes: number;
+  readonly timers: Timers;
+  /** Most bytes of records on their way to the node's thread. */
+  readonly streamLimitBytes: number;
 }
 
-/** What a writer sends: answers to its clients, and events to the node; each turn's in one message. */
+/**
+ * What a writer sends: answers to its clients, and events to the node. To wake another thread costs more than a message
+ * does, so what one turn has to say travels in one message, and what nobody waits for travels with something else.
+ */
 export class WriterOutbox {
-  readonly #host: WriterPort;
+  readonly #options: WriterOutboxOptions;
   #replies = new Map<WriterPort, WriterReply[]>();
   #events: WriterEvent[] = [];
+  /** Positions that the node was told of last. */
+  #told: readonly number[] = [];
+  #company: Timer | undefined;
+  #wish: AckWish | undefined;
+  /** Whether the node wants records as they are appended. */
+  streaming = false;
 
-  /** @param host the node's port, which also takes the events */
-  constructor(host: WriterPort) {
-    this.#host = host;
+  constructor(options: WriterOutboxOptions) {
+    this.#options = options;
   }
 
   reply(port: WriterPort, reply: WriterReply): void {
@@ -39,43 +53,94 @@ export class WriterOutbox {
    * not taken enough of the earlier ones they are left out: whoever needs them reads them from the log.
    *
    * They travel together with the news that they are committed. Sent before the fsync, they would cost every thread and
-   * process on their way, and the replica's acknowledgement, a second message for each group. Only when a client waits for
-   * acknowledgements (`urgent`) do they go at once, so that the replicas' fsync and this one happen at the same time.
+   * process on their way, and the replica's acknowledgement, a second message for each group. Only when clients wait for
+   * acknowledgements (`wish`) do they go at once, so that the replicas' fsync and this one happen at the same time.
    */
-  appended({ records, urgent, positions, limitBytes }: AppendedRecords): void {
-    if (positions.add('streamedBytes', records.length) > limitBytes) {
-      positions.add('streamedBytes', -records.length);
+  appended(records: Uint8Array, wish: AckWish | undefined): void {
+    const { positions, streamLimitBytes } = this.#options;
+    if (!this.streaming) {
       return;
     }
-    // The `slice` of a Buffer would not copy.
-    this.emit(['appended', Uint8Array.prototype.slice.call(records), positions.get('tip')]);
-    if (urgent) {
-      this.emit(['moved', positions.get('tip'), positions.get('commit')]);
+    if (positions.add('streamedBytes', records.length) > streamLimitBytes) {
+      positions.add('streamedBytes', -records.length);
+    } else {
+      // The `slice` of a Buffer would not copy.
+      this.emit(['appended', Uint8Array.prototype.slice.call(records), positions.get('tip')]);
+    }
+    if (wish !== undefined) {
+      this.wantAcks(wish);
       this.flush();
     }
   }
 
-  /** Answers to other threads go first: somebody waits for them. */
+  /** Tells what acknowledgements are waited for; `again` also when the node was told already. */
+  wantAcks(wish: AckWish, again = false): void {
+    if (again || !isDeepStrictEqual(wish, this.#wish)) {
+      this.#wish = wish;
+      this.emit(['acks-wanted', wish]);
+    }
+  }
+
+  /** Sends everything. */
   flush(): void {
+    const { host, positions } = this.#options;
+    const toHost = this.#replies.get(host) ?? [];
+    this.#flushToOthers();
+    const told = this.#positions();
+    if (!this.#isTold(told)) {
+      this.#told = told;
+      this.emit(['moved', positions.get('tip'), positions.get('commit')]);
+    }
+    const events = this.#events;
+    if (events.length > 0 || toHost.length > 0) {
+      this.#events = [];
+      const transfer = events.flatMap((event) => (event[0] === 'appended' ? [event[1].buffer as ArrayBuffer] : []));
+      host.post({ events, replies: toHost }, transfer);
+    }
+  }
+
+  /** Sends everything, except that the news of moved positions waits a moment when it is all there is. */
+  endTurn(): void {
+    if (this.#events.length > 0 || this.#replies.has(this.#options.host)) {
+      this.flush();
+      return;
+    }
+    this.#flushToOthers();
+    if (this.#company === undefined && !this.#isTold(this.#positions())) {
+      this.#company = this.#options.timers.after(companyMs, () => {
+        this.#company = undefined;
+        this.flush();
+      });
+    }
+  }
+
+  /** Answers to other threads go first: somebody waits for them. */
+  #flushToOthers(): void {
     const replies = this.#replies;
     if (replies.size > 0) {
       this.#replies = new Map();
       for (const [port, batch] of replies) {
-        if (port !== this.#host) {
+        if (port !== this.#options.host) {
           port.post(batch);
         }
       }
     }
-    this.#flushToHost(replies.get(this.#host));
   }
 
-  /** One message for all that the node is told, because waking its thread costs more than the message. */
-  #flushToHost(replies: readonly WriterReply[] = []): void {
-    const events = this.#events;
-    if (events.length > 0 || replies.length > 0) {
-      this.#events = [];
-      const transfer = events.flatMap((event) => (event[0] === 'appended' ? [event[1].buffer as ArrayBuffer] : []));
-      this.#host.post({ events, replies }, transfer);
-    }
+  /** What the node is told of when it has moved. */
+  #positions(): readonly number[] {
+    const { positions } = this.#options;
+    const { tip, durable, commit, applied } = positions.read();
+    return [tip, durable, commit, applied, positions.get('logFirst')];
+  }
+
+  #isTold(moved: readonly number[]): boolean {
+    return moved.every((position, i) => position === this.#told[i]);
+  }
+
+  close(): void {
+    this.#company?.cancel();
+    this.#company = undefined;
+    this.flush();
   }
 }

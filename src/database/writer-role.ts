@@ -1,5 +1,6 @@
 import type { QuorateError } from '../errors/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
+import type { AckWish } from './acks.ts';
 import type { HybridClock } from './hybrid-clock.ts';
 import type { MarkerWatch } from './marker-watch.ts';
 import type { SharedPositions } from './shared-positions.ts';
@@ -19,12 +20,14 @@ export interface WriterServices {
   readonly wake: () => void;
   /** @throws QuorateError DISK_FULL while too little is free on the disk */
   readonly requireRoom: () => void;
-  /** `urgent`: a client waits until replicas have the records. */
-  readonly onAppended: (records: Uint8Array, urgent?: boolean) => void;
+  /** `wish`: what clients wait for who wait until replicas have the records. */
+  readonly onAppended: (records: Uint8Array, wish?: AckWish) => void;
+  /** Records of the upstream are durable, and somebody there waits for that. */
+  readonly onDurable: () => void;
   readonly onFailure: (failure: QuorateError | undefined) => void;
   readonly onAckStatus: (status: AckStatus) => void;
-  /** Something waits for acknowledgements: the node is to report them. */
-  readonly onAcksWanted: () => void;
+  /** Something waits for acknowledgements: the node is to report when they are in. `again`: it may know. */
+  readonly onAcksWanted: (wish: AckWish, again: boolean) => void;
 }
 
 /** One request with the way back to the one who made it. */

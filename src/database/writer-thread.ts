@@ -3,6 +3,7 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { asQuorateError, assertInvariant } from '../errors/interface.ts';
 import { createNodeRuntime } from '../runtime/interface.ts';
 import { forwardingLogger } from './forwarding-logger.ts';
+import { LazyFeeds } from './lazy-feeds.ts';
 import { messagePortChannel } from './message-port-channel.ts';
 import { WriterCore } from './writer-core.ts';
 import type { WriterPort, WriterRequest, WriterStart } from './writer-messages.ts';
@@ -29,7 +30,9 @@ function withChannels(port: WriterPort): WriterPort {
 }
 
 try {
-  const core = new WriterCore(runtime, workerData as WriterStart, withChannels(host), (work) => setImmediate(work));
+  const start = workerData as WriterStart;
+  const feeds = start.feedModule === undefined ? undefined : new LazyFeeds(start.feedModule);
+  const core = new WriterCore(runtime, start, withChannels(host), (work) => setImmediate(work), feeds);
   core.open();
   host.post({ opened: true });
 } catch (error) {

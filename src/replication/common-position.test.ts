@@ -31,6 +31,7 @@ function upstream(
     hold: () => {},
     logBytes: () => 0,
     databaseBytes: () => 0,
+    awaited: () => undefined,
     ackMembers: () => [],
   };
 }

@@ -4,7 +4,7 @@ import type { LogPosition } from '../log/interface.ts';
 import type { Acknowledgement, ExportStart, ExportTxRequest, ExportTxResponse, Heartbeat } from '../proto/interface.ts';
 import type { Runtime, Timer } from '../runtime/interface.ts';
 import { commonPosition, genesisPosition } from './common-position.ts';
-import { protocolVersions, type ReplicationLimits } from './limits.ts';
+import { commitNoticeMs, protocolVersions, type ReplicationLimits } from './limits.ts';
 import type { AttachedReplica, ChannelListener, MessageChannel } from './types.ts';
 
 export interface ExportSessionOptions {
@@ -30,6 +30,8 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
   #start: ExportStart | undefined;
   #sentTxId = 0;
   #sentCommit = 0;
+  /** When the news of a commit is to be sent at the latest that no records have taken along, by the monotonic clock. */
+  #commitDueMs: number | undefined;
   #durableTxId = 0;
   #appliedTxId = 0;
   #acknowledgedAtMs = 0;
@@ -196,8 +198,14 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
   #heartbeat(): Heartbeat {
     const { source, runtime } = this.#options;
     const { tip, commit, term } = source.positions();
+    this.#tellsCommit(commit);
+    const clockMs = Math.floor(runtime.clock.nowMs());
+    return { tipTxId: tip, commitTxId: commit, term, clockMs, awaited: source.awaited() };
+  }
+
+  #tellsCommit(commit: number): void {
     this.#sentCommit = commit;
-    return { tipTxId: tip, commitTxId: commit, term, clockMs: Math.floor(runtime.clock.nowMs()) };
+    this.#commitDueMs = undefined;
   }
 
   #scheduleHeartbeat(): void {
@@ -222,10 +230,22 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
         await this.#sendRecords(batch.bytes);
         this.#sentTxId = batch.lastTxId;
       } else if (this.#sentCommit < Math.min(source.positions().commit, this.#sentTxId)) {
-        this.#send({ $case: 'heartbeat', value: this.#heartbeat() });
+        await this.#tellCommit();
       } else {
         await this.#changed();
       }
+    }
+  }
+
+  /** Tells the commit position alone, if no records come soon to take it along. */
+  async #tellCommit(): Promise<void> {
+    const { source, runtime } = this.#options;
+    const nowMs = runtime.clock.monotonicMs();
+    this.#commitDueMs ??= nowMs + commitNoticeMs;
+    if (nowMs >= this.#commitDueMs || source.awaited()?.applied) {
+      this.#send({ $case: 'heartbeat', value: this.#heartbeat() });
+    } else {
+      await this.#changed(this.#commitDueMs - nowMs);
     }
   }
 
@@ -235,9 +255,9 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
       const part = bytes.subarray(offset, offset + limits.exportMessageBytes);
       const more = offset + part.length < bytes.length;
       const { commit } = source.positions();
-      this.#sentCommit = commit;
+      this.#tellsCommit(commit);
       const records = Buffer.from(part.buffer, part.byteOffset, part.length);
-      this.#send({ $case: 'records', value: { records, more, commitTxId: commit } });
+      this.#send({ $case: 'records', value: { records, more, commitTxId: commit, awaited: source.awaited() } });
       while (!this.#writable && more && !this.#ended) {
         await this.#changed();
       }
@@ -250,13 +270,15 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
     }
   }
 
-  /** Resolves when the log moved, the peer takes more, or the session ended. */
-  async #changed(): Promise<void> {
+  /** Resolves when the log moved, the peer takes more, the session ended, or after `limitMs`. */
+  async #changed(limitMs?: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
+    const timer = limitMs === undefined ? undefined : this.#options.runtime.timers.after(limitMs, resolve);
     if (!this.#ended) {
       await promise;
     }
+    timer?.cancel();
     this.#wake = undefined;
   }
 }

@@ -23,6 +23,7 @@ async function exporterWithReplicas() {
     read: () => Promise.reject(new Error('there is nothing to send')),
     subscribe: () => () => {},
     acknowledge: (durable) => counted.push(durable),
+    awaited: () => undefined,
     ackMembers: () => state.members,
     firstTxId: () => 1,
     logBytes: () => 0,

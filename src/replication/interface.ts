@@ -6,6 +6,7 @@ export { defaultReplicationLimits, type ReplicationLimits } from './limits.ts';
 export { findParting, type HashedHistory, type Parting } from './parting.ts';
 export { type ReplicaIdentity, ReplicaSession, type ReplicaSessionOptions } from './replica-session.ts';
 export { Replicator, type ReplicatorOptions } from './replicator.ts';
+export { sessionFeedModule } from './session-feed.ts';
 export type {
   AttachedReplica,
   ChannelListener,

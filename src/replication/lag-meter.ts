@@ -32,6 +32,12 @@ export class LagMeter {
     this.#check();
   }
 
+  /** The upstream has committed at least this much, as the log here knows without having heard of it now. */
+  committed(txId: number): void {
+    this.#upstreamCommit = Math.max(this.#upstreamCommit, txId);
+    this.#check();
+  }
+
   applied(txId: number): void {
     this.#applied = txId;
     this.#check();

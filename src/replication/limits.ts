@@ -42,5 +42,14 @@ export const defaultReplicationLimits: ReplicationLimits = {
   refusedRetryMs: 30_000,
 };
 
+/**
+ * How long an upstream waits with the news that records are committed, when nobody waits for it: more often than not it
+ * can travel with the next records. In milliseconds.
+ */
+export const commitNoticeMs = 1;
+
+/** How long a replica waits in the same way with the news that it has applied something, in milliseconds. */
+export const appliedNoticeMs = 5;
+
 /** Versions of the replication protocol that this node speaks. */
 export const protocolVersions = { min: 1, max: 1 } as const;

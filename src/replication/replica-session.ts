@@ -5,7 +5,7 @@ import type { ExportStarted, ExportTxResponse, Heartbeat, Position, Records } fr
 import type { Runtime, Timer } from '../runtime/interface.ts';
 import { checkVersion } from './export-session.ts';
 import { LagMeter } from './lag-meter.ts';
-import { protocolVersions, type ReplicationLimits } from './limits.ts';
+import { appliedNoticeMs, protocolVersions, type ReplicationLimits } from './limits.ts';
 import { RecordAssembler } from './record-assembler.ts';
 import type { ChannelListener, ExportStream } from './types.ts';
 import { checkPath } from './upstream-path.ts';
@@ -28,6 +28,8 @@ export interface ReplicaSessionOptions {
   readonly acceptsSnapshot?: boolean | undefined;
   /** Called with the replica ids of the upstream and of those that it follows; with none when it is refused as a loop. */
   readonly onUpstreamPath?: ((path: readonly string[]) => void) | undefined;
+  /** Called with the positions of the upstream whenever it tells them; 0 for one that it does not tell. */
+  readonly onHeard?: ((tipTxId: number, commitTxId: number) => void) | undefined;
   /** Called when records begin to flow. */
   readonly onStreaming?: (() => void) | undefined;
   /** Called once, with the reason if it is an error. */
@@ -51,6 +53,9 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
   #ended = false;
   #waitingBytes = 0;
   #acknowledged = { durable: -1, applied: -1 };
+  /** Whether a client of the upstream waits until replicas show what is committed. */
+  #appliedAwaited = false;
+  #appliedNotice: Timer | undefined;
   #writable = true;
   #unsubscribe: () => void = () => {};
   #watchdog: Timer | undefined;
@@ -164,6 +169,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
     this.#ended = true;
     this.#unsubscribe();
     this.#watchdog?.cancel();
+    this.#appliedNotice?.cancel();
     this.#options.onEnd(error);
   }
 
@@ -213,7 +219,8 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
   }
 
   #receive(message: Records): void {
-    this.lag.heard(0, message.commitTxId);
+    this.#heard(0, message.commitTxId);
+    this.#appliedAwaited = message.awaited?.applied === true;
     const records = this.#assembler.add(message.records, message.more);
     if (records === undefined) {
       return;
@@ -223,7 +230,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
     if (this.#waitingBytes > this.#options.limits.receiveWindowBytes) {
       this.#channel?.pause();
     }
-    this.#options.sink.append(records, message.commitTxId).then(
+    this.#options.sink.append(records, message.commitTxId, message.awaited).then(
       () => this.#stored(sizeBytes),
       (error: unknown) => this.end(asQuorateError(error)),
     );
@@ -239,8 +246,14 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
   }
 
   #hear(heartbeat: Heartbeat): void {
-    this.lag.heard(heartbeat.tipTxId, heartbeat.commitTxId);
+    this.#heard(heartbeat.tipTxId, heartbeat.commitTxId);
+    this.#appliedAwaited = heartbeat.awaited?.applied === true;
     this.#options.sink.commitTo(heartbeat.commitTxId);
+  }
+
+  #heard(tipTxId: number, commitTxId: number): void {
+    this.lag.heard(tipTxId, commitTxId);
+    this.#options.onHeard?.(tipTxId, commitTxId);
   }
 
   #moved(): void {
@@ -254,8 +267,21 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
     this.#acknowledge();
   }
 
-  /** Reports progress, once for each change. Nothing is reported that is not fsynced (invariant I3). */
+  /** Reports progress: at once what is durable, and in its company or a little later what is applied. */
   #acknowledge(): void {
+    const { durable, applied } = this.#options.sink.positions();
+    if (durable !== this.#acknowledged.durable || (applied !== this.#acknowledged.applied && this.#appliedAwaited)) {
+      this.#report();
+    } else if (applied !== this.#acknowledged.applied) {
+      this.#appliedNotice ??= this.#options.runtime.timers.after(appliedNoticeMs, () => {
+        this.#appliedNotice = undefined;
+        this.#report();
+      });
+    }
+  }
+
+  /** Once for each change. Nothing is reported that is not fsynced (invariant I3). */
+  #report(): void {
     const { durable, applied } = this.#options.sink.positions();
     if (
       this.#ended ||
@@ -275,8 +301,12 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
   /** An upstream that sends no heartbeat for too long is taken for dead, whatever its socket says. */
   #watch(): void {
     const { runtime, limits } = this.#options;
-    this.#watchdog = runtime.timers.after(limits.upstreamTimeoutMs / 4, () => {
-      if (this.lag.silenceMs > limits.upstreamTimeoutMs) {
+    const waitMs = limits.upstreamTimeoutMs / 4;
+    const dueMs = runtime.clock.monotonicMs() + waitMs;
+    this.#watchdog = runtime.timers.after(waitMs, () => {
+      // Where this thread was busy itself, what the upstream said meanwhile has still to be read.
+      const isLate = runtime.clock.monotonicMs() - dueMs > waitMs;
+      if (this.lag.silenceMs > limits.upstreamTimeoutMs && !isLate) {
         this.end(
           new QuorateError('UNAVAILABLE', `nothing was heard of the upstream for ${limits.upstreamTimeoutMs} ms`),
         );

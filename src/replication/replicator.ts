@@ -1,15 +1,19 @@
-import type { ReplicationSink, SnapshotInbox, Upstream } from '../database/interface.ts';
+import type { Feeds, ReplicationSink, SnapshotInbox, Upstream } from '../database/interface.ts';
 import { asQuorateError, type ErrorCode, QuorateError } from '../errors/interface.ts';
 import { type Backoff, createBackoff, type Runtime } from '../runtime/interface.ts';
 import type { ReplicationLimits } from './limits.ts';
-import { type ReplicaIdentity, ReplicaSession } from './replica-session.ts';
+import type { ReplicaIdentity } from './replica-session.ts';
 import { Seeding } from './seeding.ts';
+import { feedSession } from './session-feed.ts';
+import { localSession, type OpenSession, type SessionListener } from './session-opener.ts';
 import type { ReplicationTransport, ReplicatorState, ReplicatorStatus, SnapshotTransport } from './types.ts';
 
 export interface ReplicatorOptions {
   readonly sink: ReplicationSink;
   readonly upstream: Upstream;
   readonly transport: ReplicationTransport;
+  /** Where sessions run that use neither sink nor transport from here; in this thread unless told otherwise. */
+  readonly feeds?: Feeds | undefined;
   readonly runtime: Runtime;
   readonly limits: ReplicationLimits;
   readonly identity: ReplicaIdentity;
@@ -47,7 +51,7 @@ export class Replicator implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #backoff: Backoff;
   #running: Promise<void> | undefined;
-  #session: ReplicaSession | undefined;
+  #session: OpenSession | undefined;
   #seeding: Seeding | undefined;
   #state: ReplicatorState = 'stopped';
   #reason = '';
@@ -137,33 +141,26 @@ export class Replicator implements AsyncDisposable {
 
   /** One session, from connecting to its end. */
   async #follow(): Promise<QuorateError> {
-    const { transport, upstream, sink, runtime, limits, identity, onUpstreamPath } = this.#options;
+    const { feeds, onUpstreamPath, snapshots } = this.#options;
     let reached = false;
     const ended = Promise.withResolvers<QuorateError | undefined>();
     this.#enter('connecting', '');
-    const session = new ReplicaSession({
-      sink,
-      database: upstream.database,
-      identity,
-      runtime,
-      limits,
-      acceptsSnapshot: this.#options.snapshots !== undefined,
+    const options = { ...this.#options, acceptsSnapshot: snapshots !== undefined };
+    const listener: SessionListener = {
       onUpstreamPath: (path) => {
         reached = true;
         onUpstreamPath?.(path);
       },
       onStreaming: () => this.#streaming(),
       onEnd: ended.resolve,
-    });
-    this.#session = session;
+    };
     try {
-      const channel = transport.openExport(upstream, session);
+      this.#session =
+        feeds === undefined ? localSession(options, listener) : feedSession({ ...options, feeds }, listener);
       this.#enter('negotiating', '');
-      await session.start(channel);
       const error = await ended.promise;
       return error ?? new QuorateError('UNAVAILABLE', 'the upstream ended the stream');
     } catch (error) {
-      session.end();
       return asQuorateError(error);
     } finally {
       // An upstream that breaks off is still the one that was told of; of one that never answers nothing is known.

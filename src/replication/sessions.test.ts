@@ -25,6 +25,7 @@ const source: ReplicationSource = {
   read: () => Promise.reject(new Error('there is nothing to send')),
   subscribe: () => () => {},
   acknowledge: () => {},
+  awaited: () => undefined,
   ackMembers: () => [],
   firstTxId: () => 1,
   logBytes: () => 0,

@@ -56,6 +56,10 @@ export class EagerSource implements ReplicationSource {
     this.#source.acknowledge(durable, applied);
   }
 
+  awaited() {
+    return this.#source.awaited();
+  }
+
   ackMembers(): readonly string[] {
     return this.#source.ackMembers();
   }

@@ -15,6 +15,7 @@ import {
   type ReplicaIdentity,
   Replicator,
   type ReplicatorStatus,
+  sessionFeedModule,
 } from '../../replication/interface.ts';
 import { resolveUpstream } from './follow-settings.ts';
 import { LocalNode } from './local-node.ts';
@@ -288,6 +289,7 @@ export class ManagedDatabase {
       name: this.name,
       origin: BigInt(`0x${identity.nodeId}`),
       limits: options.databaseLimits,
+      feedModule: sessionFeedModule,
       onFileReplaced: (oldPath, newPath) => this.#services.readers.replace(oldPath, newPath),
     };
   }
@@ -348,6 +350,7 @@ export class ManagedDatabase {
     const { runtime, transport, upstreams, options } = this.#services;
     this.#replicator = new Replicator({
       sink: database.sink,
+      feeds: database.feeds,
       upstream,
       transport,
       runtime,

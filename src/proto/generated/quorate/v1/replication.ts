@@ -111,6 +111,18 @@ export interface Records {
   more: boolean;
   /** Commit position of the upstream: what may be applied. */
   commitTxId: number;
+  awaited?: Awaited | undefined;
+}
+
+/**
+ * What clients of the upstream wait for at this moment. Both are hints: a replica that knows them confirms at once what is
+ * waited for, and together what is not.
+ */
+export interface Awaited {
+  /** That replicas hold the newest records durably. */
+  durable: boolean;
+  /** That replicas show what is committed. */
+  applied: boolean;
 }
 
 export interface Heartbeat {
@@ -120,6 +132,7 @@ export interface Heartbeat {
   term: number;
   /** Wall clock of the upstream in milliseconds since 1970. */
   clockMs: number;
+  awaited?: Awaited | undefined;
 }
 
 /**
@@ -760,7 +773,7 @@ export const ExportStarted: MessageFns<ExportStarted> = {
 };
 
 function createBaseRecords(): Records {
-  return { records: Buffer.alloc(0), more: false, commitTxId: 0 };
+  return { records: Buffer.alloc(0), more: false, commitTxId: 0, awaited: undefined };
 }
 
 export const Records: MessageFns<Records> = {
@@ -773,6 +786,9 @@ export const Records: MessageFns<Records> = {
     }
     if (message.commitTxId !== 0) {
       writer.uint32(24).uint64(message.commitTxId);
+    }
+    if (message.awaited !== undefined) {
+      Awaited.encode(message.awaited, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -814,6 +830,71 @@ export const Records: MessageFns<Records> = {
             message.commitTxId = longToNumber(reader.uint64());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.awaited = Awaited.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAwaited(): Awaited {
+  return { durable: false, applied: false };
+}
+
+export const Awaited: MessageFns<Awaited> = {
+  encode(message: Awaited, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.durable !== false) {
+      writer.uint32(8).bool(message.durable);
+    }
+    if (message.applied !== false) {
+      writer.uint32(16).bool(message.applied);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Awaited {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAwaited();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.durable = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.applied = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -828,7 +909,7 @@ export const Records: MessageFns<Records> = {
 };
 
 function createBaseHeartbeat(): Heartbeat {
-  return { tipTxId: 0, commitTxId: 0, term: 0, clockMs: 0 };
+  return { tipTxId: 0, commitTxId: 0, term: 0, clockMs: 0, awaited: undefined };
 }
 
 export const Heartbeat: MessageFns<Heartbeat> = {
@@ -844,6 +925,9 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     }
     if (message.clockMs !== 0) {
       writer.uint32(32).uint64(message.clockMs);
+    }
+    if (message.awaited !== undefined) {
+      Awaited.encode(message.awaited, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -891,6 +975,14 @@ export const Heartbeat: MessageFns<Heartbeat> = {
             }
 
             message.clockMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.awaited = Awaited.decode(reader, reader.uint32());
             continue;
           }
         }

@@ -1,0 +1,100 @@
+import { QuorateError } from '../errors/interface.ts';
+import type { FeedRunner, RunningFeed } from './feed.ts';
+import { DatabaseSink } from './replication-sink.ts';
+import type { SharedPositions } from './shared-positions.ts';
+import type { DatabaseFailure } from './types.ts';
+import { WriterClient } from './writer-client.ts';
+import type { WriterPort, WriterReply, WriterStart } from './writer-messages.ts';
+import type { Call } from './writer-role.ts';
+
+export interface WriterFeedsOptions {
+  readonly start: WriterStart;
+  readonly positions: SharedPositions;
+  readonly databaseId: () => Uint8Array | undefined;
+  readonly runner: FeedRunner | undefined;
+  readonly onEvent: (feed: number, event: unknown) => void;
+}
+
+/** The feeds of a replica as its writer sees them: clients like others, but on the same thread. */
+export class WriterFeeds {
+  readonly #options: WriterFeedsOptions;
+  readonly #sink: DatabaseSink;
+  readonly #open = new Map<number, RunningFeed>();
+  /** The writer's end of the channel that the sink speaks through. */
+  readonly port: WriterPort;
+
+  constructor(options: WriterFeedsOptions) {
+    this.#options = options;
+    const { start, positions, databaseId } = options;
+    const { near, far } = directChannel();
+    const client = new WriterClient(near, start.limits);
+    near.onMessage((message) => client.receive(message as WriterReply[]));
+    this.port = far;
+    this.#sink = new DatabaseSink({ client: () => client, positions, databaseId });
+  }
+
+  /** Opens a feed; the call is answered when it has ended. */
+  open(feed: number, start: unknown, call: Call): void {
+    const { runner, onEvent } = this.#options;
+    if (runner === undefined) {
+      throw new QuorateError('NOT_IMPLEMENTED', 'this writer runs no feeds');
+    }
+    const running = runner.open(start, this.#sink, {
+      report: (event) => onEvent(feed, event),
+      ended: (error) => {
+        this.#open.delete(feed);
+        if (error === undefined) {
+          call.succeed(undefined);
+        } else {
+          call.fail(error);
+        }
+      },
+    });
+    this.#open.set(feed, running);
+  }
+
+  close(feed: number): void {
+    this.#open.get(feed)?.close();
+    this.#open.delete(feed);
+  }
+
+  closeAll(): void {
+    for (const feed of this.#open.keys()) {
+      this.close(feed);
+    }
+  }
+
+  /** Tells the feeds that the positions moved or that the database failed. */
+  moved(): void {
+    if (this.#open.size > 0) {
+      this.#sink.moved();
+    }
+  }
+
+  setFailure(failure: DatabaseFailure | undefined): void {
+    this.#sink.setFailure(failure);
+    this.moved();
+  }
+}
+
+/** Two ends of a channel within one thread. */
+function directChannel(): { near: WriterPort; far: WriterPort } {
+  const end = (): WriterPort & { deliver(message: unknown): void } => {
+    let listener: (message: unknown) => void = () => {};
+    return {
+      post: () => {},
+      onMessage: (added) => {
+        listener = added;
+      },
+      onClose: () => {},
+      close: () => {},
+      deliver: (message) => listener(message),
+    };
+  };
+  const near = end();
+  const far = end();
+  return {
+    near: { ...near, post: (message) => far.deliver(message) },
+    far: { ...far, post: (message) => near.deliver(message) },
+  };
+}

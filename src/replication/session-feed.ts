@@ -1,0 +1,108 @@
+/** What a writer's thread loads to follow an upstream from there: sessions as feeds. */
+import type { FeedOwner, FeedRunner, Feeds, ReplicationSink } from '../database/interface.ts';
+import type { QuorateError } from '../errors/interface.ts';
+import { createNodeRuntime, nullLogger, type Runtime } from '../runtime/interface.ts';
+import { GrpcReplicationTransport } from './grpc-transport.ts';
+import { LagMeter } from './lag-meter.ts';
+import { localSession, type OpenSession, type SessionListener, type SessionSettings } from './session-opener.ts';
+import type { ReplicationTransport } from './types.ts';
+
+/** What a session tells the node's thread. */
+type SessionEvent =
+  | readonly [kind: 'path', replicaIds: readonly string[]]
+  | readonly [kind: 'streaming']
+  | readonly [kind: 'heard', tipTxId: number, commitTxId: number];
+
+/** How often the node's thread hears of the upstream's positions at most, in milliseconds: it only shows them to people. */
+const heardIntervalMs = 100;
+
+/** Address of this module, for the writer's thread. */
+export const sessionFeedModule = import.meta.url;
+
+/** Called on the writer's thread. */
+export function createFeedRunner(): FeedRunner {
+  const runtime = createNodeRuntime(nullLogger);
+  return sessionFeeds(runtime, new GrpcReplicationTransport(runtime.clock));
+}
+
+export function sessionFeeds(runtime: Runtime, transport: ReplicationTransport): FeedRunner {
+  return {
+    open(start: unknown, sink: ReplicationSink, owner: FeedOwner) {
+      const report = (event: SessionEvent) => owner.report(event);
+      let heardMs = -Infinity;
+      const session = localSession(
+        { ...(start as SessionSettings), sink, transport, runtime },
+        {
+          onUpstreamPath: (path) => report(['path', path]),
+          onStreaming: () => report(['streaming']),
+          onHeard: (tipTxId, commitTxId) => {
+            const nowMs = runtime.clock.monotonicMs();
+            if (nowMs - heardMs >= heardIntervalMs) {
+              heardMs = nowMs;
+              report(['heard', tipTxId, commitTxId]);
+            }
+          },
+          onEnd: (error) => owner.ended(error),
+        },
+      );
+      return { close: () => session.end() };
+    },
+  };
+}
+
+export interface FeedSessionOptions extends SessionSettings {
+  readonly feeds: Feeds;
+  /** The sink of this thread, which tells how far the replica is. */
+  readonly sink: ReplicationSink;
+  readonly runtime: Runtime;
+}
+
+/** A session on the writer's thread, as the node's thread sees it. */
+export function feedSession(options: FeedSessionOptions, listener: SessionListener): OpenSession {
+  const { feeds, sink, runtime, upstream, identity, limits, acceptsSnapshot } = options;
+  const lag = new LagMeter(runtime.clock, limits.heartbeatIntervalMs * 4);
+  const measure = () => {
+    const { durable, commit, applied } = sink.positions();
+    lag.committed(commit);
+    lag.received(durable);
+    lag.applied(applied);
+  };
+  measure();
+  const unsubscribe = sink.subscribe(measure);
+  let ended = false;
+  const end = (error: QuorateError | undefined) => {
+    if (!ended) {
+      ended = true;
+      unsubscribe();
+      listener.onEnd(error);
+    }
+  };
+  const start: SessionSettings = { upstream, identity, limits, acceptsSnapshot };
+  const feed = feeds.open(start, {
+    report: (reported) => {
+      const event = reported as SessionEvent;
+      if (ended) {
+        return;
+      }
+      switch (event[0]) {
+        case 'path':
+          return listener.onUpstreamPath(event[1]);
+        case 'streaming':
+          return listener.onStreaming();
+        case 'heard':
+          return lag.heard(event[1], event[2]);
+      }
+    },
+    ended: end,
+  });
+  return {
+    get lag() {
+      measure();
+      return lag;
+    },
+    end: () => {
+      feed.close();
+      end(undefined);
+    },
+  };
+}

@@ -1,0 +1,61 @@
+import type { ReplicationSink, Upstream } from '../database/interface.ts';
+import { asQuorateError, type QuorateError } from '../errors/interface.ts';
+import type { Runtime } from '../runtime/interface.ts';
+import type { LagMeter } from './lag-meter.ts';
+import type { ReplicationLimits } from './limits.ts';
+import { type ReplicaIdentity, ReplicaSession } from './replica-session.ts';
+import type { ReplicationTransport } from './types.ts';
+
+/** What one who follows an upstream wants to know of a session. */
+export interface SessionListener {
+  /** See ReplicaSessionOptions. */
+  onUpstreamPath(path: readonly string[]): void;
+  onStreaming(): void;
+  /** Called once, with the reason if it is an error. */
+  onEnd(error: QuorateError | undefined): void;
+}
+
+/** A session from outside, wherever it runs. */
+export interface OpenSession {
+  readonly lag: LagMeter;
+  end(): void;
+}
+
+/** Opens a session with an upstream. */
+export type SessionOpener = (listener: SessionListener) => OpenSession;
+
+export interface SessionSettings {
+  readonly upstream: Upstream;
+  readonly identity: ReplicaIdentity;
+  readonly limits: ReplicationLimits;
+  /** Whether a snapshot can be fetched when the upstream asks for that. */
+  readonly acceptsSnapshot: boolean;
+}
+
+export interface LocalSessionOptions extends SessionSettings {
+  readonly sink: ReplicationSink;
+  readonly transport: ReplicationTransport;
+  readonly runtime: Runtime;
+}
+
+/** Sessions that run where they are opened. */
+export function localSession(
+  { sink, transport, runtime, upstream, identity, limits, acceptsSnapshot }: LocalSessionOptions,
+  listener: SessionListener & { onHeard?(tipTxId: number, commitTxId: number): void },
+): OpenSession {
+  const session = new ReplicaSession({
+    sink,
+    database: upstream.database,
+    identity,
+    runtime,
+    limits,
+    acceptsSnapshot,
+    onUpstreamPath: (path) => listener.onUpstreamPath(path),
+    onStreaming: () => listener.onStreaming(),
+    onHeard: (tip, commit) => listener.onHeard?.(tip, commit),
+    onEnd: (error) => listener.onEnd(error),
+  });
+  const open = async () => await session.start(transport.openExport(upstream, session));
+  open().catch((error: unknown) => session.end(asQuorateError(error)));
+  return session;
+}
