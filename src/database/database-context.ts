@@ -1,5 +1,6 @@
 import type { Runtime } from '../runtime/interface.ts';
 import type { DatabaseLimits } from './limits.ts';
+import type { MaintenanceRunner } from './maintenance.ts';
 import type { WriterStarter } from './writer-link.ts';
 
 /** What a node gives to each of its databases. */
@@ -13,6 +14,8 @@ export interface DatabaseContext {
   readonly limits: DatabaseLimits;
   /** Where the writer runs; a thread of its own unless told otherwise. */
   readonly startWriter?: WriterStarter | undefined;
+  /** Where long work on whole files runs; each task on a thread of its own unless told otherwise. */
+  readonly runMaintenance?: MaintenanceRunner | undefined;
   /** Called when the SQLite file is another one, so that readers of the old one change over. */
   readonly onFileReplaced?: ((oldPath: string, newPath: string) => void) | undefined;
 }

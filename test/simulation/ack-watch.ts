@@ -1,0 +1,132 @@
+import { type AckRule, asyncRule, ruleOf } from '../../src/database/acks.ts';
+import type { AckLevel, AckSettings } from '../../src/database/interface.ts';
+import type { Archive } from './archive.ts';
+import { namesIn } from './record-names.ts';
+import type { SimulatedNode } from './simulated-node.ts';
+
+export interface AckWatchOptions {
+  readonly nodes: readonly SimulatedNode[];
+  readonly archive: Archive;
+  readonly onDefect: (what: string) => void;
+}
+
+/**
+ * What acknowledgements promise: nothing is shown anywhere before the replicas that its client, or its database, asked for
+ * have confirmed it (I2), and an answer names no more replicas than hold the transaction (I1).
+ */
+export class AckWatch {
+  readonly #options: AckWatchOptions;
+  /** What the writes asked for, by their names. */
+  readonly #asked = new Map<string, AckRule>();
+  #settings: AckSettings | undefined;
+  #primary: SimulatedNode;
+  /** The life of the primary in which this was looked at last. */
+  #life: unknown;
+  /** Highest transaction that any node has shown. */
+  #shown = 0;
+
+  constructor(primary: SimulatedNode, options: AckWatchOptions) {
+    this.#options = options;
+    this.#primary = primary;
+    this.#settings = primary.settings.acks;
+  }
+
+  get shown(): number {
+    return this.#shown;
+  }
+
+  /** A write goes out; `level` is what it asks for itself. */
+  asked(name: string, level: AckLevel | undefined): void {
+    this.#asked.set(name, this.#rule(level));
+  }
+
+  /** A database that may degrade promises nothing that could be told from outside. */
+  #rule(level: AckLevel | undefined): AckRule {
+    const settings = this.#settings;
+    return settings?.whenShort === 'degrade'
+      ? asyncRule
+      : ruleOf(level ?? settings?.level ?? { kind: 'async' }, settings?.members ?? []);
+  }
+
+  /** The settings are about to change: what waits then asks for no more than they do. */
+  changes(settings: AckSettings | undefined): void {
+    this.#settings = settings;
+    this.#lower();
+  }
+
+  #lower(): void {
+    const { durable, applied } = this.#rule(undefined);
+    for (const [name, asked] of this.#asked) {
+      this.#asked.set(name, {
+        durable: Math.min(asked.durable, durable),
+        applied: Math.min(asked.applied, applied),
+      });
+    }
+  }
+
+  /** Another node is primary; the history goes on after `txId`. */
+  switched(primary: SimulatedNode, txId: number): void {
+    this.#primary = primary;
+    this.#shown = Math.min(this.#shown, txId);
+  }
+
+  /** To be called after every event. */
+  check(): void {
+    this.#noticeRestart();
+    const { nodes, archive, onDefect } = this.#options;
+    for (const node of nodes) {
+      const { applied = 0 } = node.isHealthy ? (node.database?.positions() ?? {}) : {};
+      for (; this.#shown < applied; this.#shown += 1) {
+        const record = archive.record(this.#shown + 1);
+        const needed = record === undefined ? 0 : Math.max(0, ...namesIn(record).map((name) => this.#durableOf(name)));
+        const held = this.#holders(this.#shown + 1).length;
+        if (record === undefined) {
+          onDefect(`${node.name} shows ${this.#shown + 1}, which the primary does not have`);
+        } else if (held < needed) {
+          onDefect(`${node.name} shows ${record.txId}, which ${held} replicas hold and ${needed} should`);
+        }
+      }
+    }
+  }
+
+  /** What a transaction asked for is not in the log: after a restart the level of the database counts. */
+  #noticeRestart(): void {
+    if (this.#life !== this.#primary.process) {
+      this.#life = this.#primary.process;
+      this.#lower();
+    }
+  }
+
+  #durableOf(name: string): number {
+    return this.#asked.get(name)?.durable ?? 0;
+  }
+
+  /** Replicas that count and have confirmed the transaction. */
+  #holders(txId: number): SimulatedNode[] {
+    const members = this.#settings?.members ?? [];
+    const counts = (node: SimulatedNode) => members.length === 0 || members.includes(node.name);
+    return this.#options.nodes.filter(
+      (node) => node !== this.#primary && counts(node) && node.watch.confirmed >= txId,
+    );
+  }
+
+  /** A client was told that its write is committed, and that so many replicas hold it; undefined when it was not told. */
+  answered(name: string, txId: number, acks: number | undefined): void {
+    const { nodes, onDefect } = this.#options;
+    const holders = this.#holders(txId);
+    const { durable, applied } = this.#asked.get(name) ?? asyncRule;
+    const told = acks ?? durable;
+    if (told > holders.length || told < durable) {
+      onDefect(`${name} asked for ${durable} replicas and was told ${told}, but ${holders.length} hold it`);
+    }
+    const showing = nodes.filter((node) => node !== this.#primary && node.watch.shown >= txId).length;
+    if (showing < applied) {
+      onDefect(`${name} was answered, but ${showing} of ${applied} replicas show it`);
+    }
+    if (told > 0) {
+      for (const node of holders) {
+        node.watch.vouch(txId);
+      }
+    }
+  }
+}
