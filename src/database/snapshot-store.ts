@@ -174,6 +174,12 @@ export class SnapshotStore implements SnapshotSource {
   #remove(entry: Entry): void {
     entry.expiry?.cancel();
     this.#entries.delete(entry.snapshotId);
-    this.#options.runtime.files.removeSync(entry.path);
+    const { runtime } = this.#options;
+    try {
+      runtime.files.removeSync(entry.path);
+    } catch (error) {
+      // Nobody waits for this, and the folder is emptied at the next start.
+      runtime.logger.warn({ file: entry.path, error: String(error) }, 'cannot remove a snapshot');
+    }
   }
 }

@@ -1,8 +1,14 @@
 import { type AckRule, asyncRule, ruleOf } from '../../src/database/acks.ts';
 import type { AckLevel, AckSettings } from '../../src/database/interface.ts';
-import type { Archive } from './archive.ts';
+import { type Archive, recordsOf } from './archive.ts';
 import { namesIn } from './record-names.ts';
 import type { SimulatedNode } from './simulated-node.ts';
+
+interface Answer {
+  readonly name: string;
+  readonly txId: number;
+  readonly acks: number | undefined;
+}
 
 export interface AckWatchOptions {
   readonly nodes: readonly SimulatedNode[];
@@ -22,6 +28,7 @@ export class AckWatch {
   #primary: SimulatedNode;
   /** The life of the primary in which this was looked at last. */
   #life: unknown;
+  readonly #answers: Answer[] = [];
   /** Highest transaction that any node has shown. */
   #shown = 0;
 
@@ -71,7 +78,10 @@ export class AckWatch {
   }
 
   /** To be called after every event. */
-  check(): void {
+  async check(): Promise<void> {
+    for (const answer of this.#answers.splice(0)) {
+      await this.#checkAnswer(answer);
+    }
     this.#noticeRestart();
     const { nodes, archive, onDefect } = this.#options;
     for (const node of nodes) {
@@ -112,8 +122,14 @@ export class AckWatch {
 
   /** A client was told that its write is committed, and that so many replicas hold it; undefined when it was not told. */
   answered(name: string, txId: number, acks: number | undefined): void {
+    this.#answers.push({ name, txId, acks });
+  }
+
+  async #checkAnswer({ name, txId, acks }: Answer): Promise<void> {
     const { nodes, onDefect } = this.#options;
-    const holders = this.#holders(txId);
+    const confirming = this.#holders(txId);
+    const contents = await Promise.all(confirming.map((node) => this.#contentOf(node, txId)));
+    const holders = confirming.filter((_, index) => contents[index] !== 'another');
     const { durable, applied } = this.#asked.get(name) ?? asyncRule;
     const told = acks ?? durable;
     if (told > holders.length || told < durable) {
@@ -124,9 +140,20 @@ export class AckWatch {
       onDefect(`${name} was answered, but ${showing} of ${applied} replicas show it`);
     }
     if (told > 0) {
-      for (const node of holders) {
+      for (const node of confirming.filter((_, index) => contents[index] === 'same')) {
         node.watch.vouch(txId);
       }
     }
+  }
+
+  /** What a replica has as that transaction; of one that is down it is not known. */
+  async #contentOf(node: SimulatedNode, txId: number): Promise<'same' | 'another' | 'unknown'> {
+    const { firstTxId = Number.POSITIVE_INFINITY } = node.isHealthy ? (node.database?.storage() ?? {}) : {};
+    const { durable = 0 } = node.database?.positions() ?? {};
+    if (firstTxId > txId || durable < txId) {
+      return 'unknown';
+    }
+    const [own] = await recordsOf(node, txId, txId);
+    return own !== undefined && this.#options.archive.record(txId)?.bytes.equals(own.bytes) ? 'same' : 'another';
   }
 }

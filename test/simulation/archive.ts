@@ -59,7 +59,7 @@ export class Archive {
 export async function recordsOf(node: SimulatedNode, firstTxId: number, lastTxId: number): Promise<ArchivedRecord[]> {
   const reader = LogReader.open(node.machine.files, node.machine.logDirectory);
   const records: ArchivedRecord[] = [];
-  for (let next = firstTxId; next <= lastTxId; ) {
+  for (let next = Math.max(firstTxId, 1); next <= lastTxId; ) {
     const batch = await reader.read(next, lastTxId, readBytes);
     const bytes = Buffer.from(batch.bytes);
     let offset = 0;

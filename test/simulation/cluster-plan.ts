@@ -55,8 +55,8 @@ export function ackSettings(chance: Chance, isKept: boolean, bothCount: boolean)
   const both = { level: { kind: 'sync', acks: 2 } } as const;
   const chosen = chance.pick<Partial<AckSettings>>([
     { level: { kind: 'sync', acks: 1 } },
-    { level: { kind: 'quorum' }, members: ['anna', 'bert', 'cleo'] },
     { level: { kind: 'applied', acks: 1 } },
+    ...(bothCount ? [{ level: { kind: 'quorum' }, members: ['anna', 'bert', 'cleo'] } as const] : []),
     ...(isKept ? [] : [{ level: { kind: 'sync', acks: 1 }, members: ['bert'] } as const, both]),
     ...(bothCount && !isKept ? [both, { level: { kind: 'applied', acks: 2 } } as const] : []),
   ]);

@@ -173,7 +173,9 @@ export class NodeWatch {
         const stream = transport.openExport(upstream, listener);
         return {
           send: (request) => {
-            if (request.message?.$case === 'acknowledgement') {
+            if (request.message?.$case === 'start') {
+              this.#confirm(request.message.value.durable?.txId ?? 0, database.positions().durable);
+            } else if (request.message?.$case === 'acknowledgement') {
               this.#confirm(request.message.value.durableTxId, database.positions().durable);
             }
             return stream.send(request);

@@ -70,7 +70,7 @@ export class Operator {
     this.#finishing = true;
     this.#failoversLeft = 0;
     const { acks } = this.#primary.settings;
-    if (acks?.level.kind === 'sync' && this.#options.plan.followed === 'bert') {
+    if (acks?.level.kind === 'sync' && acks.level.acks === 2 && this.#options.plan.followed === 'bert') {
       this.#setAcks({ ...acks, level: { kind: 'sync', acks: 1 } });
     }
   }
@@ -164,7 +164,9 @@ export class Operator {
     this.#primary = chosen;
     this.#vacancy = undefined;
     this.#failovers += 1;
-    const upstream = chance.happens(0.7) ? chosen : nodes.find((node) => node !== chosen && node !== former);
+    // A quorum of all three counts both replicas, so both follow the primary.
+    const isFlat = chosen.settings.acks?.level.kind === 'quorum' || chance.happens(0.7);
+    const upstream = isFlat ? chosen : nodes.find((node) => node !== chosen && node !== former);
     former.become(replicaSettings((upstream ?? chosen).name));
     time.after(chance.between(0, 5_000), world, () => former.start());
   }

@@ -201,7 +201,7 @@ export class Simulation {
     await this.#operator.watch();
     if (!this.#operator.isVacant) {
       await this.#archive.update();
-      this.#acks.check();
+      await this.#acks.check();
     }
   }
 
@@ -263,7 +263,8 @@ export class Simulation {
       for (const node of this.#nodes) {
         const { tip, applied } = node.database?.positions() ?? { tip: -1, applied: -1 };
         const { state = 'no replicator', reason = '' } = node.replicator?.status() ?? {};
-        this.#defect(`${node.name} does not come up: tip ${tip} applied ${applied} ${state} ${reason}`);
+        const { status = 'closed' } = node.database?.ackReport() ?? {};
+        this.#defect(`${node.name} does not come up: tip ${tip} applied ${applied} acks ${status} ${state} ${reason}`);
       }
       return;
     }
