@@ -1,4 +1,4 @@
-import { type AckRule, asyncRule, ruleOf } from '../../src/database/acks.ts';
+import { type AckRule, asyncRule, defaultAckSettings, lowerOf, ruleOf } from '../../src/database/acks.ts';
 import type { AckLevel, AckSettings } from '../../src/database/interface.ts';
 import { type Archive, recordsOf } from './archive.ts';
 import { namesIn } from './record-names.ts';
@@ -13,6 +13,8 @@ interface Answer {
 export interface AckWatchOptions {
   readonly nodes: readonly SimulatedNode[];
   readonly archive: Archive;
+  /** Whether what was shown may be lost with the primary: then nobody has asked for acknowledgements either. */
+  readonly mayLose: boolean;
   readonly onDefect: (what: string) => void;
 }
 
@@ -24,7 +26,8 @@ export class AckWatch {
   readonly #options: AckWatchOptions;
   /** What the writes asked for, by their names. */
   readonly #asked = new Map<string, AckRule>();
-  #settings: AckSettings | undefined;
+  /** The settings that may be in force: the newest ones last, and those before them until the change is done. */
+  #inForce: (AckSettings | undefined)[];
   #primary: SimulatedNode;
   /** The life of the primary in which this was looked at last. */
   #life: unknown;
@@ -35,7 +38,7 @@ export class AckWatch {
   constructor(primary: SimulatedNode, options: AckWatchOptions) {
     this.#options = options;
     this.#primary = primary;
-    this.#settings = primary.settings.acks;
+    this.#inForce = [primary.settings.acks];
   }
 
   get shown(): number {
@@ -47,27 +50,21 @@ export class AckWatch {
     this.#asked.set(name, this.#rule(level));
   }
 
-  /** A database that may degrade promises nothing that could be told from outside. */
   #rule(level: AckLevel | undefined): AckRule {
-    const settings = this.#settings;
-    return settings?.whenShort === 'degrade'
-      ? asyncRule
-      : ruleOf(level ?? settings?.level ?? { kind: 'async' }, settings?.members ?? []);
+    const rules = this.#inForce.map((settings) => ruleIn(settings, level));
+    return rules.reduce(lowerOf);
   }
 
   /** The settings are about to change: what waits then asks for no more than they do. */
   changes(settings: AckSettings | undefined): void {
-    this.#settings = settings;
+    this.#inForce.push(settings);
     this.#lower();
   }
 
   #lower(): void {
-    const { durable, applied } = this.#rule(undefined);
+    const rule = this.#rule(undefined);
     for (const [name, asked] of this.#asked) {
-      this.#asked.set(name, {
-        durable: Math.min(asked.durable, durable),
-        applied: Math.min(asked.applied, applied),
-      });
+      this.#asked.set(name, lowerOf(asked, rule));
     }
   }
 
@@ -79,22 +76,29 @@ export class AckWatch {
 
   /** To be called after every event. */
   async check(): Promise<void> {
+    if (this.#primary.isSettled) {
+      this.#inForce = this.#inForce.slice(-1);
+    }
     for (const answer of this.#answers.splice(0)) {
       await this.#checkAnswer(answer);
     }
     this.#noticeRestart();
-    const { nodes, archive, onDefect } = this.#options;
-    for (const node of nodes) {
-      const { applied = 0 } = node.isHealthy ? (node.database?.positions() ?? {}) : {};
-      for (; this.#shown < applied; this.#shown += 1) {
-        const record = archive.record(this.#shown + 1);
-        const needed = record === undefined ? 0 : Math.max(0, ...namesIn(record).map((name) => this.#durableOf(name)));
-        const held = this.#holders(this.#shown + 1).length;
-        if (record === undefined) {
-          onDefect(`${node.name} shows ${this.#shown + 1}, which the primary does not have`);
-        } else if (held < needed) {
-          onDefect(`${node.name} shows ${record.txId}, which ${held} replicas hold and ${needed} should`);
-        }
+    for (const node of this.#options.mayLose ? [] : this.#options.nodes) {
+      this.#checkShown(node);
+    }
+  }
+
+  #checkShown(node: SimulatedNode): void {
+    const { archive, onDefect } = this.#options;
+    const { applied = 0 } = node.isHealthy ? (node.database?.positions() ?? {}) : {};
+    for (; this.#shown < applied; this.#shown += 1) {
+      const record = archive.record(this.#shown + 1);
+      const needed = record === undefined ? 0 : Math.max(0, ...namesIn(record).map((name) => this.#durableOf(name)));
+      const held = this.#holders(this.#shown + 1).length;
+      if (record === undefined) {
+        onDefect(`${node.name} shows ${this.#shown + 1}, which the primary does not have`);
+      } else if (held < needed) {
+        onDefect(`${node.name} shows ${record.txId}, which ${held} replicas hold and ${needed} should`);
       }
     }
   }
@@ -113,11 +117,9 @@ export class AckWatch {
 
   /** Replicas that count and have confirmed the transaction. */
   #holders(txId: number): SimulatedNode[] {
-    const members = this.#settings?.members ?? [];
-    const counts = (node: SimulatedNode) => members.length === 0 || members.includes(node.name);
-    return this.#options.nodes.filter(
-      (node) => node !== this.#primary && counts(node) && node.watch.confirmed >= txId,
-    );
+    const counts = ({ name }: SimulatedNode) =>
+      this.#inForce.some(({ members } = defaultAckSettings) => members.length === 0 || members.includes(name));
+    return this.#options.nodes.filter((node) => node !== this.#primary && counts(node) && node.watch.confirmed >= txId);
   }
 
   /** A client was told that its write is committed, and that so many replicas hold it; undefined when it was not told. */
@@ -156,4 +158,9 @@ export class AckWatch {
     const [own] = await recordsOf(node, txId, txId);
     return own !== undefined && this.#options.archive.record(txId)?.bytes.equals(own.bytes) ? 'same' : 'another';
   }
+}
+
+/** A database that may degrade promises nothing that could be told from outside. */
+function ruleIn(settings = defaultAckSettings, level: AckLevel = settings.level): AckRule {
+  return settings.whenShort === 'degrade' ? asyncRule : ruleOf(level, settings.members);
 }

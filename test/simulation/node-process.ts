@@ -1,16 +1,21 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Database, type DatabaseContext, type DatabaseSettings, type RejoinReport } from '../../src/database/interface.ts';
+import {
+  Database,
+  type DatabaseContext,
+  type DatabaseSettings,
+  type RejoinReport,
+} from '../../src/database/interface.ts';
 import { asQuorateError } from '../../src/errors/interface.ts';
 import { Exporter, Replicator } from '../../src/replication/interface.ts';
 import type { Runtime } from '../../src/runtime/interface.ts';
+import type { Chance } from './chance.ts';
 import { EagerSource } from './eager-source.ts';
 import type { InlineWriter } from './inline-writer.ts';
 import type { Life } from './node-life.ts';
 import type { NodeWatch } from './node-watch.ts';
 import type { NodeWorld } from './node-world.ts';
-import type { Chance } from './chance.ts';
-import { simulatedMaintenance } from './simulated-maintenance.ts';
 import type { SimulatedMachine } from './simulated-machine.ts';
+import { simulatedMaintenance } from './simulated-maintenance.ts';
 
 export interface NodeProcessOptions {
   readonly name: string;

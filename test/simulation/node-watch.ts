@@ -159,7 +159,10 @@ export class NodeWatch {
 
   #cut(txId: number): void {
     this.#expect(txId >= this.#committed, `the log is cut after ${txId}, but ${this.#committed} was committed`);
-    this.#expect(txId >= this.#vouched, `the log is cut after ${txId}, but a client was told that ${this.#vouched} is held`);
+    this.#expect(
+      txId >= this.#vouched,
+      `the log is cut after ${txId}, but a client was told that ${this.#vouched} is held`,
+    );
     this.#cutTo = txId;
     this.#cuts += 1;
     this.#durable = Math.min(this.#durable, txId);

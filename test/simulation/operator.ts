@@ -1,5 +1,5 @@
-import { type Archive, recordsOf } from './archive.ts';
 import type { AckWatch } from './ack-watch.ts';
+import { type Archive, recordsOf } from './archive.ts';
 import type { Chance } from './chance.ts';
 import { ackSettings, type ClusterPlan, primarySettings, replicaSettings } from './cluster-plan.ts';
 import { namesIn } from './record-names.ts';
@@ -111,7 +111,8 @@ export class Operator {
   get #isFollowed(): boolean {
     const primary = this.#primary;
     const following = this.replicas.filter(({ settings }) => settings.replication.upstream?.host === primary.name);
-    return primary.database !== undefined && following.every(({ name }) => primary.attached.includes(name));
+    const isMet = following.every(({ name }) => primary.attached.includes(name));
+    return primary.database !== undefined && (isMet || this.#options.plan.mayLose);
   }
 
   #changeAcks(): void {

@@ -96,7 +96,15 @@ export class SimulatedNode implements Host {
     const files = this.#world.mutation.hostFiles(ownFiles);
     const { name, machine, watch } = this;
     const process = new NodeProcess(
-      { name, machine, watch, chance: this.#chance, life, ...this.#writerOf(life), runtime: this.#runtime(life, files) },
+      {
+        name,
+        machine,
+        watch,
+        chance: this.#chance,
+        life,
+        ...this.#writerOf(life),
+        runtime: this.#runtime(life, files),
+      },
       this.#world,
     );
     this.#process = process;

@@ -98,7 +98,13 @@ export class Simulation {
     const cleo = this.#node('cleo', replicaSettings(followed), nodeWorld);
     this.#nodes = [primary, bert, cleo];
     this.#archive = new Archive(primary);
-    const watched = { nodes: this.#nodes, archive: this.#archive, onDefect: (what: string) => this.#defect(what) };
+    const { mayLose } = this.#plan;
+    const watched = {
+      nodes: this.#nodes,
+      archive: this.#archive,
+      mayLose,
+      onDefect: (what: string) => this.#defect(what),
+    };
     this.#acks = new AckWatch(primary, watched);
     this.#operator = new Operator({
       ...shared,
@@ -148,6 +154,8 @@ export class Simulation {
 
   async #run(): Promise<void> {
     const { seed, writes = defaultWrites } = this.#options;
+    const { databaseLimits: _, replicationLimits: __, ...plan } = this.#plan;
+    this.#trace.add('plan', JSON.stringify(plan));
     for (const node of this.#nodes) {
       node.start();
     }
@@ -232,11 +240,17 @@ export class Simulation {
   #readNowAndThen(chance: Chance): void {
     this.#time.after(chance.between(1, 1_500), world, () => {
       const node = chance.pick(this.#nodes);
-      if (node.database !== undefined) {
+      if (node.database !== undefined && !this.#hasParted(node)) {
         this.#read(node);
       }
       this.#readNowAndThen(chance);
     });
+  }
+
+  /** Whether a node may still show what was lost with another primary: it has not met the present one. */
+  #hasParted(node: SimulatedNode): boolean {
+    const { primary } = this.#operator;
+    return this.#plan.mayLose && node !== primary && node.replicator?.status().state !== 'streaming';
   }
 
   #read(node: SimulatedNode): void {
