@@ -12,6 +12,8 @@ import type { Chance } from './chance.ts';
 export interface ClusterPlan {
   /** Whom the third node follows at first. */
   readonly followed: 'anna' | 'bert';
+  /** When the third node is made, in milliseconds: a new replica of a database that has content. */
+  readonly joinsAfterMs: number;
   readonly acks: AckSettings | undefined;
   /** Whether the level is changed now and then, and transactions ask for other ones. */
   readonly mixesLevels: boolean;
@@ -37,6 +39,7 @@ export function planCluster(chance: Chance): ClusterPlan {
   return {
     followed,
     failovers,
+    joinsAfterMs: chance.pick([0, 2_000, 10_000]),
     acks,
     mayLose,
     mixesLevels: failovers === 0 && chance.happens(0.5),

@@ -29,6 +29,10 @@ const installInPieces: Mutation = {
       ...files,
       renameSync: (from, to) => {
         later = () => files.renameSync(from, to);
+        if (!to.endsWith('data.sqlite')) {
+          later();
+          later = undefined;
+        }
       },
       writeFileAtomicSync: (path, content, mode) => {
         files.writeFileAtomicSync(path, content, mode);

@@ -27,6 +27,8 @@ export interface NodeProcessOptions {
   readonly thread: Life;
   readonly writer: InlineWriter;
   readonly runtime: Runtime;
+  /** Called when a snapshot is about to be installed. */
+  readonly onInstall: () => void;
 }
 
 /** What runs on a machine from one start to the next end: a database, those who follow it, and whom it follows. */
@@ -115,13 +117,13 @@ export class NodeProcess {
       return;
     }
     const { replicationLimits, network, mutation } = this.#world;
-    const { name, runtime, life, watch } = this.#options;
+    const { name, runtime, life, watch, onInstall } = this.#options;
     const transport = network.transport(name, life);
     this.#replicator = new Replicator({
       sink: watch.sink(mutation.sink(database.sink)),
       upstream: replication.upstream,
       transport: watch.transport(mutation.transport(transport), database),
-      snapshots: { inbox: watch.inbox(database.inbox), transport },
+      snapshots: { inbox: watch.inbox(database.inbox, onInstall), transport },
       runtime,
       limits: replicationLimits,
       identity: { replicaId: name, replicaName: name },

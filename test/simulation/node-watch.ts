@@ -139,12 +139,13 @@ export class NodeWatch {
   }
 
   /** The inbox of a replica under watch: a snapshot may take the place of what was never committed, too. */
-  inbox(inbox: SnapshotInbox): SnapshotInbox {
+  inbox(inbox: SnapshotInbox, onInstall: () => void): SnapshotInbox {
     return {
       received: () => inbox.received(),
       begin: (header, offset) => inbox.begin(header, offset),
       write: (offset, content) => inbox.write(offset, content),
       install: async (sha256) => {
+        onInstall();
         this.#isInstalling = true;
         this.#durable = Math.min(this.#durable, this.#kept);
         this.#confirmed = Math.min(this.#confirmed, this.#kept);

@@ -38,6 +38,8 @@ export class SimulatedNode implements Host {
   /** Where the whole process does, by what its other threads do. */
   #plannedEnd: StopCountdown | undefined;
   #clockErrorMs = 0;
+  /** Nothing goes wrong any more. */
+  #isHealed = false;
 
   constructor(name: string, options: NodeOptions, nodeWorld: NodeWorld) {
     this.name = name;
@@ -104,6 +106,7 @@ export class SimulatedNode implements Host {
         life,
         ...this.#writerOf(life),
         runtime: this.#runtime(life, files),
+        onInstall: () => this.#planStopWhileInstalling(),
       },
       this.#world,
     );
@@ -119,11 +122,21 @@ export class SimulatedNode implements Host {
     }
   }
 
+  /** Installing is over in a moment: without this it would rarely be met. */
+  #planStopWhileInstalling(): void {
+    if (this.#isHealed || this.#chance.happens(0.3)) {
+      return;
+    }
+    const isDecision = this.#chance.happens(0.5);
+    this.planEnd(isDecision ? 0 : 24, isDecision ? 'replace' : undefined);
+  }
+
   /** Lets the whole process end at one of the next changes to a file that are not made by its writer. */
-  planEnd(callsAtMost: number): void {
+  planEnd(callsAtMost: number, call?: FileCall): void {
     const moment = this.#chance.pick(['before', 'within', 'after'] as const);
     const crash = this.#chance.pick(['kill', 'power'] as const);
-    this.#plannedEnd = new StopCountdown({ callsBefore: this.#chance.integer(0, callsAtMost), moment, crash });
+    const callsBefore = this.#chance.integer(0, callsAtMost);
+    this.#plannedEnd = new StopCountdown({ callsBefore, call, moment, crash });
   }
 
   #stopProcess(): void {
@@ -282,6 +295,7 @@ export class SimulatedNode implements Host {
   heal(): void {
     this.#planned = undefined;
     this.#plannedEnd = undefined;
+    this.#isHealed = true;
     this.machine.heal();
     this.pause(0);
   }

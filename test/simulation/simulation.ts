@@ -156,9 +156,10 @@ export class Simulation {
     const { seed, writes = defaultWrites } = this.#options;
     const { databaseLimits: _, replicationLimits: __, ...plan } = this.#plan;
     this.#trace.add('plan', JSON.stringify(plan));
-    for (const node of this.#nodes) {
-      node.start();
-    }
+    const [primary, bert, cleo] = this.#nodes;
+    primary?.start();
+    bert?.start();
+    this.#time.after(this.#plan.joinsAfterMs, world, () => cleo?.start());
     const shared = { time: this.#time, trace: this.#trace };
     const { randomShare, mixesLevels, faultIntervalMs } = this.#plan;
     const workload = new Workload({
