@@ -141,7 +141,7 @@ export class AckWatch {
     if (showing < applied) {
       onDefect(`${name} was answered, but ${showing} of ${applied} replicas show it`);
     }
-    if (told > 0) {
+    if (told > 0 && !this.#options.mayLose) {
       for (const node of confirming.filter((_, index) => contents[index] === 'same')) {
         node.watch.vouch(txId);
       }

@@ -138,6 +138,15 @@ export class NodeWatch {
     }
   }
 
+  /** The database was deleted. */
+  forget(): void {
+    this.#last = undefined;
+    this.#durable = 0;
+    this.#confirmed = 0;
+    this.#committed = 0;
+    this.#shown = 0;
+  }
+
   /** The inbox of a replica under watch: a snapshot may take the place of what was never committed, too. */
   inbox(inbox: SnapshotInbox, onInstall: () => void): SnapshotInbox {
     return {

@@ -167,6 +167,16 @@ export class SimulatedMachine {
     this.#adopted = undefined;
   }
 
+  /** Removes everything that belongs to the database. No process uses it. */
+  wipe(): void {
+    this.#disk.removeSync(this.directory);
+    this.#disk.syncDirectorySync(path.dirname(this.directory));
+    rmSync(this.directory, { recursive: true, force: true });
+    this.#image = undefined;
+    this.#adopted = undefined;
+    mkdirSync(path.dirname(this.sqlitePath), { recursive: true });
+  }
+
   #endProcess(): number {
     this.#disk.restart();
     return 0;
