@@ -5,7 +5,7 @@ import { mutations } from './mutations.ts';
 import { Simulation } from './simulation.ts';
 
 /** Seeds that every run of the tests goes through; `npm run simulate` goes on from there. */
-const seeds = 50;
+const seeds = 80;
 
 /** Seeds within which a defect put in on purpose must be noticed. */
 const seedsPerMutation = 40;
