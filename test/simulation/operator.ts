@@ -106,13 +106,14 @@ export class Operator {
   /**
    * Whether everyone who follows the primary has met it since it started. Before that, the end of a replica's log may be
    * something that the primary lost in a crash and wrote anew in the same term: then it is not the most advanced one,
-   * whatever its position says.
+   * whatever its position says. One that never met any upstream would even make another database.
    */
   get #isFollowed(): boolean {
     const primary = this.#primary;
     const following = this.replicas.filter(({ settings }) => settings.replication.upstream?.host === primary.name);
     const isMet = following.every(({ name }) => primary.attached.includes(name));
-    return primary.database !== undefined && (isMet || this.#options.plan.mayLose);
+    const isKnown = this.replicas.every(({ database }) => database?.databaseId !== undefined);
+    return primary.database !== undefined && isKnown && (isMet || this.#options.plan.mayLose);
   }
 
   #changeAcks(): void {
