@@ -133,6 +133,29 @@ test('changing the settings of a blocked database releases it at once', async ()
   assert.equal((await pending.result).acks, 1);
 });
 
+test('writes behind a blocked one ask for no more than the new settings do', async () => {
+  using folder = new TestFolder();
+  await using database = await open(folder, { level: { kind: 'sync', acks: 2 } });
+  const writes = [write(database), write(database, { kind: 'sync', acks: 2 })];
+  await logged(database, 2);
+  writes.push(write(database), write(database, { kind: 'applied', acks: 2 }));
+  await acknowledge(database, [1]);
+  await database.updateSettings(withAcks({ level: { kind: 'async' } }));
+  await Promise.all(writes.map(({ result }) => result));
+  assert.equal(shown(database), 4);
+});
+
+test('clients that wait until replicas show a transaction are released by new settings', async () => {
+  using folder = new TestFolder();
+  await using database = await open(folder, { level: { kind: 'applied', acks: 1 } });
+  const pending = write(database);
+  await logged(database, 2);
+  await acknowledge(database, [2], [1]);
+  assert.deepEqual([pending.isAnswered, shown(database)], [false, 1]);
+  await database.updateSettings(withAcks({ level: { kind: 'sync', acks: 1 } }));
+  assert.equal((await pending.result).acks, 1);
+});
+
 test('a database that may degrade goes on without replicas, says so, and asks for them again when they are back', async () => {
   using folder = new TestFolder();
   await using database = await open(folder, {

@@ -7,6 +7,11 @@ export interface AckRule {
   readonly applied: number;
 }
 
+/** Asks for no more than either of the two. */
+export function lowerOf(one: AckRule, other: AckRule): AckRule {
+  return { durable: Math.min(one.durable, other.durable), applied: Math.min(one.applied, other.applied) };
+}
+
 export const asyncRule: AckRule = { durable: 0, applied: 0 };
 
 export const defaultAckSettings: AckSettings = {

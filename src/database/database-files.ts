@@ -103,9 +103,19 @@ export class DatabaseFiles {
   removeOldLater(isOpen: () => boolean): void {
     this.#context.runtime.timers.after(oldContentMs, () => {
       if (isOpen()) {
-        this.#removeOld();
+        this.#tryToRemoveOld();
       }
     });
+  }
+
+  /** What is left is removed when the database is opened next. */
+  #tryToRemoveOld(): void {
+    const { runtime, name } = this.#context;
+    try {
+      this.#removeOld();
+    } catch (error) {
+      runtime.logger.warn({ database: name, error: String(error) }, 'cannot remove what a snapshot has replaced');
+    }
   }
 
   #removeOld(): void {

@@ -109,9 +109,8 @@ export class Database implements AsyncDisposable {
       onNeeded: (txId) => this.#tell(['hold', noReply, txId]),
     });
     this.#snapshots = new SnapshotStore({
-      runtime: context.runtime,
+      ...context,
       directory: path.join(context.directory, 'snapshots'),
-      limits: context.limits,
       filePath: () => this.filePath,
       databaseBytes: () => this.#source.databaseBytes(),
       databaseId: () => this.#source.databaseId,
@@ -137,9 +136,10 @@ export class Database implements AsyncDisposable {
   }
 
   #makeInbox(): FileInbox {
-    const { runtime, directory, limits } = this.#context;
+    const { runtime, directory, limits, runMaintenance } = this.#context;
     return openInbox(limits.minFreeBytes, {
       files: runtime.files,
+      runMaintenance,
       directory,
       segmentSizeBytes: limits.logSegmentBytes,
       sink: () => this.#sink,

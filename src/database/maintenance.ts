@@ -9,6 +9,9 @@ export type MaintenanceTask =
   | { readonly task: 'hash'; readonly file: string }
   | { readonly task: 'verify'; readonly file: string; readonly sha256: Uint8Array };
 
+/** Where long work on a whole file runs. */
+export type MaintenanceRunner = <T>(task: MaintenanceTask) => Promise<T>;
+
 export type MaintenanceAnswer = { readonly value: unknown } | { readonly error: SerializedError };
 
 const entry = new URL(

@@ -3,7 +3,7 @@ import { RecordEncoder, type TransactionLog } from '../log/interface.ts';
 import type { Clock } from '../runtime/interface.ts';
 import type { CapturedTransaction, PrimaryConnection } from '../sqlite/interface.ts';
 import type { AckMonitor } from './ack-monitor.ts';
-import { type AckGoal, type AckWish, noGoal } from './acks.ts';
+import { type AckGoal, type AckRule, type AckWish, lowerOf, noGoal } from './acks.ts';
 import type { HybridClock } from './hybrid-clock.ts';
 import type { DatabaseLimits } from './limits.ts';
 import type { MarkerWatch } from './marker-watch.ts';
@@ -214,11 +214,18 @@ export class PrimaryPipeline {
     this.#answerShown();
   }
 
-  /** The held group asks for no more than `durable` from now on: the settings of the database changed. */
-  relax(durable: number): void {
+  /** What waits for replicas asks for no more than this from now on: the settings of the database changed. */
+  relax(rule: AckRule): void {
+    const relaxed = (transaction: ExecutedTransaction): ExecutedTransaction => {
+      const { pending } = transaction;
+      return { ...transaction, pending: { ...pending, acks: lowerOf(pending.acks, rule) } };
+    };
     if (this.#held !== undefined) {
-      this.#held = { ...this.#held, durable: Math.min(this.#held.durable, durable) };
+      const { executed, durable } = this.#held;
+      const lower = Math.min(durable, rule.durable);
+      this.#held = { ...this.#held, executed: executed.map(relaxed), durable: lower };
     }
+    this.#unshown = this.#unshown.map(({ transaction, sinceMs }) => ({ transaction: relaxed(transaction), sinceMs }));
     this.acknowledged();
   }
 

@@ -111,7 +111,8 @@ export class PrimaryRole implements WriterRole {
   configureAcks(settings: AckSettings | undefined): void {
     if (!isDeepStrictEqual(settings ?? defaultAckSettings, this.#acks.settings)) {
       this.#acks.configure(settings);
-      this.#pipeline?.relax(this.#acks.rule(undefined).durable);
+      this.#pipeline?.relax(this.#acks.rule(undefined));
+      this.#queue.relax(this.#acks.rule(undefined));
     }
     this.#acknowledged();
   }

@@ -3,12 +3,14 @@ import { QuorateError } from '../errors/interface.ts';
 import type { FileSystem } from '../runtime/interface.ts';
 import type { AppliedPosition } from '../sqlite/interface.ts';
 import { buildContent } from './content-building.ts';
-import { runMaintenance } from './maintenance.ts';
+import { type MaintenanceRunner, runMaintenance } from './maintenance.ts';
 import { FileInbox } from './snapshot-inbox.ts';
 import type { ReplicationSink, SnapshotHeader } from './types.ts';
 
 export interface SnapshotInstallerOptions {
   readonly files: FileSystem;
+  /** See DatabaseContext. */
+  readonly runMaintenance?: MaintenanceRunner | undefined;
   /** Of the database. */
   readonly directory: string;
   readonly segmentSizeBytes: number;
@@ -51,8 +53,8 @@ export class SnapshotInstaller {
    * @throws QuorateError DATABASE_CORRUPT, DISK_FULL, IO_ERROR
    */
   async install(filePath: string, header: SnapshotHeader, sha256: Uint8Array): Promise<void> {
-    const { files, directory, segmentSizeBytes } = this.#options;
-    const found = await runMaintenance<AppliedPosition>({ task: 'verify', file: filePath, sha256 });
+    const { files, runMaintenance: run = runMaintenance, directory, segmentSizeBytes } = this.#options;
+    const found = await run<AppliedPosition>({ task: 'verify', file: filePath, sha256 });
     if (found.txId !== header.position.txId || Buffer.compare(found.hash, header.position.hash) !== 0) {
       throw new QuorateError('DATABASE_CORRUPT', 'the snapshot is not at the position that was said', {
         hint: 'It is copied again; look at the upstream if that repeats itself.',

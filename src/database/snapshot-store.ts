@@ -5,11 +5,13 @@ import type { FileHandle, Runtime, Timer } from '../runtime/interface.ts';
 import type { AppliedPosition } from '../sqlite/interface.ts';
 import { requireFreeBytes } from './disk-floor.ts';
 import type { DatabaseLimits } from './limits.ts';
-import { runMaintenance } from './maintenance.ts';
+import { type MaintenanceRunner, runMaintenance } from './maintenance.ts';
 import type { SnapshotHeader, SnapshotLease, SnapshotSource } from './types.ts';
 
 export interface SnapshotStoreOptions {
   readonly runtime: Runtime;
+  /** See DatabaseContext. */
+  readonly runMaintenance?: MaintenanceRunner | undefined;
   /** Folder of the snapshots of one database; emptied at the start. */
   readonly directory: string;
   readonly limits: Pick<DatabaseLimits, 'maxSnapshots' | 'snapshotTtlMs' | 'minFreeBytes'>;
@@ -39,12 +41,14 @@ interface Entry {
  */
 export class SnapshotStore implements SnapshotSource {
   readonly #options: SnapshotStoreOptions;
+  readonly #run: MaintenanceRunner;
   /** Oldest first. */
   readonly #entries = new Map<string, Entry>();
   #closed = false;
 
   constructor(options: SnapshotStoreOptions) {
     this.#options = options;
+    this.#run = options.runMaintenance ?? runMaintenance;
     options.runtime.files.removeSync(options.directory);
   }
 
@@ -116,7 +120,7 @@ export class SnapshotStore implements SnapshotSource {
     if (id === undefined) {
       throw new QuorateError('UNAVAILABLE', 'this upstream is itself a replica that has not met its upstream yet');
     }
-    const position = await runMaintenance<AppliedPosition>({ task: 'snapshot', file: filePath(), target });
+    const position = await this.#run<AppliedPosition>({ task: 'snapshot', file: filePath(), target });
     const handle = runtime.files.openSync(target, 'read');
     try {
       return { snapshotId, sizeBytes: handle.sizeSync(), databaseId: id, position };
@@ -146,7 +150,7 @@ export class SnapshotStore implements SnapshotSource {
       header,
       read: (target, offset) => handle.read(target, offset),
       sha256: () => {
-        entry.sha256 ??= runMaintenance<Uint8Array>({ task: 'hash', file: entry.path });
+        entry.sha256 ??= this.#run<Uint8Array>({ task: 'hash', file: entry.path });
         return entry.sha256;
       },
       [Symbol.dispose]: () => {
@@ -170,6 +174,12 @@ export class SnapshotStore implements SnapshotSource {
   #remove(entry: Entry): void {
     entry.expiry?.cancel();
     this.#entries.delete(entry.snapshotId);
-    this.#options.runtime.files.removeSync(entry.path);
+    const { runtime } = this.#options;
+    try {
+      runtime.files.removeSync(entry.path);
+    } catch (error) {
+      // Nobody waits for this, and the folder is emptied at the next start.
+      runtime.logger.warn({ file: entry.path, error: String(error) }, 'cannot remove a snapshot');
+    }
   }
 }

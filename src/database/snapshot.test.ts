@@ -3,8 +3,10 @@ import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { primarySettings, replicaSettings, scalar, TestFolder } from '../../test/test-database.ts';
+import { QuorateError } from '../errors/interface.ts';
 import { ReadConnection } from '../sqlite/interface.ts';
 import { Database } from './database.ts';
+import { SnapshotStore } from './snapshot-store.ts';
 import type { SnapshotLease } from './types.ts';
 
 async function primaryWithRows(folder: TestFolder, name = 'primary', rows = 5): Promise<Database> {
@@ -124,6 +126,31 @@ test('replicas that ask at the same time share a snapshot, and a restart removes
   await using again = await Database.open(folder.context('primary'));
   assert.equal(existsSync(snapshots), false);
   assert.equal(await scalar(again, 'SELECT count(*) FROM t'), 5);
+});
+
+test('a snapshot that cannot be made, nor its remains removed, fails for those who asked and for nobody else', async () => {
+  using folder = new TestFolder();
+  const { runtime, limits } = folder.context('primary');
+  let removals = 0;
+  const removeSync = () => {
+    removals += 1;
+    if (removals > 1) {
+      throw new QuorateError('IO_ERROR', 'the disk is gone');
+    }
+  };
+  const store = new SnapshotStore({
+    runtime: { ...runtime, files: { ...runtime.files, removeSync } },
+    limits,
+    directory: path.join(folder.path, 'snapshots'),
+    runMaintenance: () => Promise.reject(new QuorateError('DISK_FULL', 'there is no room')),
+    filePath: () => '',
+    databaseBytes: () => 0,
+    databaseId: () => new Uint8Array(16),
+    firstTxId: () => 1,
+  });
+  await assert.rejects(store.acquire(''), (error: QuorateError) => error.code === 'DISK_FULL');
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual([removals, store.size], [2, 0]);
 });
 
 test('a snapshot that nobody has read from for its time is removed', async () => {

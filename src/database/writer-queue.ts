@@ -1,4 +1,5 @@
 import type { QuorateError } from '../errors/interface.ts';
+import { type AckRule, lowerOf } from './acks.ts';
 import type { PendingTransaction } from './pending-transaction.ts';
 import type { Call } from './writer-role.ts';
 
@@ -49,6 +50,15 @@ export class WriterQueue {
     }
     this.shift();
     return entry.pending;
+  }
+
+  /** From now on no transaction that waits asks for more than this. */
+  relax(rule: AckRule): void {
+    const relaxed = (pending: PendingTransaction) => ({ ...pending, acks: lowerOf(pending.acks, rule) });
+    this.#entries = this.#entries
+      .slice(this.#head)
+      .map((entry) => (entry.kind === 'transact' ? { ...entry, pending: relaxed(entry.pending) } : entry));
+    this.#head = 0;
   }
 
   failAll(error: QuorateError): void {

@@ -176,7 +176,8 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
     const { source, limits } = this.#options;
     const logBytes = source.logBytes();
     const isLong = logBytes >= limits.snapshotSeedBytes && logBytes > source.databaseBytes();
-    if (acceptsSnapshot && durable?.txId === 0 && isLong) {
+    const hasContent = source.positions().applied > 0;
+    if (acceptsSnapshot && durable?.txId === 0 && isLong && hasContent) {
       throw new QuorateError(
         'SNAPSHOT_REQUIRED',
         `the log has ${logBytes} bytes; a new replica begins with a snapshot`,

@@ -34,7 +34,14 @@ const source: ReplicationSource = {
 };
 
 /** Sends messages to an upstream and returns the code it ended the stream with. */
-async function upstreamRefuses(...messages: ExportTxRequest['message'][]): Promise<string | undefined> {
+function upstreamRefuses(...messages: ExportTxRequest['message'][]): Promise<string | undefined> {
+  return refuses(source, messages);
+}
+
+async function refuses(
+  source: ReplicationSource,
+  messages: readonly ExportTxRequest['message'][],
+): Promise<string | undefined> {
   let reason: QuorateError | undefined;
   const peer = {
     send: () => true,
@@ -71,6 +78,15 @@ test('an upstream refuses replicas of another database, of a higher term and of 
   assert.equal(await upstreamRefuses(start({ databaseId: Buffer.alloc(16, 2) })), 'WRONG_DATABASE');
   assert.equal(await upstreamRefuses(start({ promisedTerm: 4 })), 'STALE_TERM');
   assert.equal(await upstreamRefuses(start({ protocolMin: 2, protocolMax: 9 })), 'PROTOCOL_VERSION');
+});
+
+test('a new replica is sent to a snapshot where the log is long, but never to one of nothing', async () => {
+  const nothing = { txId: 0, term: 0, hash: Buffer.alloc(32) };
+  const newReplica = start({ durable: nothing, committed: nothing, acceptsSnapshot: true });
+  const long = { ...source, logBytes: () => defaultReplicationLimits.snapshotSeedBytes };
+  assert.equal(await refuses(long, [newReplica]), 'SNAPSHOT_REQUIRED');
+  const unacknowledged = { ...positions, commit: 0, applied: 0 };
+  assert.notEqual(await refuses({ ...long, positions: () => unacknowledged }, [newReplica]), 'SNAPSHOT_REQUIRED');
 });
 
 test('an upstream does not believe acknowledgements of what it never sent, nor applied before durable', async () => {

@@ -5,8 +5,8 @@ import { type SimulatedTime, world } from './simulated-time.ts';
 import type { Trace } from './trace.ts';
 
 export interface FaultScheduleOptions {
-  /** The primary first. */
   readonly nodes: readonly SimulatedNode[];
+  readonly cluster: { readonly primary: SimulatedNode };
   readonly network: SimulatedNetwork;
   readonly time: SimulatedTime;
   readonly chance: Chance;
@@ -51,6 +51,7 @@ export class FaultSchedule {
       [3, 'power', () => node.crash('power', this.#downMs())],
       [6, 'stop the writer', () => this.#stopWriter(node)],
       [6, 'lose an fsync', () => this.#loseFsync()],
+      [4, 'stop the process', () => node.planEnd(12)],
       [1, 'stop in order', () => node.stop(this.#downMs())],
       [2, 'pause', () => node.pause(chance.between(10, chance.happens(0.2) ? 20_000 : 500))],
       [1, 'clock', () => node.setClockError(chance.between(-60_000, 60_000))],
@@ -74,9 +75,9 @@ export class FaultSchedule {
 
   /** The primary loses what replicas have received of it already. */
   #loseFsync(): void {
-    const { chance, nodes } = this.#options;
+    const { chance, cluster } = this.#options;
     const callsBefore = chance.integer(0, 2);
-    nodes[0]?.planStop({ callsBefore, call: 'sync', moment: 'before', crash: 'power' });
+    cluster.primary.planStop({ callsBefore, call: 'sync', moment: 'before', crash: 'power' });
   }
 
   #downMs(): number {

@@ -1,57 +1,49 @@
+import { rmSync } from 'node:fs';
 import path from 'node:path';
-import { decodeRecords, LogReader, type LogRecord } from '../../src/log/interface.ts';
+import type { LogRecord } from '../../src/log/interface.ts';
 import { logicalDigest, ReadConnection, ReplicaConnection } from '../../src/sqlite/interface.ts';
-import type { History } from './history.ts';
+import { type ArchivedRecord, recordsOf } from './archive.ts';
+import type { History, Observation } from './history.ts';
+import { namesIn } from './record-names.ts';
 import type { SimulatedNode } from './simulated-node.ts';
 
-const namePattern = /write-[a-z]-\d{6}/g;
-
 /**
- * Judges a run after the cluster has come together again. The log of the primary is the truth: what was acknowledged must
- * be in it, what was refused must not, all logs must be the same bytes, and every content that any reader ever saw must
- * be what that log makes of an empty database up to the position that the reader was shown.
+ * Judges a run after the cluster has come together again. The history of the primaries is the truth: what was acknowledged
+ * must be in it, what was refused must not, all logs must be its bytes, and every content that any reader ever saw must
+ * be what it makes of an empty database up to the position that the reader was shown.
  */
 export async function checkHistory(
   history: History,
+  records: readonly ArchivedRecord[],
   nodes: readonly SimulatedNode[],
   directory: string,
 ): Promise<string[]> {
-  const logs = await Promise.all(nodes.map(readLog));
-  const [truth = Buffer.alloc(0)] = logs;
-  const records = truth.length === 0 ? [] : [...decodeRecords(truth)];
+  const differing = await Promise.all(nodes.map((node) => logDefects(node, records)));
   return [
-    ...differingLogs(nodes, logs),
+    ...differing.flat(),
     ...outcomeDefects(history, records),
-    ...observationDefects(history, records, path.join(directory, 'rebuilt.sqlite')),
+    ...observationDefects(history.observations, records, directory),
     ...nodes.flatMap((node) => repeatedMarkers(node)),
   ];
 }
 
-async function readLog(node: SimulatedNode): Promise<Buffer> {
-  const tip = node.database?.positions().tip ?? 0;
-  const reader = LogReader.open(node.machine.files, node.machine.logDirectory);
-  const parts: Uint8Array[] = [];
-  for (let next = 1; next <= tip; ) {
-    const batch = await reader.read(next, tip, 1_000_000);
-    parts.push(Uint8Array.from(batch.bytes));
-    next = batch.lastTxId + 1;
-  }
-  reader.close();
-  return Buffer.concat(parts);
-}
-
-function differingLogs(nodes: readonly SimulatedNode[], logs: readonly Buffer[]): string[] {
-  return nodes
-    .filter((_, index) => !logs[index]?.equals(logs[0] as Buffer))
-    .map((node) => `the log of ${node.name} is not that of the primary`);
+/** What a node still has of the log must be the same bytes as that of the primary. */
+async function logDefects(node: SimulatedNode, records: readonly ArchivedRecord[]): Promise<string[]> {
+  const { firstTxId } = node.database?.storage() ?? { firstTxId: 1 };
+  const { tip = 0 } = node.database?.positions() ?? {};
+  const own = firstTxId <= tip ? await recordsOf(node, firstTxId, tip) : [];
+  const different = own.find(({ txId, bytes }) => records[txId - 1]?.bytes.equals(bytes) !== true);
+  const isWhole = tip === records.length;
+  return different === undefined && isWhole
+    ? []
+    : [`the log of ${node.name}, which ends at ${tip}, is another one from ${different?.txId ?? tip + 1} on`];
 }
 
 /** In which transactions each write has left its name. */
 function transactionsOf(records: readonly LogRecord[]): Map<string, number[]> {
   const found = new Map<string, number[]>();
   for (const record of records) {
-    const text = Buffer.from(record.operations).toString('latin1');
-    for (const name of new Set(text.match(namePattern))) {
+    for (const name of namesIn(record)) {
       found.set(name, [...(found.get(name) ?? []), record.txId]);
     }
   }
@@ -75,9 +67,17 @@ function outcomeDefects(history: History, records: readonly LogRecord[]): string
 }
 
 /** Builds the content anew from the log alone and compares it with what readers saw. */
-function observationDefects(history: History, records: readonly LogRecord[], file: string): string[] {
-  const digests = rebuiltDigests(records, new Set(history.observations.map(({ txId }) => txId)), file);
-  return history.observations
+export function observationDefects(
+  observations: readonly Observation[],
+  records: readonly LogRecord[],
+  directory: string,
+): string[] {
+  const file = path.join(directory, 'rebuilt.sqlite');
+  for (const suffix of ['', '-wal', '-shm']) {
+    rmSync(`${file}${suffix}`, { force: true });
+  }
+  const digests = rebuiltDigests(records, new Set(observations.map(({ txId }) => txId)), file);
+  return observations
     .filter(({ txId, digest }) => digests.get(txId) !== digest)
     .map(({ node, txId }) =>
       digests.has(txId)
@@ -106,7 +106,7 @@ function rebuiltDigests(records: readonly LogRecord[], wanted: ReadonlySet<numbe
 }
 
 function repeatedMarkers(node: SimulatedNode): string[] {
-  using connection = ReadConnection.open(node.machine.sqlitePath);
+  using connection = ReadConnection.open(node.database?.filePath ?? node.machine.sqlitePath);
   if (connection.get("SELECT 1 FROM sqlite_schema WHERE name = 'marker'") === undefined) {
     return [];
   }

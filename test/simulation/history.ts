@@ -4,7 +4,9 @@ import type { ErrorCode } from '../../src/errors/interface.ts';
 export type Outcome =
   | { readonly kind: 'unknown' }
   | { readonly kind: 'acknowledged'; readonly txId: number }
-  | { readonly kind: 'refused'; readonly code: ErrorCode };
+  | { readonly kind: 'refused'; readonly code: ErrorCode }
+  /** It was acknowledged by the primary alone, which was lost. */
+  | { readonly kind: 'lost' };
 
 /** What a reader saw on some node. */
 export interface Observation {
@@ -55,13 +57,26 @@ export class History {
     }
   }
 
+  /** The primary that had this write was lost; nobody had promised that it survives. */
+  lose(name: string): void {
+    if (this.outcomes.get(name)?.kind === 'acknowledged') {
+      this.outcomes.set(name, { kind: 'lost' });
+    }
+  }
+
+  /** Forgets what readers saw after a transaction: what they saw was lost. */
+  forgetAfter(txId: number): void {
+    const kept = this.observations.filter((observation) => observation.txId <= txId);
+    this.observations.splice(0, this.observations.length, ...kept);
+  }
+
   observe(observation: Observation): void {
     this.observations.push(observation);
   }
 
   /** How many writes ended in each way. */
   counts(): Record<Outcome['kind'], number> {
-    const counts = { unknown: 0, acknowledged: 0, refused: 0 };
+    const counts = { unknown: 0, acknowledged: 0, refused: 0, lost: 0 };
     for (const { kind } of this.outcomes.values()) {
       counts[kind] += 1;
     }

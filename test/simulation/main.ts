@@ -31,9 +31,9 @@ function summaryOf({ seed, counts, defects, traceDigest }: SimulationResult): st
     `seed ${seed}: ${defects.length === 0 ? 'well' : 'FAILED'}`,
     `${counts.simulatedMs} ms in ${counts.events} events`,
     `${counts.transactions} transactions`,
-    `${counts.acknowledged} writes acknowledged, ${counts.refused} refused, ${counts.unknown} in doubt`,
+    `${counts.acknowledged} writes acknowledged, ${counts.refused} refused, ${counts.unknown} in doubt, ${counts.lost} lost`,
     `${counts.observations} reads`,
-    `${counts.cuts} cuts`,
+    `${counts.cuts} cuts, ${counts.installs} snapshots, ${counts.failovers} failovers, ${counts.ackChanges} changes of the level`,
     `trace ${traceDigest.slice(0, 16)}`,
   ].join(', ');
 }

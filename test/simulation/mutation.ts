@@ -7,6 +7,8 @@ export interface Mutation {
   readonly name: string;
   /** Changes the files of every writer. */
   writerFiles(files: FileSystem): FileSystem;
+  /** Changes the files of everything else in a node. */
+  hostFiles(files: FileSystem): FileSystem;
   /** Changes what replicas are fed through. */
   sink(sink: ReplicationSink): ReplicationSink;
   /** Changes what replicas reach their upstream through. */
@@ -19,6 +21,7 @@ export interface Mutation {
 export const faithful: Mutation = {
   name: 'none',
   writerFiles: (files) => files,
+  hostFiles: (files) => files,
   sink: (sink) => sink,
   transport: (transport) => transport,
   install: () => ({ [Symbol.dispose]: () => {} }),

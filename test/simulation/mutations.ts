@@ -1,27 +1,83 @@
+import { AckMonitor } from '../../src/database/ack-monitor.ts';
 import type { ReplicationSink } from '../../src/database/interface.ts';
-import { decodeRecords } from '../../src/log/interface.ts';
-import type { ExportTxRequest, ExportTxResponse } from '../../src/proto/interface.ts';
-import type { ReplicationTransport } from '../../src/replication/interface.ts';
-import type { FileHandle, FileSystem } from '../../src/runtime/interface.ts';
+import { decodeRecords, TransactionLog } from '../../src/log/interface.ts';
+import type { ExportTxRequest } from '../../src/proto/interface.ts';
+import type { FileSystem } from '../../src/runtime/interface.ts';
 import { PrimaryConnection, ReplicaConnection } from '../../src/sqlite/interface.ts';
 import { faithful, type Mutation } from './mutation.ts';
+import { delegating, patch, receiving, sending, withoutFsync } from './mutation-tools.ts';
 
-/** An fsync that returns at once and does nothing. */
 const lyingFsync: Mutation = {
   ...faithful,
-  name: 'an fsync that does nothing',
-  writerFiles(files: FileSystem): FileSystem {
-    const lie = (handle: FileHandle): FileHandle => ({
-      readSync: (target, position) => handle.readSync(target, position),
-      read: (target, position) => handle.read(target, position),
-      writeSync: (source, position) => handle.writeSync(source, position),
-      syncSync: () => {},
-      truncateSync: (sizeBytes) => handle.truncateSync(sizeBytes),
-      sizeSync: () => handle.sizeSync(),
-      closeSync: () => handle.closeSync(),
-    });
-    return { ...files, openSync: (path, mode) => lie(files.openSync(path, mode)) };
+  name: 'an fsync of the log that does nothing',
+  writerFiles: withoutFsync,
+};
+
+const lyingInstall: Mutation = {
+  ...faithful,
+  name: 'an fsync of a received snapshot that does nothing',
+  hostFiles: withoutFsync,
+};
+
+/** The settings name the new content before its SQLite file is in it. */
+const installInPieces: Mutation = {
+  ...faithful,
+  name: 'a snapshot that is not installed at once',
+  hostFiles(files: FileSystem): FileSystem {
+    let later: (() => void) | undefined;
+    return {
+      ...files,
+      renameSync: (from, to) => {
+        later = () => files.renameSync(from, to);
+        if (!to.endsWith('data.sqlite')) {
+          later();
+          later = undefined;
+        }
+      },
+      writeFileAtomicSync: (path, content, mode) => {
+        files.writeFileAtomicSync(path, content, mode);
+        later?.();
+        later = undefined;
+      },
+    };
   },
+};
+
+/** A primary commits without waiting for anybody. */
+const unacknowledged: Mutation = {
+  ...faithful,
+  name: 'a primary that shows what is not acknowledged',
+  install: () => patch(AckMonitor.prototype, 'isDurable', () => () => true),
+};
+
+/** Replicas store a position and apply what belongs to it one transaction later. */
+const positionAhead: Mutation = {
+  ...faithful,
+  name: 'a replica whose position is ahead of its content',
+  install: () => {
+    const late = new WeakMap<ReplicaConnection, Parameters<ReplicaConnection['apply']>>();
+    return patch(ReplicaConnection.prototype, 'apply', (original) => {
+      return function (this: ReplicaConnection, ...record) {
+        const before = late.get(this);
+        late.set(this, record);
+        if (before !== undefined) {
+          original.apply(this, before);
+        }
+      };
+    });
+  },
+};
+
+/** A cut takes one record more than it should. */
+const tailCutTooFar: Mutation = {
+  ...faithful,
+  name: 'a tail that is cut too far',
+  install: () =>
+    patch(TransactionLog.prototype, 'truncateAfter', (original) => {
+      return function (this: TransactionLog, txId) {
+        original.call(this, Math.max(txId - 1, this.firstTxId - 1));
+      };
+    }),
 };
 
 /** SQLite commits, and only then is the log written. */
@@ -94,75 +150,14 @@ const tailKept: Mutation = {
 /** Each of them must be noticed. */
 export const mutations: readonly Mutation[] = [
   lyingFsync,
+  lyingInstall,
+  installInPieces,
+  unacknowledged,
   sqliteFirst,
   positionForgotten,
+  positionAhead,
   earlyAcknowledgement,
   earlyCommit,
   tailKept,
+  tailCutTooFar,
 ];
-
-/** A sink of which some methods are others. */
-function delegating(sink: ReplicationSink, changed: Partial<ReplicationSink>): ReplicationSink {
-  return {
-    get databaseId() {
-      return sink.databaseId;
-    },
-    positions: () => sink.positions(),
-    ends: () => sink.ends(),
-    initialize: (databaseId) => sink.initialize(databaseId),
-    truncateAfter: (txId) => sink.truncateAfter(txId),
-    append: (records, commitTxId) => sink.append(records, commitTxId),
-    commitTo: (commitTxId) => sink.commitTo(commitTxId),
-    subscribe: (listener) => sink.subscribe(listener),
-    failure: () => sink.failure(),
-    ...changed,
-  };
-}
-
-/** A transport that changes what a replica receives. */
-function receiving(
-  transport: ReplicationTransport,
-  change: (response: ExportTxResponse) => ExportTxResponse,
-): ReplicationTransport {
-  return {
-    openExport: (upstream, listener) =>
-      transport.openExport(upstream, {
-        onMessage: (message) => listener.onMessage(change(message)),
-        onDrain: () => listener.onDrain(),
-        onEnd: (error) => listener.onEnd(error),
-      }),
-  };
-}
-
-/** A transport that looks at what a replica sends. */
-function sending(transport: ReplicationTransport, look: (request: ExportTxRequest) => void): ReplicationTransport {
-  return {
-    openExport: (upstream, listener) => {
-      const stream = transport.openExport(upstream, listener);
-      return {
-        send: (request) => {
-          look(request);
-          return stream.send(request);
-        },
-        end: (error) => stream.end(error),
-        pause: () => stream.pause(),
-        resume: () => stream.resume(),
-      };
-    },
-  };
-}
-
-/** Replaces a method of a class until it is disposed of. */
-function patch<T extends object, K extends keyof T & string>(
-  prototype: T,
-  name: K,
-  replace: (original: T[K]) => T[K],
-): Disposable {
-  const original = prototype[name];
-  prototype[name] = replace(original);
-  return {
-    [Symbol.dispose]: () => {
-      prototype[name] = original;
-    },
-  };
-}

@@ -1,4 +1,4 @@
-import type { Database, DatabasePositions, ReplicationSink } from '../../src/database/interface.ts';
+import type { Database, DatabasePositions, ReplicationSink, SnapshotInbox } from '../../src/database/interface.ts';
 import type { ReplicationTransport } from '../../src/replication/interface.ts';
 
 /**
@@ -14,6 +14,14 @@ export class NodeWatch {
   #confirmed = 0;
   /** Highest transaction that this node ever knew to be committed. */
   #committed = 0;
+  /** Highest transaction of which a client was told that this node holds it. */
+  #vouched = 0;
+  /** A snapshot is being put in the place of what there was. */
+  #isInstalling = false;
+  /** Transactions are being taken back. */
+  #isRewinding = false;
+  #installs = 0;
+  #shown = 0;
   #cuts = 0;
   /** Where a cut that is under way will end. */
   #cutTo: number | undefined;
@@ -27,6 +35,31 @@ export class NodeWatch {
     return this.#cuts;
   }
 
+  /** Highest transaction that readers of this node could ever see. */
+  get shown(): number {
+    return this.#shown;
+  }
+
+  /** How often a snapshot was installed. */
+  get installs(): number {
+    return this.#installs;
+  }
+
+  /** Highest transaction that this node has confirmed to its upstream. */
+  get confirmed(): number {
+    return this.#confirmed;
+  }
+
+  /** A client was told that the transaction is held by this node: it must never lose it. */
+  vouch(txId: number): void {
+    this.#vouched = Math.max(this.#vouched, txId);
+  }
+
+  /** What must not go, whatever takes the place of this log. */
+  get #kept(): number {
+    return Math.max(this.#committed, this.#vouched);
+  }
+
   /**
    * A new life has opened the database. `showsAll`: readers see at least what they saw before; only a replica that lost
    * its power may need its upstream to know again what is committed.
@@ -36,6 +69,8 @@ export class NodeWatch {
     this.#expect(!showsAll || positions.applied >= shown, `${shown} was shown, and only ${positions.applied} is now`);
     this.#last = undefined;
     this.#cutTo = undefined;
+    this.#isInstalling = false;
+    this.#isRewinding = false;
     this.#expect(
       positions.durable >= this.#durable,
       `${this.#durable} was durable, but the log ends at ${positions.durable}`,
@@ -49,19 +84,23 @@ export class NodeWatch {
 
   /** To be called after every event. */
   check(positions: DatabasePositions): void {
+    if (this.#isRewinding) {
+      return;
+    }
     const { tip, durable, commit, applied } = positions;
     const last = this.#last ?? positions;
     const ordered = applied <= commit && commit <= durable && durable <= tip;
     this.#expect(ordered, `applied ${applied} <= commit ${commit} <= durable ${durable} <= tip ${tip} does not hold`);
     this.#expect(applied >= last.applied, `applied went back from ${last.applied} to ${applied}`);
     this.#expect(commit >= last.commit, `commit went back from ${last.commit} to ${commit}`);
-    const isCut = durable < last.durable && durable === this.#cutTo;
+    const isCut = durable < last.durable && (durable === this.#cutTo || (this.#isInstalling && durable >= this.#kept));
     this.#expect(durable >= last.durable || isCut, `durable went back from ${last.durable} to ${durable}`);
     this.#cutTo = isCut ? undefined : this.#cutTo;
     this.#last = positions;
     // While a cut is under way nobody can say whether a crash finds the log before or after it.
-    this.#durable = this.#cutTo ?? Math.max(this.#durable, durable);
+    this.#durable = this.#cutTo ?? (this.#isInstalling ? this.#kept : Math.max(this.#durable, durable));
     this.#committed = Math.max(this.#committed, commit);
+    this.#shown = Math.max(this.#shown, applied);
   }
 
   /** The sink of a replica under watch: what may be cut from its log? */
@@ -84,8 +123,56 @@ export class NodeWatch {
     };
   }
 
+  /** A replica whose history has parted from that of its upstream goes back to what they have in common. */
+  async rewind(txId: number, run: () => Promise<unknown>): Promise<void> {
+    this.#isRewinding = true;
+    this.#last = undefined;
+    this.#durable = Math.min(this.#durable, txId);
+    this.#confirmed = Math.min(this.#confirmed, txId);
+    this.#committed = Math.min(this.#committed, txId);
+    this.#shown = Math.min(this.#shown, txId);
+    try {
+      await run();
+    } finally {
+      this.#isRewinding = false;
+    }
+  }
+
+  /** The database was deleted. */
+  forget(): void {
+    this.#last = undefined;
+    this.#durable = 0;
+    this.#confirmed = 0;
+    this.#committed = 0;
+    this.#shown = 0;
+  }
+
+  /** The inbox of a replica under watch: a snapshot may take the place of what was never committed, too. */
+  inbox(inbox: SnapshotInbox, onInstall: () => void): SnapshotInbox {
+    return {
+      received: () => inbox.received(),
+      begin: (header, offset) => inbox.begin(header, offset),
+      write: (offset, content) => inbox.write(offset, content),
+      install: async (sha256) => {
+        onInstall();
+        this.#isInstalling = true;
+        this.#durable = Math.min(this.#durable, this.#kept);
+        this.#confirmed = Math.min(this.#confirmed, this.#kept);
+        await inbox.install(sha256);
+        this.#isInstalling = false;
+        this.#installs += 1;
+      },
+      pause: () => inbox.pause(),
+      discard: () => inbox.discard(),
+    };
+  }
+
   #cut(txId: number): void {
     this.#expect(txId >= this.#committed, `the log is cut after ${txId}, but ${this.#committed} was committed`);
+    this.#expect(
+      txId >= this.#vouched,
+      `the log is cut after ${txId}, but a client was told that ${this.#vouched} is held`,
+    );
     this.#cutTo = txId;
     this.#cuts += 1;
     this.#durable = Math.min(this.#durable, txId);
@@ -99,7 +186,9 @@ export class NodeWatch {
         const stream = transport.openExport(upstream, listener);
         return {
           send: (request) => {
-            if (request.message?.$case === 'acknowledgement') {
+            if (request.message?.$case === 'start') {
+              this.#confirm(request.message.value.durable?.txId ?? 0, database.positions().durable);
+            } else if (request.message?.$case === 'acknowledgement') {
               this.#confirm(request.message.value.durableTxId, database.positions().durable);
             }
             return stream.send(request);

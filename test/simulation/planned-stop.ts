@@ -6,7 +6,7 @@ export interface PlannedStop {
   /** How many calls still pass. */
   readonly callsBefore: number;
   /** Which calls count; all if undefined. */
-  readonly call?: FileCall;
+  readonly call?: FileCall | undefined;
   readonly moment: StopMoment;
   /** How the node ends soon after. */
   readonly crash: Crash;

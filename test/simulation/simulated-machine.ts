@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { assertInvariant } from '../../src/errors/interface.ts';
@@ -8,21 +8,46 @@ import { SqliteImage } from './sqlite-image.ts';
 
 export type Crash = 'kill' | 'power';
 
+const sqliteName = 'data.sqlite';
+
+/** A snapshot that became the SQLite file of a content: as long as SQLite has not written to it, the simulated disk has it. */
+interface Adopted {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+/** A simulated disk on which SQLite's own files are real ones: a file that takes their name becomes real. */
+class DiskWithSqlite extends SimulatedFileSystem {
+  onSqliteFile: (filePath: string) => void = () => {};
+
+  override renameSync(from: string, to: string): void {
+    super.renameSync(from, to);
+    if (path.basename(to) === sqliteName) {
+      this.onSqliteFile(to);
+    }
+  }
+}
+
 /** What outlives the processes of a machine: its disk, and SQLite's files, which are real ones. */
 export class SimulatedMachine {
   readonly directory: string;
-  readonly #disk: SimulatedFileSystem;
+  readonly #disk: DiskWithSqlite;
   readonly #chance: Chance;
   /** What SQLite's files were when the present process began. */
   #image: SqliteImage | undefined;
   /** Taken when the writer stopped for ever: what SQLite does afterwards does not count. */
   #frozen: SqliteImage | undefined;
+  #adopted: Adopted | undefined;
   #lostPower = false;
 
   constructor(name: string, parent: string, seed: number) {
     this.directory = path.join(parent, name);
     this.#chance = new Chance(seed, `machine ${name}`);
-    this.#disk = new SimulatedFileSystem(new Chance(seed, `disk ${name}`).random);
+    this.#disk = new DiskWithSqlite(new Chance(seed, `disk ${name}`).random);
+    this.#disk.onSqliteFile = (filePath) => {
+      this.makeReal(filePath);
+      this.#adopted = { path: filePath, bytes: readFileSync(filePath) };
+    };
     mkdirSync(path.dirname(this.sqlitePath), { recursive: true });
     makeDurably(this.#disk, parent);
   }
@@ -39,12 +64,31 @@ export class SimulatedMachine {
     return lost;
   }
 
+  /** The folder of the content that counts. */
+  get #contentDirectory(): string {
+    const settings = path.join(this.directory, 'settings.json');
+    const text = this.#disk.existsSync(settings) ? Buffer.from(this.#disk.readFileSync(settings)).toString() : '';
+    const [, content = 'content-1'] = /"content": "(content-\d+)"/.exec(text) ?? [];
+    return path.join(this.directory, content);
+  }
+
   get sqlitePath(): string {
-    return path.join(this.directory, 'content-1', 'data.sqlite');
+    return path.join(this.#contentDirectory, sqliteName);
   }
 
   get logDirectory(): string {
-    return path.join(this.directory, 'content-1', 'log');
+    return path.join(this.#contentDirectory, 'log');
+  }
+
+  /** Gives SQLite a file that the simulated disk has; without one there, SQLite finds none. */
+  makeReal(filePath: string): void {
+    mkdirSync(path.dirname(filePath), { recursive: true });
+    for (const suffix of ['', '-wal', '-shm']) {
+      rmSync(`${filePath}${suffix}`, { force: true });
+    }
+    if (this.#disk.existsSync(filePath)) {
+      writeFileSync(filePath, this.#disk.readFileSync(filePath));
+    }
   }
 
   /** From now on nothing more can be written. */
@@ -71,8 +115,8 @@ export class SimulatedMachine {
   }
 
   /** Copies SQLite's write-ahead log into its database file, as SQLite does by itself when it has grown. */
-  checkpoint(): string {
-    using connection = new DatabaseSync(this.sqlitePath);
+  checkpoint(filePath: string): string {
+    using connection = new DatabaseSync(filePath);
     const mode = this.#chance.pick(['PASSIVE', 'TRUNCATE']);
     return JSON.stringify(connection.prepare(`PRAGMA wal_checkpoint(${mode})`).get());
   }
@@ -88,15 +132,49 @@ export class SimulatedMachine {
     assertInvariant(image !== undefined, 'the disk was frozen when the process ended');
     this.#lostPower ||= kind === 'power';
     const lostBytes = kind === 'power' ? this.#losePower(image) : this.#endProcess();
-    image.restore();
-    this.#image = image;
     this.#frozen = undefined;
+    if (image.source === this.sqlitePath) {
+      image.restore();
+      this.#image = image;
+    } else {
+      this.makeReal(this.sqlitePath);
+      this.#image = undefined;
+    }
+    if (kind === 'power') {
+      this.#loseAdopted();
+    }
     return `${kind}, SQLite loses ${lostBytes} bytes`;
   }
 
   #losePower(image: SqliteImage): number {
     this.#disk.losePower();
     return image.losePower(this.#chance);
+  }
+
+  /** SQLite fsyncs what it writes to its file, and with it the rest; before that, the installation must have done so. */
+  #loseAdopted(): void {
+    const adopted = this.#adopted;
+    if (adopted === undefined || adopted.path !== this.sqlitePath || !existsSync(adopted.path)) {
+      return;
+    }
+    const isUnwritten = readFileSync(adopted.path).equals(adopted.bytes);
+    const isOnDisk = this.#disk.existsSync(adopted.path);
+    if (isUnwritten && isOnDisk) {
+      writeFileSync(adopted.path, this.#disk.readFileSync(adopted.path));
+    } else if (isUnwritten) {
+      this.makeReal(adopted.path);
+    }
+    this.#adopted = undefined;
+  }
+
+  /** Removes everything that belongs to the database. No process uses it. */
+  wipe(): void {
+    this.#disk.removeSync(this.directory);
+    this.#disk.syncDirectorySync(path.dirname(this.directory));
+    rmSync(this.directory, { recursive: true, force: true });
+    this.#image = undefined;
+    this.#adopted = undefined;
+    mkdirSync(path.dirname(this.sqlitePath), { recursive: true });
   }
 
   #endProcess(): number {

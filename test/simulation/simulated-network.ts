@@ -1,12 +1,19 @@
 import { QuorateError } from '../../src/errors/interface.ts';
-import type { ExportTxRequest, ExportTxResponse } from '../../src/proto/interface.ts';
+import type {
+  ExportSnapshotRequest,
+  ExportSnapshotResponse,
+  ExportTxRequest,
+  ExportTxResponse,
+} from '../../src/proto/interface.ts';
 import type {
   ChannelListener,
   ExportStream,
   MessageChannel,
   ReplicationTransport,
+  SnapshotTransport,
 } from '../../src/replication/interface.ts';
 import type { Chance } from './chance.ts';
+import { SimulatedCopy, type SnapshotSender } from './simulated-copy.ts';
 import { SimulatedStream, type Wire } from './simulated-stream.ts';
 import type { Owner, SimulatedTime } from './simulated-time.ts';
 import type { Trace } from './trace.ts';
@@ -23,7 +30,12 @@ export interface Host {
   /** The present life of the process; undefined while it is down. */
   readonly process: Owner | undefined;
   accept(peer: MessageChannel<ExportTxResponse>, address: string): ChannelListener<ExportTxRequest>;
+  /** Sends a snapshot of its database. */
+  readonly sendSnapshot: SnapshotSender;
 }
+
+/** What can go wrong with a connection of any kind. */
+type Connection = Pick<SimulatedStream, 'upstream' | 'replica' | 'isOver' | 'stall' | 'break'>;
 
 export interface NetworkOptions {
   readonly time: SimulatedTime;
@@ -40,7 +52,7 @@ export type Silence = 'told' | 'silent';
 export class SimulatedNetwork {
   readonly #options: NetworkOptions;
   readonly #hosts = new Map<string, Host>();
-  readonly #streams = new Set<SimulatedStream>();
+  readonly #streams = new Set<Connection>();
   readonly #partitions = new Map<string, number>();
   readonly #wire: Wire & { maxDelayMs: number };
 
@@ -60,8 +72,26 @@ export class SimulatedNetwork {
   }
 
   /** The network as one process sees it. */
-  transport(from: string, process: Owner): ReplicationTransport {
-    return { openExport: (upstream, listener) => this.#open({ from, to: upstream.host, process, listener }) };
+  transport(from: string, process: Owner): ReplicationTransport & SnapshotTransport {
+    return {
+      openExport: (upstream, listener) => this.#open({ from, to: upstream.host, process, listener }),
+      openSnapshot: (upstream, request, signal) => this.#copy({ from, to: upstream.host, process, request, signal }),
+    };
+  }
+
+  async *#copy(request: CopyRequest): AsyncGenerator<ExportSnapshotResponse> {
+    const { from, to, process, signal } = request;
+    const host = this.#hosts.get(to);
+    const upstream = host?.process;
+    if (host === undefined || upstream === undefined || this.#isParted(from, to)) {
+      await new Promise<void>((resolve) => this.#options.time.after(connectTimeoutMs, process, resolve));
+      throw new QuorateError('UNAVAILABLE', 'no connection');
+    }
+    const copy = new SimulatedCopy(this.#wire, { replica: process, upstream, signal });
+    this.#streams.add(copy);
+    this.#options.trace.add(from, `copies from ${to}`);
+    copy.start(request.request, host.sendSnapshot);
+    yield* copy.messages();
   }
 
   #open(request: OpenRequest): ExportStream {
@@ -99,7 +129,7 @@ export class SimulatedNetwork {
   /** Breaks all connections between two hosts and lets none be made for a while. */
   part(one: Host, other: Host, durationMs: number): void {
     this.#partitions.set(pairOf(one.name, other.name), this.#options.time.nowMs + durationMs);
-    const between = (stream: SimulatedStream) =>
+    const between = (stream: Connection) =>
       (stream.upstream === one.process && stream.replica === other.process) ||
       (stream.upstream === other.process && stream.replica === one.process);
     for (const stream of [...this.#streams].filter(between)) {
@@ -136,7 +166,7 @@ export class SimulatedNetwork {
     }
   }
 
-  #break(stream: SimulatedStream): void {
+  #break(stream: Connection): void {
     const { chance } = this.#options;
     const delay = () => (chance.happens(0.5) ? chance.between(0.1, 50) : chance.between(50, keepaliveMs));
     stream.break(delay(), delay());
@@ -150,6 +180,14 @@ export class SimulatedNetwork {
       }
     }
   }
+}
+
+interface CopyRequest {
+  readonly from: string;
+  readonly to: string;
+  readonly process: Owner;
+  readonly request: ExportSnapshotRequest;
+  readonly signal: AbortSignal;
 }
 
 interface OpenRequest {

@@ -1,66 +1,27 @@
-import {
-  Database,
-  type DatabaseContext,
-  type DatabaseLimits,
-  type DatabaseSettings,
-} from '../../src/database/interface.ts';
+import type { Database, DatabaseSettings } from '../../src/database/interface.ts';
 import { asQuorateError } from '../../src/errors/interface.ts';
 import type { ExportTxRequest, ExportTxResponse } from '../../src/proto/interface.ts';
-import {
-  type ChannelListener,
-  Exporter,
-  type MessageChannel,
-  type ReplicationLimits,
-  Replicator,
-} from '../../src/replication/interface.ts';
+import type { ChannelListener, MessageChannel, Replicator } from '../../src/replication/interface.ts';
 import type { FileSystem, Runtime } from '../../src/runtime/interface.ts';
 import { Chance } from './chance.ts';
-import { EagerSource } from './eager-source.ts';
 import { InlineWriter } from './inline-writer.ts';
 import { type FileCall, type LifeFilesOptions, lifeFiles, type StopMoment, type StopPlan } from './life-files.ts';
-import type { Mutation } from './mutation.ts';
 import { Life, simulatedRuntime, traceLogger } from './node-life.ts';
+import { NodeProcess } from './node-process.ts';
 import type { NodeWatch } from './node-watch.ts';
+import type { NodeWorld } from './node-world.ts';
 import { type PlannedStop, StopCountdown } from './planned-stop.ts';
+import type { SnapshotSender } from './simulated-copy.ts';
 import { type Crash, SimulatedMachine } from './simulated-machine.ts';
-import type { Host, SimulatedNetwork } from './simulated-network.ts';
-import { type Owner, type SimulatedTime, world } from './simulated-time.ts';
-import type { Trace } from './trace.ts';
-
-/** What all nodes of a simulation share. */
-export interface NodeWorld {
-  readonly seed: number;
-  readonly time: SimulatedTime;
-  readonly network: SimulatedNetwork;
-  readonly trace: Trace;
-  readonly databaseLimits: DatabaseLimits;
-  readonly replicationLimits: ReplicationLimits;
-  readonly mutation: Mutation;
-  /** Whether primaries send records before they are fsynced. */
-  readonly sendsEagerly: boolean;
-  /** Something happened that must not happen. */
-  readonly onDefect: (what: string) => void;
-}
+import type { Host } from './simulated-network.ts';
+import { type Owner, world } from './simulated-time.ts';
 
 export interface NodeOptions {
   /** Folder of the operating system in which SQLite's files of all nodes are. */
   readonly directory: string;
+  /** What its database is made with. */
   readonly settings: DatabaseSettings;
   readonly watch: NodeWatch;
-}
-
-/** What exists while the process of a node runs. */
-interface Process {
-  readonly life: Life;
-  /** The writer's thread. */
-  readonly thread: Life;
-  readonly writer: InlineWriter;
-  readonly runtime: Runtime;
-  database?: Database;
-  /** Set on a primary that does not wait for its fsync before it sends. */
-  eager?: EagerSource;
-  exporter?: Exporter;
-  replicator?: Replicator;
 }
 
 /** A machine with a disk, and on it, most of the time, a process that serves one database. */
@@ -69,11 +30,16 @@ export class SimulatedNode implements Host {
   readonly watch: NodeWatch;
   readonly machine: SimulatedMachine;
   readonly #world: NodeWorld;
-  readonly #settings: DatabaseSettings;
   readonly #chance: Chance;
-  #process: Process | undefined;
+  #settings: DatabaseSettings;
+  #process: NodeProcess | undefined;
+  /** Where the writer stops for ever. */
   #planned: StopCountdown | undefined;
+  /** Where the whole process does, by what its other threads do. */
+  #plannedEnd: StopCountdown | undefined;
   #clockErrorMs = 0;
+  /** Nothing goes wrong any more. */
+  #isHealed = false;
 
   constructor(name: string, options: NodeOptions, nodeWorld: NodeWorld) {
     this.name = name;
@@ -91,6 +57,11 @@ export class SimulatedNode implements Host {
   /** The database while it is open. */
   get database(): Database | undefined {
     return this.#process?.database;
+  }
+
+  /** The names of those who follow this node now. */
+  get attached(): readonly string[] {
+    return this.#process?.exporter?.status().map(({ replicaName }) => replicaName) ?? [];
   }
 
   get replicator(): Replicator | undefined {
@@ -118,29 +89,64 @@ export class SimulatedNode implements Host {
   start(): void {
     this.#world.trace.add(this.name, 'starts');
     const life = new Life();
-    const files = this.#filesOf(life, this.#stopWhileCreating(), () => this.#stopProcess());
-    this.#process = { life, ...this.#writerOf(life), runtime: this.#runtime(life, files) };
-    this.#open(this.#process).catch((error: unknown) => this.#openFailed(life, error));
+    this.#planStopWhileCreating();
+    const ownFiles = this.#filesOf(
+      life,
+      (call) => this.#plannedEnd?.reach(call),
+      () => this.#stopProcess(),
+    );
+    const files = this.#world.mutation.hostFiles(ownFiles);
+    const { name, machine, watch } = this;
+    const process = new NodeProcess(
+      {
+        name,
+        machine,
+        watch,
+        chance: this.#chance,
+        life,
+        ...this.#writerOf(life),
+        runtime: this.#runtime(life, files),
+        onInstall: () => this.#planStopWhileInstalling(),
+      },
+      this.#world,
+    );
+    this.#process = process;
+    process.open(this.#settings).catch((error: unknown) => this.#openFailed(process, error));
   }
 
   /** Some processes end for ever while they make the folder of their database. */
-  #stopWhileCreating(): StopPlan {
+  #planStopWhileCreating(): void {
     const isNew = !this.machine.files.existsSync(this.machine.logDirectory);
-    if (!isNew || !this.#chance.happens(0.3)) {
-      return () => undefined;
+    if (isNew && this.#chance.happens(0.3)) {
+      this.planEnd(6);
     }
+  }
+
+  /** Installing is over in a moment: without this it would rarely be met. */
+  #planStopWhileInstalling(): void {
+    if (this.#isHealed || this.#chance.happens(0.3)) {
+      return;
+    }
+    const isDecision = this.#chance.happens(0.5);
+    this.planEnd(isDecision ? 0 : 24, isDecision ? 'replace' : undefined);
+  }
+
+  /** Lets the whole process end at one of the next changes to a file that are not made by its writer. */
+  planEnd(callsAtMost: number, call?: FileCall): void {
     const moment = this.#chance.pick(['before', 'within', 'after'] as const);
-    const countdown = new StopCountdown({ callsBefore: this.#chance.integer(0, 6), moment, crash: 'kill' });
-    return (call) => countdown.reach(call);
+    const crash = this.#chance.pick(['kill', 'power'] as const);
+    const callsBefore = this.#chance.integer(0, callsAtMost);
+    this.#plannedEnd = new StopCountdown({ callsBefore, call, moment, crash });
   }
 
   #stopProcess(): void {
     const process = this.#process;
+    const kind = this.#plannedEnd?.crash ?? 'kill';
     if (process !== undefined) {
+      this.#world.trace.add(this.name, 'the process stops');
       process.life.alive = false;
       process.thread.alive = false;
       this.machine.freeze();
-      const kind = this.#chance.pick(['kill', 'power'] as const);
       this.#world.time.after(0, world, () => this.crash(kind, this.#chance.between(1, 500)));
     }
   }
@@ -169,8 +175,8 @@ export class SimulatedNode implements Host {
   /** The writer is about to change a file. Before an fsync others may hear of what it has written. */
   #reach(call: FileCall): StopMoment | undefined {
     const process = this.#process;
-    if (call === 'sync' && process?.eager !== undefined) {
-      this.#world.time.after(this.#chance.between(0, 0.5), process.life, () => process.eager?.announce());
+    if (call === 'sync' && process?.sendsEagerly) {
+      this.#world.time.after(this.#chance.between(0, 0.5), process.life, () => process.announce());
     }
     return this.#planned?.reach(call);
   }
@@ -192,31 +198,9 @@ export class SimulatedNode implements Host {
     });
   }
 
-  async #open(process: Process): Promise<void> {
-    const { databaseLimits, trace } = this.#world;
-    const context: DatabaseContext = {
-      runtime: process.runtime,
-      name: 'db',
-      directory: this.machine.directory,
-      origin: BigInt(this.name.codePointAt(0) ?? 0),
-      limits: databaseLimits,
-      startWriter: process.writer.start,
-    };
-    const database = Database.exists(context)
-      ? await Database.open(context)
-      : await Database.create(context, this.#settings);
-    if (process.life.alive) {
-      process.database = database;
-      trace.add(this.name, `is open at ${describe(database)}`);
-      const lostPower = this.machine.takeLossOfPower();
-      this.watch.opened(database.positions(), database.settings.role === 'primary' || !lostPower);
-      this.#serve(process, database);
-    }
-  }
-
-  #openFailed(life: Life, error: unknown): void {
+  #openFailed({ life, thread }: NodeProcess, error: unknown): void {
     const { code, message } = asQuorateError(error);
-    if (!life.alive || this.#process?.thread.alive !== true) {
+    if (!life.alive || !thread.alive) {
       return;
     }
     this.#world.trace.add(this.name, `does not open: ${code}`);
@@ -226,27 +210,60 @@ export class SimulatedNode implements Host {
     this.#world.time.after(200, life, () => this.crash('kill', 0));
   }
 
-  #serve(process: Process, database: Database): void {
-    const { replicationLimits, network, mutation } = this.#world;
-    const { runtime, life } = process;
-    const { files, logDirectory } = this.machine;
-    if (this.#world.sendsEagerly && database.settings.role === 'primary') {
-      process.eager = new EagerSource(database.source, files, logDirectory);
+  /** Gives its database other settings, now or when it is open next. */
+  become(settings: DatabaseSettings): void {
+    this.#settings = settings;
+    const process = this.#process;
+    if (process?.database === undefined || process.has(settings)) {
+      return;
     }
-    const source = process.eager ?? database.source;
-    process.exporter = new Exporter({ source, limits: replicationLimits, runtime, maxReplicas: 16 });
-    const { upstream } = this.#settings.replication;
-    if (upstream !== undefined) {
-      process.replicator = new Replicator({
-        sink: this.watch.sink(mutation.sink(database.sink)),
-        upstream,
-        transport: this.watch.transport(mutation.transport(network.transport(this.name, life)), database),
-        runtime,
-        limits: replicationLimits,
-        identity: { replicaId: this.name, replicaName: this.name },
-      });
-      process.replicator.start();
+    const { role, acks } = settings;
+    this.#world.trace.add(this.name, `is to be ${role} ${acks?.level.kind ?? 'async'}`);
+    process.update(settings).catch((error: unknown) => {
+      this.#world.trace.add(this.name, `cannot change: ${asQuorateError(error).code}`);
+    });
+  }
+
+  /**
+   * Goes back to the last transaction in common with its upstream. Where the log does not tell how, the database is made
+   * anew. Either way what goes must be saved.
+   */
+  rejoin(commonTxId: number, lost: readonly string[]): void {
+    const process = this.#process;
+    this.#world.trace.add(this.name, `goes back to ${commonTxId}`);
+    const run = async () => this.#checkSaved((await process?.rejoin(commonTxId))?.file, lost);
+    this.watch.rewind(commonTxId, run).catch((error: unknown) => {
+      const { code, details } = asQuorateError(error);
+      this.#world.trace.add(this.name, `cannot go back: ${code}`);
+      if (code === 'SNAPSHOT_REQUIRED' && process?.life.alive) {
+        this.#checkSaved(String(details?.['file']), lost);
+        this.#makeAnew();
+      }
+    });
+  }
+
+  #checkSaved(file: string | undefined, lost: readonly string[]): void {
+    const saved =
+      file === undefined || file === '' ? '' : Buffer.from(this.machine.files.readFileSync(file)).toString();
+    for (const name of file === undefined ? [] : lost.filter((one) => !saved.includes(one))) {
+      this.#defect(`${name} was taken back and is not saved`);
     }
+  }
+
+  #makeAnew(): void {
+    this.crash('kill', Number.POSITIVE_INFINITY);
+    this.machine.wipe();
+    this.watch.forget();
+    this.start();
+  }
+
+  get settings(): DatabaseSettings {
+    return this.#settings;
+  }
+
+  /** Whether its database has the settings that it is to have. */
+  get isSettled(): boolean {
+    return this.#process?.has(this.#settings) === true;
   }
 
   accept(peer: MessageChannel<ExportTxResponse>, address: string): ChannelListener<ExportTxRequest> {
@@ -256,6 +273,14 @@ export class SimulatedNode implements Host {
     }
     return exporter.accept(peer, address);
   }
+
+  readonly sendSnapshot: SnapshotSender = async (request, send, signal) => {
+    const exporter = this.#process?.exporter;
+    if (exporter === undefined) {
+      throw asQuorateError(new Error('the database is not open yet'), 'UNAVAILABLE');
+    }
+    await exporter.sendSnapshot(request, send, signal);
+  };
 
   /** For a while nothing more can be written. */
   fillDisk(durationMs: number): void {
@@ -279,13 +304,15 @@ export class SimulatedNode implements Host {
 
   checkpoint(): void {
     if (this.database !== undefined) {
-      this.#world.trace.add(this.name, `checkpoint ${this.machine.checkpoint()}`);
+      this.#world.trace.add(this.name, `checkpoint ${this.machine.checkpoint(this.database.filePath)}`);
     }
   }
 
   /** Ends everything that still goes wrong here. */
   heal(): void {
     this.#planned = undefined;
+    this.#plannedEnd = undefined;
+    this.#isHealed = true;
     this.machine.heal();
     this.pause(0);
   }
@@ -311,7 +338,7 @@ export class SimulatedNode implements Host {
     }
   }
 
-  #crashSoon(process: Process, kind: Crash, withinMs: number): void {
+  #crashSoon(process: NodeProcess, kind: Crash, withinMs: number): void {
     this.#world.time.after(this.#chance.between(0, withinMs), process.life, () => {
       this.crash(kind, this.#chance.between(10, 3_000));
     });
@@ -330,12 +357,11 @@ export class SimulatedNode implements Host {
     }
   }
 
-  #abandon(process: Process): void {
-    process.life.alive = false;
-    process.thread.alive = false;
+  #abandon(process: NodeProcess): void {
     this.#process = undefined;
     this.#planned = undefined;
-    process.writer.abandon();
+    this.#plannedEnd = undefined;
+    process.abandon();
   }
 
   /** Ends the process in order; it starts again after `downMs`. */
@@ -354,11 +380,7 @@ export class SimulatedNode implements Host {
       return;
     }
     this.#world.trace.add(this.name, 'stops in order');
-    const { database } = process;
-    delete process.database;
-    await process.replicator?.[Symbol.asyncDispose]();
-    process.exporter?.close(asQuorateError(new Error('the node is going down'), 'UNAVAILABLE'));
-    await database[Symbol.asyncDispose]();
+    await process.stop();
     if (process.life.alive) {
       this.crash('kill', downMs);
     }
@@ -374,9 +396,4 @@ export class SimulatedNode implements Host {
   #defect(what: string): void {
     this.#world.onDefect(`${this.name}: ${what}`);
   }
-}
-
-function describe(database: Database): string {
-  const { tip, durable, commit, applied } = database.positions();
-  return `tip ${tip} durable ${durable} commit ${commit} applied ${applied}`;
 }

@@ -73,7 +73,7 @@ export class SimulatedTime {
   }
 
   /** Lets events happen until `done` says so or `untilMs` is reached; `afterEach` looks at the world between them. */
-  async run(untilMs: number, afterEach: () => void, done: () => boolean = () => false): Promise<void> {
+  async run(untilMs: number, afterEach: () => void | Promise<void>, done: () => boolean = () => false): Promise<void> {
     for (let next = this.#queue.at(-1); next !== undefined && next.atMs <= untilMs; next = this.#queue.at(-1)) {
       this.#queue.pop();
       if (!this.#begin(next)) {
@@ -81,7 +81,7 @@ export class SimulatedTime {
       }
       next.action();
       await settled();
-      afterEach();
+      await afterEach();
       if (done()) {
         return;
       }

@@ -5,24 +5,26 @@ import { mutations } from './mutations.ts';
 import { Simulation } from './simulation.ts';
 
 /** Seeds that every run of the tests goes through; `npm run simulate` goes on from there. */
-const seeds = 50;
+const seeds = 80;
 
 /** Seeds within which a defect put in on purpose must be noticed. */
 const seedsPerMutation = 40;
 
 test('clusters under many seeds lose nothing, show nothing early, and end equal', async () => {
-  const total = { acknowledged: 0, observations: 0, unknown: 0, cuts: 0 };
+  const total = { acknowledged: 0, observations: 0, unknown: 0, cuts: 0, installs: 0, failovers: 0, ackChanges: 0 };
   for (let seed = 1; seed <= seeds; seed += 1) {
     const result = await Simulation.run({ seed });
     assert.deepEqual(result.defects, [], describeFailure(result));
-    total.acknowledged += result.counts.acknowledged;
-    total.observations += result.counts.observations;
-    total.unknown += result.counts.unknown;
-    total.cuts += result.counts.cuts;
+    for (const name of Object.keys(total) as (keyof typeof total)[]) {
+      total[name] += result.counts[name];
+    }
   }
   assert.ok(total.acknowledged > seeds * 50, `only ${total.acknowledged} writes were acknowledged`);
   assert.ok(total.observations > seeds * 30, `only ${total.observations} reads were made`);
   assert.ok(total.cuts > 5, `only ${total.cuts} times a replica had what its upstream lost`);
+  assert.ok(total.installs > 10, `only ${total.installs} snapshots were installed`);
+  assert.ok(total.failovers > 10, `only ${total.failovers} replicas were promoted`);
+  assert.ok(total.ackChanges > 50, `only ${total.ackChanges} times the ack level was changed`);
   assert.ok(total.unknown > seeds, `only ${total.unknown} writes were in doubt`);
 });
 

@@ -1,17 +1,22 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type DatabaseLimits, type DatabaseSettings, defaultDatabaseLimits } from '../../src/database/interface.ts';
-import { defaultReplicationLimits, type ReplicationLimits } from '../../src/replication/interface.ts';
+import type { DatabaseSettings } from '../../src/database/interface.ts';
 import { logicalDigest } from '../../src/sqlite/interface.ts';
+import { AckWatch } from './ack-watch.ts';
+import { Archive, type ArchivedRecord } from './archive.ts';
 import { Chance } from './chance.ts';
+import { type ClusterPlan, planCluster, primarySettings, replicaSettings } from './cluster-plan.ts';
 import { FaultSchedule } from './fault-schedule.ts';
 import { History } from './history.ts';
-import { checkHistory } from './history-check.ts';
+import { checkHistory, observationDefects } from './history-check.ts';
 import { faithful, type Mutation } from './mutation.ts';
 import { NodeWatch } from './node-watch.ts';
+import type { NodeWorld } from './node-world.ts';
+import { Operator } from './operator.ts';
+import { namesIn } from './record-names.ts';
 import { SimulatedNetwork } from './simulated-network.ts';
-import { type NodeWorld, SimulatedNode } from './simulated-node.ts';
+import { SimulatedNode } from './simulated-node.ts';
 import { SimulatedTime, world } from './simulated-time.ts';
 import { Trace } from './trace.ts';
 import { Workload } from './workload.ts';
@@ -44,6 +49,11 @@ export interface SimulationResult {
     readonly observations: number;
     /** How often a replica dropped records that its upstream had lost. */
     readonly cuts: number;
+    /** Writes that the primary alone had when it was lost. */
+    readonly lost: number;
+    readonly installs: number;
+    readonly failovers: number;
+    readonly ackChanges: number;
   };
 }
 
@@ -66,34 +76,46 @@ export class Simulation {
   readonly #trace: Trace;
   readonly #defects: string[] = [];
   readonly #history: History;
-  readonly #chance: Chance;
+  readonly #plan: ClusterPlan;
   readonly #network: SimulatedNetwork;
   readonly #nodes: readonly SimulatedNode[];
-  readonly #primary: SimulatedNode;
-  readonly #replicas: readonly SimulatedNode[];
-  #transactions = 0;
+  readonly #archive: Archive;
+  readonly #acks: AckWatch;
+  readonly #operator: Operator;
 
   private constructor(options: SimulationOptions) {
     this.#options = options;
     const { seed } = options;
     this.#trace = new Trace(() => this.#time.nowMs, options.onTraceLine);
     this.#history = new History((what) => this.#defect(what));
-    this.#chance = new Chance(seed, 'cluster');
-    const windowBytes = this.#chance.pick([4_096, 65_536]);
-    this.#network = new SimulatedNetwork({
-      time: this.#time,
-      chance: new Chance(seed, 'network'),
-      trace: this.#trace,
-      windowBytes,
-    });
-    const followed = this.#chance.pick(['anna', 'bert']);
+    this.#plan = planCluster(new Chance(seed, 'cluster'));
+    const shared = { time: this.#time, trace: this.#trace };
+    const { windowBytes, acks, followed } = this.#plan;
+    this.#network = new SimulatedNetwork({ ...shared, chance: new Chance(seed, 'network'), windowBytes });
     const nodeWorld = this.#world();
-    this.#primary = this.#node('anna', primarySettings, nodeWorld);
-    this.#replicas = [
-      this.#node('bert', replicaSettings('anna'), nodeWorld),
-      this.#node('cleo', replicaSettings(followed), nodeWorld),
-    ];
-    this.#nodes = [this.#primary, ...this.#replicas];
+    const primary = this.#node('anna', primarySettings(acks), nodeWorld);
+    const bert = this.#node('bert', replicaSettings('anna'), nodeWorld);
+    const cleo = this.#node('cleo', replicaSettings(followed), nodeWorld);
+    this.#nodes = [primary, bert, cleo];
+    this.#archive = new Archive(primary);
+    const { mayLose } = this.#plan;
+    const watched = {
+      nodes: this.#nodes,
+      archive: this.#archive,
+      mayLose,
+      onDefect: (what: string) => this.#defect(what),
+    };
+    this.#acks = new AckWatch(primary, watched);
+    this.#operator = new Operator({
+      ...shared,
+      plan: this.#plan,
+      nodes: this.#nodes,
+      chance: new Chance(seed, 'operator'),
+      archive: this.#archive,
+      acks: this.#acks,
+      onLost: (lost, shown) => this.#lose(lost, shown),
+      onError: (error) => this.#defect(String(error)),
+    });
   }
 
   /** Runs one seed from beginning to end. */
@@ -116,9 +138,9 @@ export class Simulation {
       network: this.#network,
       trace: this.#trace,
       mutation,
-      sendsEagerly: this.#chance.happens(0.5),
-      databaseLimits: databaseLimits(this.#chance),
-      replicationLimits: replicationLimits(this.#chance),
+      sendsEagerly: this.#plan.sendsEagerly,
+      databaseLimits: this.#plan.databaseLimits,
+      replicationLimits: this.#plan.replicationLimits,
       onDefect: (what) => this.#defect(what),
     };
   }
@@ -132,32 +154,40 @@ export class Simulation {
 
   async #run(): Promise<void> {
     const { seed, writes = defaultWrites } = this.#options;
-    for (const node of this.#nodes) {
-      node.start();
-    }
+    const { databaseLimits: _, replicationLimits: __, ...plan } = this.#plan;
+    this.#trace.add('plan', JSON.stringify(plan));
+    const [primary, bert, cleo] = this.#nodes;
+    primary?.start();
+    bert?.start();
+    this.#time.after(this.#plan.joinsAfterMs, world, () => cleo?.start());
     const shared = { time: this.#time, trace: this.#trace };
+    const { randomShare, mixesLevels, faultIntervalMs } = this.#plan;
     const workload = new Workload({
       ...shared,
-      primary: this.#primary,
-      replicas: this.#replicas,
+      cluster: this.#operator,
       chance: new Chance(seed, 'workload'),
       history: this.#history,
+      acks: this.#acks,
+      mixesLevels,
       maxBlobBytes: 20_000,
-      randomShare: this.#chance.pick([0, 0.5]),
+      randomShare,
       writes,
     });
     const faults = new FaultSchedule({
       ...shared,
       nodes: this.#nodes,
+      cluster: this.#operator,
       network: this.#network,
       chance: new Chance(seed, 'faults'),
-      meanIntervalMs: this.#chance.pick([300, 1_500, 5_000]),
+      meanIntervalMs: faultIntervalMs,
     });
     workload.start();
     faults.start();
+    this.#operator.start();
     this.#readNowAndThen(new Chance(seed, 'readers'));
     await this.#advance(600_000, () => workload.isOver);
     faults.stop();
+    this.#operator.finish();
     await this.#advance(healingMs, () => this.#isWhole());
     if (this.#defects.length === 0) {
       await this.#judge();
@@ -170,12 +200,40 @@ export class Simulation {
     return this.#time.run(this.#time.nowMs + durationMs, () => this.#watch(), isEnough);
   }
 
-  #watch(): void {
+  async #watch(): Promise<void> {
     for (const node of this.#nodes) {
       const positions = node.database?.positions();
       if (positions !== undefined && node.isHealthy) {
         node.watch.check(positions);
       }
+    }
+    await this.#operator.watch();
+    if (!this.#operator.isVacant) {
+      await this.#archive.update();
+      await this.#acks.check();
+    }
+  }
+
+  /** The new primary does not have what the former one alone had. */
+  async #lose(lost: readonly ArchivedRecord[], shown: number): Promise<void> {
+    const { tip } = this.#archive;
+    if (!this.#plan.mayLose) {
+      this.#expect(shown <= tip, `${shown} was shown, but the new primary has ${tip}`);
+      return;
+    }
+    const kept = this.#archive.records.slice(0, (lost[0]?.txId ?? tip + 1) - 1);
+    for (const defect of observationDefects(this.#history.observations, [...kept, ...lost], this.#directory)) {
+      this.#defect(defect);
+    }
+    this.#history.forgetAfter(kept.length);
+    for (const name of lost.flatMap(namesIn)) {
+      this.#history.lose(name);
+    }
+  }
+
+  #expect(holds: boolean, otherwise: string): void {
+    if (!holds) {
+      this.#defect(otherwise);
     }
   }
 
@@ -183,27 +241,36 @@ export class Simulation {
   #readNowAndThen(chance: Chance): void {
     this.#time.after(chance.between(1, 1_500), world, () => {
       const node = chance.pick(this.#nodes);
-      if (node.database !== undefined) {
+      if (node.database !== undefined && !this.#hasParted(node)) {
         this.#read(node);
       }
       this.#readNowAndThen(chance);
     });
   }
 
+  /** Whether a node may still show what was lost with another primary: it has not met the present one. */
+  #hasParted(node: SimulatedNode): boolean {
+    const { primary } = this.#operator;
+    return this.#plan.mayLose && node !== primary && node.replicator?.status().state !== 'streaming';
+  }
+
   #read(node: SimulatedNode): void {
-    const { txId, digest } = logicalDigest(node.machine.sqlitePath);
+    const { txId, digest } = logicalDigest(node.database?.filePath ?? '');
     const hex = Buffer.from(digest).toString('hex');
     this.#trace.add(node.name, `shows ${txId} ${hex.slice(0, 12)}`);
     this.#history.observe({ node: node.name, txId, digest: hex });
   }
 
-  /** Whether every node holds and shows what the primary has, no more and no less. */
+  /** Whether every node holds and shows what the primary has, no more and no less, and is acknowledged. */
   #isWhole(): boolean {
-    const tip = this.#primary.database?.positions().tip;
-    return this.#nodes.every((node) => {
+    const { primary, isVacant } = this.#operator;
+    const tip = primary.database?.positions().tip;
+    const isComplete = (node: SimulatedNode) => {
       const positions = node.database?.positions();
-      return node.isHealthy && positions !== undefined && positions.tip === tip && positions.applied === tip;
-    });
+      return node.isHealthy && node.isSettled && positions?.tip === tip && positions?.applied === tip;
+    };
+    const { status } = primary.database?.ackReport() ?? {};
+    return !isVacant && this.#nodes.every(isComplete) && status === 'reached';
   }
 
   async #judge(): Promise<void> {
@@ -211,11 +278,11 @@ export class Simulation {
       for (const node of this.#nodes) {
         const { tip, applied } = node.database?.positions() ?? { tip: -1, applied: -1 };
         const { state = 'no replicator', reason = '' } = node.replicator?.status() ?? {};
-        this.#defect(`${node.name} does not come up: tip ${tip} applied ${applied} ${state} ${reason}`);
+        const { status = 'closed' } = node.database?.ackReport() ?? {};
+        this.#defect(`${node.name} does not come up: tip ${tip} applied ${applied} acks ${status} ${state} ${reason}`);
       }
       return;
     }
-    this.#transactions = this.#primary.database?.positions().tip ?? 0;
     for (const node of this.#nodes) {
       this.#read(node);
       const failure = node.database?.failure();
@@ -223,7 +290,7 @@ export class Simulation {
         this.#defect(`${node.name} ends with ${failure.code}: ${failure.message}`);
       }
     }
-    const defects = await checkHistory(this.#history, this.#nodes, this.#directory);
+    const defects = await checkHistory(this.#history, this.#archive.records, this.#nodes, this.#directory);
     for (const defect of defects) {
       this.#defect(defect);
     }
@@ -244,7 +311,9 @@ export class Simulation {
       counts: {
         events: this.#time.events,
         simulatedMs: Math.round(this.#time.nowMs),
-        transactions: this.#transactions,
+        transactions: this.#archive.tip,
+        installs: this.#nodes.reduce((sum, node) => sum + node.watch.installs, 0),
+        ...this.#operator.counts,
         cuts: this.#nodes.reduce((sum, node) => sum + node.watch.cuts, 0),
         observations: this.#history.observations.length,
         ...this.#history.counts(),
@@ -259,36 +328,4 @@ export class Simulation {
     await new Promise((resolve) => setImmediate(resolve));
     rmSync(this.#directory, { recursive: true, force: true });
   }
-}
-
-const primarySettings: DatabaseSettings = { role: 'primary', term: 1, replication: { enabled: false } };
-
-function replicaSettings(host: string): DatabaseSettings {
-  const upstream = { host, port: 3322, database: 'db', username: 'admin', password: 'secret' };
-  return { role: 'replica', term: 0, replication: { enabled: true, upstream } };
-}
-
-/** Limits so small that a short run meets them all. */
-function databaseLimits(chance: Chance): DatabaseLimits {
-  return {
-    ...defaultDatabaseLimits,
-    maxGroupTransactions: chance.pick([1, 4, 64]),
-    maxGroupBytes: chance.pick([1_000, 100_000]),
-    transactionIdleTimeoutMs: 500,
-    transactionTotalTimeoutMs: 2_000,
-    logSegmentBytes: chance.pick([8_192, 65_536, 1_048_576]),
-    tailCacheBytes: chance.pick([1, 10_000, 1_000_000]),
-    maxUnappliedBytes: chance.pick([1, 10_000, 1_000_000]),
-    maxApplyRecords: chance.pick([1, 5, 100]),
-    maxApplyBytes: chance.pick([1_000, 100_000]),
-  };
-}
-
-function replicationLimits(chance: Chance): ReplicationLimits {
-  return {
-    ...defaultReplicationLimits,
-    exportBatchBytes: chance.pick([1, 4_000, 100_000]),
-    exportMessageBytes: chance.pick([300, 4_000, 100_000]),
-    receiveWindowBytes: chance.pick([1, 10_000, 1_000_000]),
-  };
 }

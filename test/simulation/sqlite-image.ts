@@ -23,13 +23,14 @@ interface DurableLog {
  * finds an earlier commit.
  */
 export class SqliteImage {
-  readonly #source: string;
+  /** The database file. */
+  readonly source: string;
   readonly #copy: string;
   readonly #endByte: number;
   #durable: DurableLog;
 
   private constructor(source: string, before: SqliteImage | undefined) {
-    this.#source = source;
+    this.source = source;
     this.#copy = `${source}.image`;
     const { salt, copiedBytes, endByte } = stateOfLog(source);
     const known = before !== undefined && before.#durable.salt === salt ? before.#durable.sizeBytes : 0;
@@ -63,11 +64,11 @@ export class SqliteImage {
   /** Puts the files where they were. No connection may be open. */
   restore(): void {
     for (const suffix of ['', '-wal', '-shm']) {
-      rmSync(`${this.#source}${suffix}`, { force: true });
+      rmSync(`${this.source}${suffix}`, { force: true });
     }
     for (const suffix of suffixes) {
       if (existsSync(`${this.#copy}${suffix}`)) {
-        copyFileSync(`${this.#copy}${suffix}`, `${this.#source}${suffix}`);
+        copyFileSync(`${this.#copy}${suffix}`, `${this.source}${suffix}`);
       }
     }
   }

@@ -1,7 +1,8 @@
-import type { Database, InteractiveTransaction } from '../../src/database/interface.ts';
+import type { AckLevel, Database, InteractiveTransaction } from '../../src/database/interface.ts';
 import { asQuorateError, type ErrorCode, isQuorateError } from '../../src/errors/interface.ts';
 import type { Statement } from '../../src/sqlite/interface.ts';
 import { RandomSql } from '../random-sql.ts';
+import type { AckWatch } from './ack-watch.ts';
 import type { Chance } from './chance.ts';
 import type { History } from './history.ts';
 import type { SimulatedNode } from './simulated-node.ts';
@@ -11,12 +12,14 @@ import { StatementSource, schema } from './statements.ts';
 import type { Trace } from './trace.ts';
 
 export interface WorkloadOptions {
-  readonly primary: SimulatedNode;
-  readonly replicas: readonly SimulatedNode[];
+  readonly cluster: { readonly primary: SimulatedNode; readonly replicas: readonly SimulatedNode[] };
   readonly time: SimulatedTime;
   readonly chance: Chance;
   readonly trace: Trace;
   readonly history: History;
+  readonly acks: AckWatch;
+  /** Whether some transactions ask for an ack level of their own. */
+  readonly mixesLevels: boolean;
   readonly maxBlobBytes: number;
   /** Part of the writes that are random SQL of every kind. */
   readonly randomShare: number;
@@ -26,6 +29,15 @@ export interface WorkloadOptions {
 
 /** What SQLite may say of a random statement; its transaction goes on without it. */
 const harmless: ReadonlySet<ErrorCode> = new Set(['SQL_ERROR', 'CONSTRAINT_VIOLATION', 'UNSUPPORTED_STATEMENT']);
+
+/** Levels that transactions ask for themselves. */
+const levels: readonly AckLevel[] = [{ kind: 'async' }, { kind: 'sync', acks: 1 }, { kind: 'applied', acks: 1 }];
+
+interface Answer {
+  readonly txId: number;
+  /** Replicas that held it, where that is told. */
+  readonly acks?: number;
+}
 
 /** Clients that write to the primary, and now and then, in error, to a replica. */
 export class Workload {
@@ -61,7 +73,8 @@ export class Workload {
   }
 
   #burst(): void {
-    const { chance, primary } = this.#options;
+    const { chance } = this.#options;
+    const { primary } = this.#options.cluster;
     const count = chance.happens(0.2) ? chance.integer(2, 20) : 1;
     for (let index = 0; index < count && primary.database !== undefined && !this.isOver; index += 1) {
       if (chance.happens(this.#options.randomShare) && this.#randomIn !== primary.database) {
@@ -71,9 +84,15 @@ export class Workload {
       } else if (chance.happens(0.03)) {
         this.#writeToReplica();
       } else {
-        this.#track('t', (name) => this.#send(primary, this.#next(name)));
+        this.#sendTransaction();
       }
     }
+  }
+
+  #sendTransaction(): void {
+    const { chance, cluster, mixesLevels } = this.#options;
+    const level = mixesLevels && chance.happens(0.2) ? chance.pick(levels) : undefined;
+    this.#track('t', (name) => this.#send(cluster.primary, this.#next(name), level), level);
   }
 
   /** The schema comes first, until all of it is known to be there. */
@@ -85,15 +104,17 @@ export class Workload {
     return this.#sent <= 20 ? [...creation, ...statements] : statements;
   }
 
-  #track(kind: string, run: (name: string) => Promise<number>): void {
-    const { history, trace } = this.#options;
+  #track(kind: string, run: (name: string) => Promise<Answer>, level?: AckLevel): void {
+    const { history, trace, acks } = this.#options;
     this.#sent += 1;
     const name = `write-${kind}-${String(this.#sent).padStart(6, '0')}`;
     history.begin(name);
+    acks.asked(name, level);
     run(name).then(
-      (txId) => {
+      ({ txId, acks: told }) => {
         trace.add('client', `${name} is transaction ${txId}`);
         history.acknowledged(name, txId);
+        acks.answered(name, txId, told);
       },
       (error: unknown) => {
         const { code, message } = asQuorateError(error);
@@ -103,24 +124,24 @@ export class Workload {
     );
   }
 
-  async #send(node: SimulatedNode, statements: readonly Statement[]): Promise<number> {
+  async #send(node: SimulatedNode, statements: readonly Statement[], level?: AckLevel): Promise<Answer> {
     const { database } = node;
     if (database === undefined) {
       throw asQuorateError(new Error('the node is down'), 'UNAVAILABLE');
     }
-    const { position } = await database.writer.transact(statements);
-    return position.txId;
+    const { position, acks } = await database.writer.transact(statements, level && { acks: level });
+    return { txId: position.txId, acks };
   }
 
   #begin(): Promise<InteractiveTransaction> {
-    const { database } = this.#options.primary;
+    const { database } = this.#options.cluster.primary;
     return database === undefined
       ? Promise.reject(asQuorateError(new Error('the node is down'), 'UNAVAILABLE'))
       : database.writer.begin();
   }
 
   /** BEGIN, statements, and COMMIT or ROLLBACK, with pauses that may be longer than the time limit. */
-  async #interactive(name: string): Promise<number> {
+  async #interactive(name: string): Promise<Answer> {
     const { chance } = this.#options;
     const transaction = await this.#begin();
     for (const statement of this.#next(name)) {
@@ -131,12 +152,12 @@ export class Workload {
       await transaction.rollback();
       throw asQuorateError(new Error('the client rolled back'), 'CANCELLED');
     }
-    return (await transaction.commit()).txId;
+    return await transaction.commit();
   }
 
   /** Random SQL, whose statements may fail one by one. */
-  async #randomTransaction(name: string): Promise<number> {
-    const { database } = this.#options.primary;
+  async #randomTransaction(name: string): Promise<Answer> {
+    const { database } = this.#options.cluster.primary;
     this.#randomIn = database;
     const statements = this.#random.transaction();
     let committed = false;
@@ -149,9 +170,9 @@ export class Workload {
           succeeded();
         }
       }
-      const { txId } = await transaction.commit();
+      const position = await transaction.commit();
       committed = true;
-      return txId;
+      return position;
     } finally {
       if (this.#randomIn === database) {
         this.#random.settle(committed);
@@ -177,8 +198,8 @@ export class Workload {
   }
 
   #writeToReplica(): void {
-    const { chance, replicas } = this.#options;
-    const node = chance.pick(replicas);
+    const { chance, cluster } = this.#options;
+    const node = chance.pick(cluster.replicas);
     if (node.database !== undefined) {
       this.#track('r', (name) => this.#send(node, this.#next(name)));
     }

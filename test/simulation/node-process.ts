@@ -1,0 +1,216 @@
+import { isDeepStrictEqual } from 'node:util';
+import {
+  Database,
+  type DatabaseContext,
+  type DatabaseSettings,
+  type RejoinReport,
+} from '../../src/database/interface.ts';
+import { asQuorateError } from '../../src/errors/interface.ts';
+import { Exporter, Replicator } from '../../src/replication/interface.ts';
+import type { Runtime } from '../../src/runtime/interface.ts';
+import type { Chance } from './chance.ts';
+import { EagerSource } from './eager-source.ts';
+import type { InlineWriter } from './inline-writer.ts';
+import type { Life } from './node-life.ts';
+import type { NodeWatch } from './node-watch.ts';
+import type { NodeWorld } from './node-world.ts';
+import type { SimulatedMachine } from './simulated-machine.ts';
+import { simulatedMaintenance } from './simulated-maintenance.ts';
+
+export interface NodeProcessOptions {
+  readonly name: string;
+  readonly machine: SimulatedMachine;
+  readonly chance: Chance;
+  readonly watch: NodeWatch;
+  readonly life: Life;
+  /** The writer's thread. */
+  readonly thread: Life;
+  readonly writer: InlineWriter;
+  readonly runtime: Runtime;
+  /** Called when a snapshot is about to be installed. */
+  readonly onInstall: () => void;
+}
+
+/** What runs on a machine from one start to the next end: a database, those who follow it, and whom it follows. */
+export class NodeProcess {
+  readonly life: Life;
+  readonly thread: Life;
+  readonly #options: NodeProcessOptions;
+  readonly #world: NodeWorld;
+  #database: Database | undefined;
+  /** Set on a primary that does not wait for its fsync before it sends. */
+  #eager: EagerSource | undefined;
+  #exporter: Exporter | undefined;
+  #replicator: Replicator | undefined;
+  #tail: Promise<unknown> = Promise.resolve();
+  /** The last change of settings went wrong half-way. */
+  #isHalfChanged = false;
+
+  constructor(options: NodeProcessOptions, nodeWorld: NodeWorld) {
+    this.life = options.life;
+    this.thread = options.thread;
+    this.#options = options;
+    this.#world = nodeWorld;
+  }
+
+  /** The database while it is open. */
+  get database(): Database | undefined {
+    return this.#database;
+  }
+
+  get replicator(): Replicator | undefined {
+    return this.#replicator;
+  }
+
+  get exporter(): Exporter | undefined {
+    return this.#exporter;
+  }
+
+  /** Opens the database, gives it the settings that it is to have, and only then serves it. */
+  async open(settings: DatabaseSettings): Promise<void> {
+    const { watch, machine, name } = this.#options;
+    const context = this.#context();
+    const database = Database.exists(context) ? await Database.open(context) : await Database.create(context, settings);
+    if (!this.life.alive) {
+      return;
+    }
+    this.#world.trace.add(name, `is open at ${describe(database)}`);
+    const { role, acks } = database.settings;
+    // What is not acknowledged, and what is committed upstream, a node may have to learn again.
+    const knowsAll = role === 'primary' && (acks === undefined || acks.level.kind === 'async');
+    watch.opened(database.positions(), knowsAll || !machine.takeLossOfPower());
+    if (!fits(database.settings, settings)) {
+      await database.updateSettings(settings);
+    }
+    this.#database = database;
+    this.#serve(database);
+  }
+
+  #context(): DatabaseContext {
+    const { runtime, writer, machine, name, chance, life } = this.#options;
+    const { time, databaseLimits } = this.#world;
+    return {
+      runtime,
+      name: 'db',
+      directory: machine.directory,
+      origin: BigInt(name.codePointAt(0) ?? 0),
+      limits: databaseLimits,
+      startWriter: writer.start,
+      runMaintenance: simulatedMaintenance({ time, chance, life, machine, files: runtime.files }),
+    };
+  }
+
+  #serve(database: Database): void {
+    const { replicationLimits: limits, sendsEagerly } = this.#world;
+    const { runtime, machine } = this.#options;
+    if (sendsEagerly && database.settings.role === 'primary') {
+      this.#eager = new EagerSource(database.source, machine.files, machine.logDirectory);
+    }
+    const source = this.#eager ?? database.source;
+    this.#exporter = new Exporter({ source, snapshots: database.snapshots, limits, runtime, maxReplicas: 16 });
+    this.#follow(database);
+  }
+
+  #follow(database: Database): void {
+    const { role, replication } = database.settings;
+    if (role === 'primary' || replication.upstream === undefined) {
+      return;
+    }
+    const { replicationLimits, network, mutation } = this.#world;
+    const { name, runtime, life, watch, onInstall } = this.#options;
+    const transport = network.transport(name, life);
+    this.#replicator = new Replicator({
+      sink: watch.sink(mutation.sink(database.sink)),
+      upstream: replication.upstream,
+      transport: watch.transport(mutation.transport(transport), database),
+      snapshots: { inbox: watch.inbox(database.inbox, onInstall), transport },
+      runtime,
+      limits: replicationLimits,
+      identity: { replicaId: name, replicaName: name },
+    });
+    this.#replicator.start();
+  }
+
+  /** What was written to the log may be sent. */
+  announce(): void {
+    this.#eager?.announce();
+  }
+
+  get sendsEagerly(): boolean {
+    return this.#eager !== undefined;
+  }
+
+  /** Whether the database has these settings. */
+  has(settings: DatabaseSettings): boolean {
+    return this.#database !== undefined && !this.#isHalfChanged && fits(this.#database.settings, settings);
+  }
+
+  /** Takes new settings as a node does: nobody is followed, and nobody counts, while they change. */
+  update(settings: DatabaseSettings): Promise<unknown> {
+    return this.#exclusively(async (database) => {
+      if (this.has(settings)) {
+        return;
+      }
+      const replicator = this.#replicator;
+      this.#replicator = undefined;
+      await replicator?.[Symbol.asyncDispose]();
+      this.#exporter?.uncount();
+      try {
+        this.#isHalfChanged = true;
+        await database.updateSettings(settings);
+        this.#isHalfChanged = false;
+      } finally {
+        this.#exporter?.count();
+        this.#follow(database);
+      }
+    });
+  }
+
+  /** Takes a replica that has diverged back to the last transaction in common with its upstream. */
+  rejoin(commonTxId: number): Promise<RejoinReport | undefined> {
+    return this.#exclusively(async (database) => {
+      await this.#replicator?.[Symbol.asyncDispose]();
+      try {
+        return await database.rejoin(commonTxId);
+      } finally {
+        this.#follow(database);
+      }
+    });
+  }
+
+  /** Ends the process in order. */
+  stop(): Promise<unknown> {
+    return this.#exclusively(async (database) => {
+      this.#database = undefined;
+      await this.#replicator?.[Symbol.asyncDispose]();
+      this.#exporter?.close(asQuorateError(new Error('the node is going down'), 'UNAVAILABLE'));
+      await database[Symbol.asyncDispose]();
+    });
+  }
+
+  #exclusively<T>(action: (database: Database) => Promise<T>): Promise<T | undefined> {
+    const run = this.#tail.then(() =>
+      this.#database !== undefined && this.thread.alive ? action(this.#database) : undefined,
+    );
+    this.#tail = run.catch(() => {});
+    return run;
+  }
+
+  /** Ends the process in this very moment. */
+  abandon(): void {
+    this.life.alive = false;
+    this.thread.alive = false;
+    this.#options.writer.abandon();
+  }
+}
+
+/** Whether settings are what somebody asked for; the term follows from the role. */
+function fits(settings: DatabaseSettings, wanted: DatabaseSettings): boolean {
+  const of = ({ role, replication, acks }: DatabaseSettings) => ({ role, replication, acks: acks ?? null });
+  return isDeepStrictEqual(of(settings), of(wanted));
+}
+
+function describe(database: Database): string {
+  const { tip, durable, commit, applied } = database.positions();
+  return `tip ${tip} durable ${durable} commit ${commit} applied ${applied}`;
+}
