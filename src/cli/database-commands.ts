@@ -89,7 +89,7 @@ function addRejoin(group: Command, context: CommandContext): void {
   describe(command, clientOptions, ['database rejoin shop']).action(async (name: string) => {
     const { json, ...connection } = context.parse(command, clientOptions).values;
     using client = context.connect(connection);
-    const report = await client.verification.rejoin(name);
+    const report = await client.verification.rejoin(name, false);
     const { transactions, commonTxId, file } = report;
     context.print(
       json,

@@ -43,8 +43,8 @@ export class RemoteVerification {
     return unary((callback) => this.#client.positions(request, this.#metadata, this.#shortCall(), callback));
   }
 
-  rejoin(database: string): Promise<RejoinResponse> {
-    return unary((callback) => this.#client.rejoin({ database }, this.#metadata, callback));
+  rejoin(database: string, snapshot: boolean): Promise<RejoinResponse> {
+    return unary((callback) => this.#client.rejoin({ database, snapshot }, this.#metadata, callback));
   }
 
   close(): void {

@@ -24,6 +24,7 @@ import type {
   DatabaseSettings,
   Position,
   RejoinReport,
+  RejoinRequest,
   RepairReport,
   RepairRequest,
   ReplicationSink,
@@ -113,7 +114,13 @@ export class Database implements AsyncDisposable {
       databaseId: () => this.#source.databaseId,
       firstTxId: () => this.#source.firstTxId(),
     });
-    this.#inbox = this.#makeInbox();
+    this.#inbox = openInbox({
+      context,
+      files: this.#files,
+      sink: () => this.#sink,
+      saveRecords: () => this.#writer().client.request((id) => ['save-records', id]),
+      changeContent: (content) => this.#changeContent(content),
+    });
     this.#sink = new DatabaseSink({
       client: () => this.#writer().client,
       positions: this.#positions,
@@ -130,18 +137,6 @@ export class Database implements AsyncDisposable {
       file: () => this.filePath,
       client: () => this.#writer().client,
       failure: () => this.#failure,
-    });
-  }
-
-  #makeInbox(): FileInbox {
-    const { runtime, directory, limits } = this.#context;
-    return openInbox(limits.minFreeBytes, {
-      files: runtime.files,
-      directory,
-      segmentSizeBytes: limits.logSegmentBytes,
-      sink: () => this.#sink,
-      content: () => this.#files.content,
-      changeContent: (content) => this.#changeContent(content),
     });
   }
 
@@ -268,6 +263,7 @@ export class Database implements AsyncDisposable {
     const { contentDirectory, role } = this.#files;
     await this.#writer().client.request((id) => ['set-content', id, contentDirectory, content, role]);
     this.#source.reopen();
+    this.#snapshots.discard();
     this.#failure = undefined;
     this.#sink.setFailure(undefined);
     this.#context.onFileReplaced?.(oldPath, this.filePath);
@@ -356,12 +352,17 @@ export class Database implements AsyncDisposable {
   }
 
   /**
-   * Takes this replica back to the last transaction in common with its upstream. The transactions after it are saved.
-   * @throws QuorateError SNAPSHOT_REQUIRED, DIVERGED, WRONG_ROLE …
+   * Takes this replica back to the last transaction in common with its upstream, or makes it take a snapshot and nothing
+   * else, if need be after a restart. What only it has is saved first. Nobody must feed it meanwhile.
+   * @throws QuorateError WRONG_ROLE, DISK_FULL …
    */
-  async rejoin(commonTxId: number): Promise<RejoinReport> {
-    const report = await this.#writer().client.request<RejoinReport>((id) => ['rejoin', id, commonTxId]);
+  async rejoin(request: RejoinRequest): Promise<RejoinReport> {
+    const report = await this.#writer().client.request<RejoinReport>((id) => ['rejoin', id, request]);
+    if (report.snapshot) {
+      this.#files.requireSnapshot(this.#positions.get('tip'));
+    }
     this.#source.forget();
+    this.#snapshots.discard();
     return report;
   }
 

@@ -24,6 +24,7 @@ export type {
   Position,
   QueryOptions,
   RejoinReport,
+  RejoinRequest,
   RepairReport,
   RepairRequest,
   ReplicaHold,

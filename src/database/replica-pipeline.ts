@@ -210,7 +210,7 @@ export class ReplicaPipeline {
         'DIVERGED',
         `the upstream's history parts at transaction ${txId}, but ${kept} is committed here`,
         {
-          hint: 'Two nodes were primary at once, or data was restored on one side. Decide which history counts and make the other database anew.',
+          hint: 'Two nodes were primary at once, or data was restored on one side. If the history of the upstream counts: quorate database rejoin DATABASE',
           details: { partsAfterTxId: txId, committedTxId: kept },
         },
       );

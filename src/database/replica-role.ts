@@ -9,7 +9,8 @@ import { checkAgainstLog } from './recovery.ts';
 import { rejoin } from './rejoin.ts';
 import { repair } from './repair.ts';
 import { ReplicaPipeline } from './replica-pipeline.ts';
-import type { LogEnds, RejoinReport, RepairReport, RepairRequest } from './types.ts';
+import { type RecordSaving, type SavedRecords, saveRecords } from './saved-records.ts';
+import type { LogEnds, RejoinReport, RejoinRequest, RepairReport, RepairRequest } from './types.ts';
 import type { ClientRequest, RoleSettings } from './writer-messages.ts';
 import type { Call, WriterRole, WriterServices } from './writer-role.ts';
 
@@ -104,23 +105,35 @@ export class ReplicaRole implements WriterRole {
     this.#following().truncateAfter(txId);
   }
 
-  /** Goes back to the last transaction in common with the upstream. */
-  rejoin(commonTxId: number): RejoinReport {
-    const { runtime, start, positions, onFailure } = this.#services;
-    const log = this.#log;
-    if (log === undefined) {
+  /** Goes back to the last transaction in common with the upstream, or tells that only a snapshot helps. */
+  rejoin(request: RejoinRequest): RejoinReport {
+    const { positions, onFailure } = this.#services;
+    const saving = this.#saving();
+    const { log } = saving;
+    const report = rejoin(saving, request);
+    if (!report.snapshot) {
+      positions.set('tip', log.tip.txId);
+      positions.set('durable', log.tip.txId);
+      this.useLog(log);
+      this.#failing = false;
+      onFailure(undefined);
+    }
+    return report;
+  }
+
+  /** Saves all records of the log: something else takes their place, and nobody can tell which of them it has, too. */
+  saveRecords(): SavedRecords {
+    return saveRecords(this.#saving(), undefined);
+  }
+
+  #saving(): RecordSaving {
+    const { runtime, start } = this.#services;
+    const { files, clock } = runtime;
+    if (this.#log === undefined) {
       throw new QuorateError('PROTOCOL_ERROR', 'the replica has no log yet');
     }
-    const { files, clock } = runtime;
     const { name } = start;
-    const directory = this.#databaseDirectory;
-    const report = rejoin({ connection: this.#connection, log, files, clock, name, directory, commonTxId });
-    positions.set('tip', log.tip.txId);
-    positions.set('durable', log.tip.txId);
-    this.useLog(log);
-    this.#failing = false;
-    onFailure(undefined);
-    return report;
+    return { connection: this.#connection, log: this.#log, files, clock, name, directory: this.#databaseDirectory };
   }
 
   /** Gives rows the content that they have on the upstream. */

@@ -247,6 +247,8 @@ export class WriterCore {
         return this.#as(PrimaryRole).importFrom(request[2], call);
       case 'rejoin':
         return call.succeed(this.#as(ReplicaRole).rejoin(request[2]));
+      case 'save-records':
+        return call.succeed(this.#as(ReplicaRole).saveRecords());
       case 'repair':
         return call.succeed(this.#as(ReplicaRole).repair(request[2]));
       case 'write-marker':

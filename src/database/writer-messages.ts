@@ -2,7 +2,7 @@ import type { Transferable } from 'node:worker_threads';
 import type { SerializedError } from '../errors/interface.ts';
 import type { SqlValue, Statement, StatementResult } from '../sqlite/interface.ts';
 import type { DatabaseLimits } from './limits.ts';
-import type { AckLevel, AckSettings, AckStatus, DatabaseFailure, RepairRequest, Role } from './types.ts';
+import type { AckLevel, AckSettings, AckStatus, DatabaseFailure, RejoinRequest, RepairRequest, Role } from './types.ts';
 
 /**
  * What travels between a writer thread and those who use it. Everything is made of tuples, because the structured
@@ -49,8 +49,10 @@ export type ControlRequest =
   | readonly [kind: 'hold', id: number, neededFrom: number]
   /** The content is in another folder now. */
   | readonly [kind: 'set-content', id: number, directory: string, content: number, settings: RoleSettings]
-  /** Takes a replica back to this transaction, after which its history has parted from that of its upstream. */
-  | readonly [kind: 'rejoin', id: number, commonTxId: number]
+  /** Takes a replica back to the last transaction in common with its upstream, or tells that only a snapshot helps. */
+  | readonly [kind: 'rejoin', id: number, request: RejoinRequest]
+  /** Saves all records of the log of a replica, before a snapshot takes their place. */
+  | readonly [kind: 'save-records', id: number]
   | readonly [kind: 'repair', id: number, request: RepairRequest]
   /** Writes a record that is nothing but this marker; answers with its txId. */
   | readonly [kind: 'write-marker', id: number, marker: Uint8Array]

@@ -148,6 +148,7 @@ export class Replicator implements AsyncDisposable {
       runtime,
       limits,
       acceptsSnapshot: this.#options.snapshots !== undefined,
+      wantsSnapshot: this.#options.snapshots?.inbox.isRequired,
       onUpstreamPath: (path) => {
         reached = true;
         onUpstreamPath?.(path);
@@ -181,7 +182,7 @@ export class Replicator implements AsyncDisposable {
 
   async #explained(error: QuorateError): Promise<QuorateError> {
     const { explainDivergence } = this.#options;
-    if (error.code !== 'DIVERGED' || explainDivergence === undefined) {
+    if (final.get(error.code) !== 'diverged' || explainDivergence === undefined) {
       return error;
     }
     // Without an explanation the error stands as it is, and whoever stops the replicator does not wait for one.

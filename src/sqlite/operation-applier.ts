@@ -57,7 +57,7 @@ export class OperationApplier {
     const inverse = inverseOperations(operations);
     if (inverse === undefined) {
       throw new QuorateError('SNAPSHOT_REQUIRED', 'a transaction cannot be taken back from the log alone', {
-        hint: 'It changed the schema, AUTOINCREMENT values or a pragma, or replaced rows. Copy the database again from its upstream.',
+        hint: 'It changed the schema, AUTOINCREMENT values or a pragma, or replaced rows. Copy the database again from its upstream: quorate database rejoin DATABASE',
       });
     }
     this.apply(inverse);
@@ -118,7 +118,7 @@ export class OperationApplier {
       const mapped = mapSqliteError(error);
       throw new QuorateError('SCHEMA_MISMATCH', `a schema change of the primary fails here: ${mapped.message}`, {
         cause: mapped,
-        hint: 'Copy the database again from its upstream.',
+        hint: 'Copy the database again from its upstream: quorate database rejoin DATABASE',
         details: { sql: sql.slice(0, 200) },
       });
     }

@@ -82,7 +82,7 @@ export class ReplicaConnection implements Disposable {
     translated(() => this.#applier.apply(operations));
     if (this.#applier.schemaHash !== schemaHash) {
       throw new QuorateError('SCHEMA_MISMATCH', 'the schema is not the one the record was written under', {
-        hint: 'The schema was changed on this copy. Copy the database again from its upstream.',
+        hint: 'The schema was changed on this copy. Copy the database again from its upstream: quorate database rejoin DATABASE',
       });
     }
   }

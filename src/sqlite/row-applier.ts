@@ -131,7 +131,7 @@ export class RowApplier {
     if (!fits) {
       const what = shape === undefined ? 'is missing' : 'has other columns than on the primary';
       throw new QuorateError('SCHEMA_MISMATCH', `the table ${reference.name} ${what}`, {
-        hint: 'Copy the database again from its upstream.',
+        hint: 'Copy the database again from its upstream: quorate database rejoin DATABASE',
         details: { table: reference.name },
       });
     }
@@ -152,7 +152,7 @@ function diverged({ table, start, cause }: ParkedChange, change: RowChangeReader
   const key = change.key.map(show).join(', ');
   const why = cause === undefined ? 'is not as it was on the primary' : `cannot be written: ${cause.message}`;
   return new QuorateError('DIVERGED', `the row ${key} of the table ${table.name} ${why}`, {
-    hint: 'This copy was changed by something else than replication. Copy the database again from its upstream.',
+    hint: 'This copy was changed by something else than replication. Repair it: quorate verify DATABASE --with UPSTREAM --repair; or copy it again: quorate database rejoin DATABASE',
     details: { table: table.name, key },
     ...(cause === undefined ? {} : { cause }),
   });

@@ -48,7 +48,7 @@ export function repairRows(
   const table = catalogue.current.tables.get(name);
   if (table === undefined || table.kind === 'virtual') {
     throw new QuorateError('SCHEMA_MISMATCH', `the table ${name} is missing`, {
-      hint: 'Copy the database again from its upstream.',
+      hint: 'Copy the database again from its upstream: quorate database rejoin DATABASE',
     });
   }
   const writer = new TableWriter(db, table);

@@ -74,7 +74,7 @@ export function verificationService(context: RpcContext): VerificationServer {
     }),
     repair: repair(context),
     positions: positions(context),
-    rejoin: unaryRpc(context, ({ database }) => context.node.databases.get(database).rejoin()),
+    rejoin: unaryRpc(context, ({ database, snapshot }) => context.node.databases.get(database).rejoin(snapshot)),
   };
 }
 

@@ -19,7 +19,8 @@ import {
 import { resolveUpstream } from './follow-settings.ts';
 import { LocalNode } from './local-node.ts';
 import type { NodeServices } from './node-services.ts';
-import { explainDivergence, findPartingOf } from './parting.ts';
+import { explainDivergence } from './parting.ts';
+import { rejoinRequest } from './rejoining.ts';
 import { Scrubber, type ScrubStatus } from './scrubber.ts';
 
 export type DatabaseState = 'opening' | 'importing' | 'open' | 'unloaded' | 'failed';
@@ -200,40 +201,26 @@ export class ManagedDatabase {
   }
 
   /**
-   * Takes a replica whose history has parted from that of its upstream back to the last transaction in common, and lets it
-   * follow again.
-   * @throws QuorateError WRONG_ROLE when it has not parted; SNAPSHOT_REQUIRED when only a new copy helps
+   * Lets a replica that is not what its upstream is follow again: takes it back to the last transaction in common or, where
+   * that cannot be, makes it take a snapshot. What only it has is saved.
+   * @param snapshot a snapshot is wanted in any case
+   * @throws QuorateError WRONG_ROLE when it has not diverged; UNAVAILABLE, DISK_FULL …
    */
-  rejoin(): Promise<RejoinReport> {
+  rejoin(snapshot: boolean): Promise<RejoinReport> {
     return this.#exclusively(async () => {
-      const { database } = this.#require();
-      const { commonTxId, certain } = await this.#parting(database);
-      if (!certain || commonTxId >= database.positions().tip) {
-        throw new QuorateError(
-          'SNAPSHOT_REQUIRED',
-          certain
-            ? `all transactions of ${this.name} are on its upstream, but its content is not what they made`
-            : 'the logs no longer reach back to the last transaction in common',
-          { hint: 'Copy the database again from its upstream.' },
-        );
-      }
-      await this.#stopReplicator('this database goes back to the last transaction in common with its upstream');
+      const { database, exporter } = this.#require();
+      const state = this.#replicator?.status().state;
+      const request = await rejoinRequest({ database, state, snapshot, upstreams: this.#services.upstreams });
+      const reason = 'this database goes back to what its upstream has';
+      await this.#stopReplicator(reason);
       try {
-        return await database.rejoin(commonTxId);
+        return await database.rejoin(request);
       } finally {
+        // Whoever follows this replica has what it gives up.
+        exporter.close(new QuorateError('UNAVAILABLE', reason));
         this.#startReplicator(database);
       }
     });
-  }
-
-  /** Only a replica that says so has parted: one whose upstream is merely behind has not. */
-  #parting(database: Database): ReturnType<typeof findPartingOf> {
-    if (this.#replicator?.status().state !== 'diverged') {
-      throw new QuorateError('WRONG_ROLE', `database ${this.name} is not a replica that has diverged`, {
-        hint: 'See its status.',
-      });
-    }
-    return findPartingOf(database, this.#services.upstreams);
   }
 
   /**

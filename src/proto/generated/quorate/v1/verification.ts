@@ -154,15 +154,19 @@ export interface PositionsResponse {
 
 export interface RejoinRequest {
   database: string;
+  /** A snapshot is wanted in any case, also of a replica that has not diverged. */
+  snapshot: boolean;
 }
 
 export interface RejoinResponse {
-  /** Last transaction in common. */
+  /** Last transaction in common; 0 when it is not known. */
   commonTxId: number;
-  /** Transactions after it that were taken back. */
+  /** Transactions that were saved: those after it, all of the log when it is not known. */
   transactions: number;
   /** Where they are saved, on the machine of the replica; empty when there were none. */
   file: string;
+  /** A snapshot takes the place of what the replica has. */
+  snapshot: boolean;
 }
 
 function createBaseMarkerRequest(): MarkerRequest {
@@ -1417,13 +1421,16 @@ export const PositionsResponse: MessageFns<PositionsResponse> = {
 };
 
 function createBaseRejoinRequest(): RejoinRequest {
-  return { database: "" };
+  return { database: "", snapshot: false };
 }
 
 export const RejoinRequest: MessageFns<RejoinRequest> = {
   encode(message: RejoinRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.database !== "") {
       writer.uint32(10).string(message.database);
+    }
+    if (message.snapshot !== false) {
+      writer.uint32(16).bool(message.snapshot);
     }
     return writer;
   },
@@ -1449,6 +1456,14 @@ export const RejoinRequest: MessageFns<RejoinRequest> = {
             message.database = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.snapshot = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1463,7 +1478,7 @@ export const RejoinRequest: MessageFns<RejoinRequest> = {
 };
 
 function createBaseRejoinResponse(): RejoinResponse {
-  return { commonTxId: 0, transactions: 0, file: "" };
+  return { commonTxId: 0, transactions: 0, file: "", snapshot: false };
 }
 
 export const RejoinResponse: MessageFns<RejoinResponse> = {
@@ -1476,6 +1491,9 @@ export const RejoinResponse: MessageFns<RejoinResponse> = {
     }
     if (message.file !== "") {
       writer.uint32(26).string(message.file);
+    }
+    if (message.snapshot !== false) {
+      writer.uint32(32).bool(message.snapshot);
     }
     return writer;
   },
@@ -1515,6 +1533,14 @@ export const RejoinResponse: MessageFns<RejoinResponse> = {
             }
 
             message.file = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.snapshot = reader.bool();
             continue;
           }
         }
@@ -1627,7 +1653,10 @@ export const VerificationService = {
     responseSerialize: (value: PositionsResponse): Buffer => Buffer.from(PositionsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PositionsResponse => PositionsResponse.decode(value),
   },
-  /** Takes a replica whose history has parted from that of its upstream back to the last transaction in common. */
+  /**
+   * Takes a replica that has diverged back to the last transaction in common or, where its log does not tell how, lets it take
+   * a snapshot; status tells how far that is.
+   */
   rejoin: {
     path: "/quorate.v1.Verification/Rejoin" as const,
     requestStream: false as const,
@@ -1656,7 +1685,10 @@ export interface VerificationServer extends UntypedServiceImplementation {
   repair: handleUnaryCall<RepairRequest, RepairResponse>;
   /** Positions of the log with their hashes; transactions that it does not have are left out. */
   positions: handleUnaryCall<PositionsRequest, PositionsResponse>;
-  /** Takes a replica whose history has parted from that of its upstream back to the last transaction in common. */
+  /**
+   * Takes a replica that has diverged back to the last transaction in common or, where its log does not tell how, lets it take
+   * a snapshot; status tells how far that is.
+   */
   rejoin: handleUnaryCall<RejoinRequest, RejoinResponse>;
 }
 
@@ -1797,7 +1829,10 @@ export interface VerificationClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PositionsResponse) => void,
   ): ClientUnaryCall;
-  /** Takes a replica whose history has parted from that of its upstream back to the last transaction in common. */
+  /**
+   * Takes a replica that has diverged back to the last transaction in common or, where its log does not tell how, lets it take
+   * a snapshot; status tells how far that is.
+   */
   rejoin(
     request: RejoinRequest,
     callback: (error: ServiceError | null, response: RejoinResponse) => void,
