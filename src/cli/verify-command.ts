@@ -121,10 +121,17 @@ async function compare(
   });
 }
 
+/** Rows are repaired; what else differs comes with a new copy only. */
+function hintFor(database: string, other: string, differences: readonly Difference[]): string {
+  return differences.every(({ kind }) => kind === 'row')
+    ? `If ${database} here is a replica, repair it: quorate verify ${database} --with ${other} --repair`
+    : `Rows are not all that differs. If ${database} here is a replica, copy it again: quorate database rejoin ${database} --snapshot`;
+}
+
 function refuseDifferences(database: string, other: string, differences: readonly Difference[]): void {
   if (differences.length > 0) {
     throw new QuorateError('DIVERGED', `${database} differs from ${other}`, {
-      hint: 'docs/divergence.md tells how to find out why and how to repair a replica.',
+      hint: hintFor(database, other, differences),
       details: { differences: differences.length },
     });
   }
