@@ -127,13 +127,9 @@ export class Database implements AsyncDisposable {
       databaseId: () => this.#source.databaseId,
       onTruncated: () => this.#source.forget(),
     });
-    this.verifications = this.#makeVerifications();
-  }
-
-  #makeVerifications(): Verifications {
-    return new Verifications({
-      runtime: this.#context.runtime,
-      name: this.#context.name,
+    this.verifications = new Verifications({
+      runtime: context.runtime,
+      name: context.name,
       file: () => this.filePath,
       client: () => this.#writer().client,
       failure: () => this.#failure,
@@ -170,6 +166,7 @@ export class Database implements AsyncDisposable {
         this.#failure = event[1] ?? undefined;
         this.#sink.setFailure(this.#failure);
         this.#sink.moved();
+        this.verifications.checkFailure();
         return;
       case 'at-marker':
         return this.verifications.reached(event[1], event[2]);

@@ -1,0 +1,217 @@
+/** Replicas that are not what their upstreams are, and how each of them becomes one again without anybody touching files. */
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import process from 'node:process';
+import { test } from 'node:test';
+import { exitCodeOf } from '../src/errors/interface.ts';
+import { quorate } from './command-line.ts';
+import { command, createItems, edit, followFrom, lines, savedLines, update, verify } from './replica-commands.ts';
+import { adminPassword, follow, ServerFixture, type ServerProcess } from './server-process.ts';
+
+const diverged = exitCodeOf('DIVERGED');
+const shortLog = ['--log-segment-bytes=64KiB', '--log-retention-bytes=64KiB', '--log-retention-max-bytes=128KiB'];
+const insertItem = 'INSERT INTO items (name) VALUES (hex(randomblob(8)))';
+
+/** Waits until one server shows what the other one does. */
+async function untilEqual(of: ServerProcess, to: ServerProcess, database = 'defaultdb'): Promise<void> {
+  const wanted = await of.digest(database);
+  await to.until(database, ({ appliedTxId }) => appliedTxId >= Number(wanted.split(' ')[0]));
+  assert.equal(await to.digest(database), wanted);
+}
+
+/** Everything that is well: no error, no alarm, exit code 0. */
+async function assertClean(fixture: ServerFixture, server: ServerProcess, database = 'defaultdb'): Promise<void> {
+  const { lastError, replicator } = await server.database(database);
+  assert.deepEqual([lastError, replicator?.state], [undefined, 'streaming']);
+  const status = await command(fixture, server, 'status', database);
+  assert.equal(status.exitCode, 0, status.stderr);
+}
+
+/** A primary with a replica that has been promoted, so that there are two primaries with a history of their own each. */
+async function twoPrimaries(fixture: ServerFixture, ...flags: string[]) {
+  const former = await fixture.start('former', ...flags);
+  const primary = await fixture.start('primary', ...follow(former), ...flags);
+  const common = await former.execute('defaultdb', createItems, insertItem);
+  await primary.until('defaultdb', ({ appliedTxId }) => appliedTxId >= common);
+  await (await primary.client()).updateDatabase(update({ role: 'primary' }));
+  return { former, primary, common };
+}
+
+test('a former primary whose changes cannot be taken back saves them and takes a snapshot, by one command', async (t) => {
+  const fixture = new ServerFixture(t);
+  const { former, primary, common } = await twoPrimaries(fixture);
+  await former.execute('defaultdb', 'CREATE TABLE mine (id INTEGER PRIMARY KEY AUTOINCREMENT, v)');
+  await former.execute('defaultdb', 'INSERT INTO mine (v) VALUES (1)');
+  await primary.execute('defaultdb', insertItem);
+  await followFrom(former, primary);
+  await former.until('defaultdb', ({ replicator }) => replicator?.state === 'diverged');
+  assert.equal((await command(fixture, former, 'status')).exitCode, diverged);
+  assert.match(former.log, /replication is diverged/);
+  const metrics = await (await fetch(`${former.httpUrl}/metrics`)).text();
+  assert.match(metrics, /quorate_replicator_state\{database="defaultdb",[^}]*state="diverged"\} 1/);
+
+  const rejoined = await command(fixture, former, 'database', 'rejoin', 'defaultdb');
+  assert.equal(rejoined.exitCode, 0, rejoined.stderr);
+  const [report, end] = lines(rejoined);
+  assert.deepEqual([report.commonTxId, report.transactions, report.snapshot], [common, 2, true]);
+  assert.equal(end.state, 'streaming');
+  assert.deepEqual(
+    savedLines(report.file).flatMap(({ kind }) => kind ?? []),
+    ['schema', 'insert', 'sequences'],
+  );
+  await untilEqual(primary, former);
+  await assertClean(fixture, former);
+});
+
+test('a former primary whose last common transaction is in no log any more saves all that it has and takes a snapshot', async (t) => {
+  const fixture = new ServerFixture(t);
+  const { former, primary, common } = await twoPrimaries(fixture, ...shortLog);
+  const large = 'INSERT INTO items (name) VALUES (hex(randomblob(20000)))';
+  const forget = async (server: ServerProcess, common: number) => {
+    while (((await server.database('defaultdb')).storage?.firstTxId ?? 0) <= common + 1) {
+      await server.execute('defaultdb', large);
+    }
+  };
+  await forget(primary, common);
+  await forget(former, common);
+  // Ahead of its upstream, so that what it has committed is not there.
+  while ((await former.database('defaultdb')).tipTxId <= (await primary.database('defaultdb')).tipTxId) {
+    await former.execute('defaultdb', insertItem);
+  }
+  await followFrom(former, primary);
+  const { replicator } = await former.until('defaultdb', (status) => status.replicator?.state === 'diverged');
+  assert.match(replicator?.lastError?.message ?? '', /no longer reach back/);
+  const { storage, tipTxId } = await former.database('defaultdb');
+  const rejoined = await command(fixture, former, 'database', 'rejoin', 'defaultdb');
+  assert.equal(rejoined.exitCode, 0, rejoined.stderr);
+  const [report] = lines(rejoined);
+  const [head, first] = savedLines(report.file);
+  assert.equal(report.transactions, tipTxId - (storage?.firstTxId ?? 0) + 1);
+  assert.deepEqual([head.lastCommon, first.txId], [null, storage?.firstTxId]);
+  await untilEqual(primary, former);
+  await assertClean(fixture, former);
+});
+
+for (const how of ['stood still', 'was killed and starts again']) {
+  test(`a former primary that ${how} cuts what was never committed by itself when it is told to follow`, async (t) => {
+    const fixture = new ServerFixture(t);
+    let former = await fixture.start('former');
+    const primary = await fixture.start('primary', ...follow(former));
+    await former.execute('defaultdb', createItems);
+    const acks = { level: 'sync', acks: 1, members: [], whenShort: '', degradeAfterMs: 0, timeoutMs: 300 };
+    await (await former.client()).updateDatabase(update({ acks }));
+    const common = await former.execute('defaultdb', "INSERT INTO items (name) VALUES ('kept')");
+    await primary.until('defaultdb', ({ appliedTxId }) => appliedTxId >= common);
+    await primary.stop('SIGKILL');
+    await assert.rejects(former.execute('defaultdb', "INSERT INTO items (name) VALUES ('doubtful')"), {
+      code: 'COMMIT_IN_DOUBT',
+    });
+    const wasKilled = how.startsWith('was killed');
+    await (wasKilled ? former.stop('SIGKILL') : process.kill(former.processId, 'SIGSTOP'));
+    const promoted = await fixture.start('primary');
+    await (await promoted.client()).updateDatabase(update({ role: 'primary' }));
+    await promoted.execute('defaultdb', "INSERT INTO items (name) VALUES ('after it')");
+    if (wasKilled) {
+      former = await fixture.start('former');
+    } else {
+      process.kill(former.processId, 'SIGCONT');
+    }
+    assert.deepEqual(await former.query('defaultdb', 'SELECT name FROM items'), [['kept']]);
+    await followFrom(former, promoted);
+    await former.until('defaultdb', ({ replicator }) => replicator?.state === 'streaming');
+    await untilEqual(promoted, former);
+    assert.deepEqual(await former.query('defaultdb', 'SELECT name FROM items ORDER BY id'), [['kept'], ['after it']]);
+    await assertClean(fixture, former);
+  });
+}
+
+test('a replica that stopped at a row which was edited by hand is copied again by one command', async (t) => {
+  const fixture = new ServerFixture(t);
+  const primary = await fixture.start('primary');
+  const before = await fixture.start('replica', ...follow(primary));
+  const txId = await primary.execute('defaultdb', createItems, insertItem);
+  await before.until('defaultdb', ({ appliedTxId }) => appliedTxId >= txId);
+  await before.stop();
+  edit(fixture, 'replica', "UPDATE items SET name = 'forged'");
+  const replica = await fixture.start('replica', ...follow(primary));
+  await primary.execute('defaultdb', "UPDATE items SET name = 'new'");
+  const { replicator } = await replica.until('defaultdb', (status) => status.replicator?.state === 'diverged');
+  assert.match(replicator?.lastError?.hint ?? '', /quorate database rejoin defaultdb/);
+  const rejoined = await command(fixture, replica, 'database', 'rejoin', 'defaultdb');
+  assert.equal(rejoined.exitCode, 0, rejoined.stderr);
+  assert.deepEqual([lines(rejoined)[0].transactions, lines(rejoined)[0].file], [0, '']);
+  await untilEqual(primary, replica);
+  await assertClean(fixture, replica);
+});
+
+test('a schema that was edited by hand stops the replica, which is copied again by one command', async (t) => {
+  const fixture = new ServerFixture(t);
+  const primary = await fixture.start('primary');
+  const before = await fixture.start('replica', ...follow(primary));
+  const txId = await primary.execute('defaultdb', createItems, 'CREATE INDEX by_price ON items (price)', insertItem);
+  await before.until('defaultdb', ({ appliedTxId }) => appliedTxId >= txId);
+  await before.stop();
+  edit(fixture, 'replica', 'DROP INDEX by_price; CREATE VIEW v AS SELECT 1; CREATE TABLE extra (x)');
+  const replica = await fixture.start('replica', ...follow(primary));
+  const found = await verify(fixture, replica, primary, '--repair');
+  assert.equal(found.exitCode, diverged, found.stderr);
+  assert.match(JSON.parse(found.stderr).error.hint, /quorate database rejoin/);
+  await replica.until('defaultdb', ({ replicator }) => replicator?.state === 'diverged');
+  assert.equal((await command(fixture, replica, 'status')).exitCode, diverged);
+  const rejoined = await command(fixture, replica, 'database', 'rejoin', 'defaultdb');
+  assert.equal(rejoined.exitCode, 0, rejoined.stderr);
+  assert.equal((await verify(fixture, replica, primary)).exitCode, 0);
+  await assertClean(fixture, replica);
+});
+
+test('what differs besides rows is told by verify, which names the command that copies the database again', async (t) => {
+  const fixture = new ServerFixture(t);
+  const primary = await fixture.start('primary');
+  const before = await fixture.start('replica', ...follow(primary));
+  const txId = await primary.execute('defaultdb', createItems, insertItem);
+  await before.until('defaultdb', ({ appliedTxId }) => appliedTxId >= txId);
+  await before.stop();
+  edit(fixture, 'replica', 'PRAGMA user_version = 7');
+  const replica = await fixture.start('replica', ...follow(primary));
+  const found = await verify(fixture, replica, primary, '--repair');
+  assert.equal(found.exitCode, diverged, found.stderr);
+  assert.deepEqual(lines(found)[0].differences, [{ kind: 'state' }]);
+  const [, named = ''] =
+    /quorate (database rejoin defaultdb --snapshot)$/.exec(JSON.parse(found.stderr).error.hint) ?? [];
+  const refused = await command(fixture, replica, 'database', 'rejoin', 'defaultdb');
+  assert.equal(JSON.parse(refused.stderr).error.code, 'WRONG_ROLE');
+  const rejoined = await command(fixture, replica, ...named.split(' '));
+  assert.equal(rejoined.exitCode, 0, rejoined.stderr);
+  assert.equal((await verify(fixture, replica, primary)).exitCode, 0);
+  await assertClean(fixture, replica);
+});
+
+test('the users of a server that follows another one come again in a new copy', async (t) => {
+  const fixture = new ServerFixture(t);
+  const primary = await fixture.start('primary');
+  const before = await fixture.start('replica', ...follow(primary));
+  await untilEqual(primary, before, 'systemdb');
+  await before.stop();
+  edit(fixture, 'replica', 'CREATE TABLE forged (x)', 'systemdb');
+  const replica = await fixture.start('replica', ...follow(primary));
+  const flags = ['verify', 'systemdb', '--with', `127.0.0.1:${primary.port}`];
+  assert.equal((await command(fixture, replica, ...flags)).exitCode, diverged);
+  await replica.until('systemdb', ({ replicator }) => replicator?.state === 'diverged');
+  const rejoined = await command(fixture, replica, 'database', 'rejoin', 'systemdb');
+  assert.equal(rejoined.exitCode, 0, rejoined.stderr);
+  assert.equal((await command(fixture, replica, ...flags)).exitCode, 0);
+  await assertClean(fixture, replica, 'systemdb');
+});
+
+test('people see how far the snapshot is that a replica takes', async (t) => {
+  const fixture = new ServerFixture(t);
+  const primary = await fixture.start('primary');
+  const replica = await fixture.start('replica', ...follow(primary));
+  const txId = await primary.execute('defaultdb', createItems, insertItem);
+  await replica.until('defaultdb', ({ appliedTxId }) => appliedTxId >= txId);
+  const env = { XDG_CONFIG_HOME: path.join(fixture.root, 'config'), QUORATE_PORT: String(replica.port) };
+  await quorate(['login', 'admin'], { env, input: `${adminPassword}\n` });
+  const { stdout } = await quorate(['database', 'rejoin', 'defaultdb', '--snapshot'], { env });
+  assert.match(stdout, /^defaultdb: a snapshot of the upstream takes the place of what is here\n/);
+  assert.match(stdout, /\ndefaultdb follows again: it shows transaction \d+\n$/);
+});
