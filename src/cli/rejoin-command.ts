@@ -1,15 +1,11 @@
 import process from 'node:process';
 import type { Command } from 'commander';
 import type { NodeClient } from '../client/interface.ts';
-import { type ErrorCode, QuorateError } from '../errors/interface.ts';
 import type { RejoinResponse, ReplicatorStatus } from '../proto/interface.ts';
 import { clientOptions } from './client-options.ts';
 import { type CommandContext, describe } from './command-context.ts';
-import { stopSignal } from './stop-signal.ts';
 import { progressText } from './storage-text.ts';
-
-/** How often the progress of a snapshot is looked at, in milliseconds. */
-const pollIntervalMs = 500;
+import { untilStreaming } from './until-streaming.ts';
 
 /** To the start of the line, which is cleared: ECMA-48 EL. */
 const clearLine = '\r\u001b[K';
@@ -28,9 +24,7 @@ export function addRejoinCommand(group: Command, context: CommandContext): void 
       const report = await client.verification.rejoin(name, flags.snapshot === true);
       context.print(json, { database: name, ...report }, () => reportText(name, report));
       if (report.snapshot) {
-        const txId = await new SnapshotWatch(context, client, name, json).untilStreaming();
-        const text = () => `${name} follows again: it shows transaction ${txId}\n`;
-        context.print(json, { database: name, state: 'streaming', txId }, text);
+        await watchSnapshot(context, client, name, json);
       }
     },
   );
@@ -46,67 +40,47 @@ function reportText(name: string, { commonTxId, transactions, file, snapshot }: 
 }
 
 /** Shows how a replica receives its snapshot: a bar on a terminal, a line for each state elsewhere. */
-class SnapshotWatch {
-  readonly #context: CommandContext;
-  readonly #client: NodeClient;
+class ProgressLine implements Disposable {
+  readonly #streams: CommandContext['streams'];
   readonly #database: string;
-  readonly #isSilent: boolean;
   #shown = '';
 
-  constructor(context: CommandContext, client: NodeClient, database: string, isSilent: boolean) {
-    this.#context = context;
-    this.#client = client;
+  constructor(streams: CommandContext['streams'], database: string) {
+    this.#streams = streams;
     this.#database = database;
-    this.#isSilent = isSilent;
   }
 
-  /**
-   * Returns what the replica shows when it follows again.
-   * @throws QuorateError CANCELLED when a person does not wait for that; why it stopped, when a person must act
-   */
-  async untilStreaming(): Promise<number> {
-    using stop = stopSignal();
-    while (!stop.signal.aborted) {
-      const { databases } = await this.#client.status(this.#database);
-      const [status] = databases;
-      if (status?.replicator !== undefined) {
-        this.#show(status.replicator);
-        refuseStopped(status.replicator);
-        if (status.replicator.state === 'streaming') {
-          this.#endLine();
-          return status.appliedTxId;
-        }
-      }
-      await this.#context.runtime.timers.sleep(pollIntervalMs, stop.signal).catch(() => {});
-    }
-    this.#endLine();
-    throw new QuorateError('CANCELLED', 'the server goes on with the snapshot by itself', {
-      hint: `See how far it is: quorate status ${this.#database} --watch`,
-    });
-  }
-
-  #show({ state, snapshot, reason }: ReplicatorStatus): void {
+  show({ state, snapshot, reason }: ReplicatorStatus): void {
     const isTerminal = process.stdout.isTTY;
     const progress = isTerminal && snapshot !== undefined ? `  ${progressText(snapshot)}` : '';
     const why = snapshot === undefined && reason !== '' ? `: ${reason}` : '';
     const text = `${this.#database} is ${state}${progress}${why}`;
-    if (!this.#isSilent && text !== this.#shown) {
+    if (text !== this.#shown) {
       this.#shown = text;
-      this.#context.streams.out(isTerminal ? `${clearLine}${text}` : `${text}\n`);
+      this.#streams.out(isTerminal ? `${clearLine}${text}` : `${text}\n`);
     }
   }
 
-  #endLine(): void {
-    if (!this.#isSilent && process.stdout.isTTY) {
-      this.#context.streams.out('\n');
+  [Symbol.dispose](): void {
+    if (process.stdout.isTTY && this.#shown !== '') {
+      this.#streams.out('\n');
     }
   }
 }
 
-/** What only a person can mend is not waited for. */
-function refuseStopped({ state, lastError, reason }: ReplicatorStatus): void {
-  if (state === 'diverged' || state === 'refused') {
-    const code = (lastError?.code ?? 'DIVERGED') as ErrorCode;
-    throw new QuorateError(code, lastError?.message ?? reason, { hint: lastError?.hint });
-  }
+async function watchSnapshot(context: CommandContext, client: NodeClient, name: string, json: boolean): Promise<void> {
+  const txId = await shownProgress(context, client, name, json);
+  const text = () => `${name} follows again: it shows transaction ${txId}\n`;
+  context.print(json, { database: name, state: 'streaming', txId }, text);
+}
+
+async function shownProgress(
+  context: CommandContext,
+  client: NodeClient,
+  database: string,
+  isSilent: boolean,
+): Promise<number> {
+  using line = new ProgressLine(context.streams, database);
+  const onStatus = (replicator: ReplicatorStatus) => isSilent || line.show(replicator);
+  return await untilStreaming({ context, client, database, onStatus });
 }

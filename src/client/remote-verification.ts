@@ -1,5 +1,5 @@
 import type { Metadata } from '@grpc/grpc-js';
-import type { SnapshotCall, SnapshotCalls } from '../database/interface.ts';
+import type { RepairPhase, SnapshotCall, SnapshotCalls } from '../database/interface.ts';
 import type {
   KeyRange,
   PositionsResponse,
@@ -36,6 +36,12 @@ export class RemoteVerification {
 
   repair(request: RepairRequest): Promise<RepairResponse> {
     return unary((callback) => this.#client.repair(request, this.#metadata, callback));
+  }
+
+  /** Says how far the repair of a replica is that has stopped; see SetRepairPhase. */
+  async repairIs(database: string, phase: RepairPhase): Promise<void> {
+    const request = { database, phase };
+    await unary((callback) => this.#client.setRepairPhase(request, this.#metadata, callback));
   }
 
   positions(database: string, txIds: readonly number[]): Promise<PositionsResponse> {

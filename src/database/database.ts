@@ -25,6 +25,7 @@ import type {
   Position,
   RejoinReport,
   RejoinRequest,
+  RepairPhase,
   RepairReport,
   RepairRequest,
   ReplicationSink,
@@ -348,11 +349,7 @@ export class Database implements AsyncDisposable {
     this.#source.moved();
   }
 
-  /**
-   * Takes this replica back to the last transaction in common with its upstream, or makes it take a snapshot and nothing
-   * else, if need be after a restart. What only it has is saved first. Nobody must feed it meanwhile.
-   * @throws QuorateError WRONG_ROLE, DISK_FULL …
-   */
+  /** Takes this replica back to what its upstream has, or makes it take a snapshot; nobody must feed it meanwhile. */
   async rejoin(request: RejoinRequest): Promise<RejoinReport> {
     const report = await this.#writer().client.request<RejoinReport>((id) => ['rejoin', id, request]);
     if (report.snapshot) {
@@ -366,6 +363,10 @@ export class Database implements AsyncDisposable {
   /** Gives rows of this replica the content that they have on its upstream. @throws QuorateError WRONG_ROLE … */
   repair(request: RepairRequest): Promise<RepairReport> {
     return this.#writer().client.request((id) => ['repair', id, request]);
+  }
+
+  repairIs(phase: RepairPhase): Promise<void> {
+    return this.#writer().client.request((id) => ['repair-phase', id, phase]);
   }
 
   /** Copies a SQLite file into this empty primary, through the log. @throws QuorateError UNSUPPORTED_STATEMENT, WRONG_ROLE … */

@@ -25,6 +25,7 @@ export type {
   QueryOptions,
   RejoinReport,
   RejoinRequest,
+  RepairPhase,
   RepairReport,
   RepairRequest,
   ReplicaHold,

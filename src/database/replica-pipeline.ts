@@ -6,6 +6,7 @@ import type { DatabaseLimits } from './limits.ts';
 import type { MarkerWatch } from './marker-watch.ts';
 import { applyRecords } from './recovery.ts';
 import type { SharedPositions } from './shared-positions.ts';
+import type { Tolerance } from './tolerance.ts';
 import { UnappliedRecords } from './unapplied-records.ts';
 
 export interface ReplicaPipelineOptions {
@@ -18,6 +19,8 @@ export interface ReplicaPipelineOptions {
   /** Where applying has to stop for a moment. */
   readonly markers: MarkerWatch;
   readonly clock: Clock;
+  /** On while this replica is repaired. */
+  readonly tolerance: Tolerance;
   /** Milliseconds that a record must be old, by its own time and this clock, before it is applied. */
   readonly delayMs: number;
 }
@@ -102,8 +105,34 @@ export class ReplicaPipeline {
   step(): void {
     this.#log();
     this.#advanceCommit();
-    if (this.#failure === undefined && !this.#options.markers.isHeld) {
-      this.#applySlice();
+    if (this.#failure === undefined) {
+      this.#attempt(() => this.#options.tolerance.check());
+      if (!this.#options.markers.isHeld) {
+        this.#applySlice();
+      }
+    }
+  }
+
+  /** Ends the repair of this replica. @throws QuorateError DIVERGED when something wrong may be left; nothing is applied then */
+  endRepair(isEqual: boolean): void {
+    this.#attempt(() => this.#options.tolerance.end(isEqual));
+  }
+
+  /** Applies again after a failure: what has failed is tolerated now, or fails again. */
+  forgive(): void {
+    this.#failure = undefined;
+  }
+
+  /** Remembers a failure that does not pass. */
+  #attempt(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      const failure = asQuorateError(error);
+      if (!passing.has(failure.code)) {
+        this.#failure = failure;
+      }
+      throw failure;
     }
   }
 
@@ -143,28 +172,22 @@ export class ReplicaPipeline {
   }
 
   #applySlice(): void {
-    const { connection, positions, limits, markers } = this.#options;
+    const { connection, positions, limits, markers, tolerance } = this.#options;
     const applied = positions.get('applied');
     const commit = positions.get('commit');
     if (applied >= commit || this.#isWaiting()) {
       return;
     }
-    try {
+    this.#attempt(() => {
       const { slice, marker } = this.#upToMarker(this.#due(this.#unapplied.peek(commit, limits)));
-      applyRecords(connection, slice);
+      applyRecords(connection, slice, tolerance.isOn ? tolerance : undefined);
       this.#unapplied.remove(slice);
       const reached = slice.at(-1)?.txId ?? applied;
       positions.set('applied', reached);
       if (marker !== undefined) {
         markers.reached(marker, reached);
       }
-    } catch (error) {
-      const failure = asQuorateError(error);
-      if (!passing.has(failure.code)) {
-        this.#failure = failure;
-      }
-      throw failure;
-    }
+    });
   }
 
   /** The records up to the first marker that somebody waits for. */

@@ -10,8 +10,9 @@ import { rejoin } from './rejoin.ts';
 import { repair } from './repair.ts';
 import { ReplicaPipeline } from './replica-pipeline.ts';
 import { type RecordSaving, type SavedRecords, saveRecords } from './saved-records.ts';
-import type { LogEnds, RejoinReport, RejoinRequest, RepairReport, RepairRequest } from './types.ts';
-import type { ClientRequest, RoleSettings } from './writer-messages.ts';
+import { Tolerance } from './tolerance.ts';
+import type { LogEnds, RejoinReport, RejoinRequest, RepairPhase, RepairReport, RepairRequest } from './types.ts';
+import type { ClientRequest, MendRequest, RoleSettings } from './writer-messages.ts';
 import type { Call, WriterRole, WriterServices } from './writer-role.ts';
 
 /** How long applying waits after a condition of the machine (a full disk, a lock) stopped it, in milliseconds. */
@@ -32,12 +33,17 @@ export class ReplicaRole implements WriterRole {
   #retry: Timer | undefined;
   #due: Timer | undefined;
   #failing = false;
+  /** Wakes this role when whoever repairs it has gone. */
+  #lease: Timer | undefined;
+  readonly #tolerance: Tolerance;
 
   constructor(services: WriterServices, log: TransactionLog | undefined, settings: RoleSettings) {
     this.#services = services;
     this.#primary = settings.primary;
     this.#delayMs = settings.delayMs ?? 0;
     this.#mark = new CommitMark(services.runtime.files, services.runtime.clock, path.dirname(services.file()));
+    const { files, clock } = services.runtime;
+    this.#tolerance = new Tolerance({ files, clock, directory: this.#databaseDirectory });
     this.#connection = ReplicaConnection.open(services.file());
     try {
       if (log !== undefined) {
@@ -66,6 +72,7 @@ export class ReplicaRole implements WriterRole {
       markers,
       clock: runtime.clock,
       delayMs: this.#delayMs,
+      tolerance: this.#tolerance,
     });
     this.#services.wake();
   }
@@ -105,8 +112,23 @@ export class ReplicaRole implements WriterRole {
     this.#following().truncateAfter(txId);
   }
 
+  /** Helps a replica that is not what its upstream is. */
+  mend(request: MendRequest): RejoinReport | SavedRecords | RepairReport | undefined {
+    switch (request[0]) {
+      case 'rejoin':
+        return this.#rejoin(request[2]);
+      case 'save-records':
+        // Something else takes their place, and nobody can tell which of them it has, too.
+        return saveRecords(this.#saving(), undefined);
+      case 'repair':
+        return this.#repair(request[2]);
+      case 'repair-phase':
+        return this.#repairIs(request[2]);
+    }
+  }
+
   /** Goes back to the last transaction in common with the upstream, or tells that only a snapshot helps. */
-  rejoin(request: RejoinRequest): RejoinReport {
+  #rejoin(request: RejoinRequest): RejoinReport {
     const { positions, onFailure } = this.#services;
     const saving = this.#saving();
     const { log } = saving;
@@ -121,11 +143,6 @@ export class ReplicaRole implements WriterRole {
     return report;
   }
 
-  /** Saves all records of the log: something else takes their place, and nobody can tell which of them it has, too. */
-  saveRecords(): SavedRecords {
-    return saveRecords(this.#saving(), undefined);
-  }
-
   #saving(): RecordSaving {
     const { runtime, start } = this.#services;
     const { files, clock } = runtime;
@@ -136,8 +153,29 @@ export class ReplicaRole implements WriterRole {
     return { connection: this.#connection, log: this.#log, files, clock, name, directory: this.#databaseDirectory };
   }
 
+  /** Lets applying go on over wrong rows, or ends that; the end fails when something wrong may be left. */
+  #repairIs(phase: RepairPhase): undefined {
+    const { runtime, onFailure, wake } = this.#services;
+    const pipeline = this.#following();
+    this.#lease?.cancel();
+    if (phase === 'goes-on') {
+      // Comes back when nothing is heard any more, also if nobody writes.
+      this.#lease = runtime.timers.after(this.#tolerance.renew(), wake);
+      pipeline.forgive();
+      this.#failing = false;
+      onFailure(undefined);
+    } else {
+      try {
+        pipeline.endRepair(phase === 'equal');
+      } catch (error) {
+        this.#stumbled(asQuorateError(error), pipeline);
+      }
+    }
+    wake();
+  }
+
   /** Gives rows the content that they have on the upstream. */
-  repair(request: RepairRequest): RepairReport {
+  #repair(request: RepairRequest): RepairReport {
     const { files, clock } = this.#services.runtime;
     return repair({ connection: this.#connection, files, clock, directory: this.#databaseDirectory, request });
   }
@@ -232,6 +270,7 @@ export class ReplicaRole implements WriterRole {
   close(): void {
     this.#retry?.cancel();
     this.#due?.cancel();
+    this.#lease?.cancel();
     this.#keepMark();
     this.#pipeline?.failArrivals(new QuorateError('CANCELLED', 'the database is being closed or changes its role'));
     this.#connection.close();

@@ -153,6 +153,12 @@ export interface RejoinReport {
   readonly snapshot: boolean;
 }
 
+/**
+ * How far the repair of a replica is that has stopped: it goes on, a comparison has found nothing any more, or it was given up.
+ * While it goes on the replica applies records although rows are not as they were on the primary, and records those.
+ */
+export type RepairPhase = 'goes-on' | 'equal' | 'given-up';
+
 /** Rows of one table that are to become what they are on the upstream. */
 export interface RepairRequest {
   /** Position at which they were compared, for the record. */

@@ -1,14 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { QuorateError } from '../errors/interface.ts';
-import type { StoredValue } from './byte-reader.ts';
 import { rowItems } from './operation-format.ts';
-import type { RowChange } from './row-change-reader.ts';
 import { decodeRow, decodeValues, encodeValues, type ReadableValue, readableValues } from './row-image.ts';
 import { readRow, type StoredRow } from './stored-rows.ts';
 import type { TableCatalogue } from './table-catalogue.ts';
 import type { TableShape } from './table-shape.ts';
-import { TableWriter } from './table-writer.ts';
+import { TableWriter, wholeRow } from './table-writer.ts';
 
 /** What a row of this copy is to become. Encoded as in docs/operations-format.md. */
 export interface WantedRow {
@@ -74,13 +72,13 @@ function repairTable(
   }
   for (const { before } of accepted) {
     if (before !== undefined) {
-      writer.apply(rowChange(rowItems.delete, before.key, before.values));
+      writer.apply(wholeRow(rowItems.delete, before));
     }
   }
   const repaired = accepted.map(({ wanted: { key, row }, before }) => {
     const after = row.length === 0 ? undefined : decodeRow(row, table);
     if (after !== undefined) {
-      writer.apply(rowChange(rowItems.insert, after.key, after.values));
+      writer.apply(wholeRow(rowItems.insert, after));
     }
     return {
       key: readableValues(table.keyColumns, decodeValues(key, table.keyColumns.length)),
@@ -103,9 +101,4 @@ function digestOf(row: StoredRow | undefined): Uint8Array {
     : createHash('sha256')
         .update(encodeValues([...row.key, ...row.values]))
         .digest();
-}
-
-function rowChange(kind: number, key: readonly StoredValue[], values: readonly StoredValue[]): RowChange {
-  const image = kind === rowItems.insert ? { before: [], after: values } : { before: values, after: [] };
-  return { kind, flags: 0, key, newKey: [], changed: [], changedKey: '', ...image };
 }

@@ -1,4 +1,5 @@
 import { pageLimits, rangeLimits } from '../../client/interface.ts';
+import type { RepairPhase } from '../../database/interface.ts';
 import { QuorateError } from '../../errors/interface.ts';
 import type { KeyRange, MarkerRequest, RangesResponse, RowRepair, VerificationServer } from '../../proto/interface.ts';
 import type * as stored from '../../sqlite/interface.ts';
@@ -11,6 +12,8 @@ const maxAnswerBytes = 64 * 1024 * 1024;
 
 /** Positions in one request. */
 const maxPositions = 1000;
+
+const repairPhases: readonly RepairPhase[] = ['goes-on', 'equal', 'given-up'];
 
 /** Comparing databases of this node with those of others. */
 export function verificationService(context: RpcContext): VerificationServer {
@@ -73,9 +76,21 @@ export function verificationService(context: RpcContext): VerificationServer {
       return {};
     }),
     repair: repair(context),
+    setRepairPhase: unaryRpc(context, async ({ database, phase }) => {
+      await context.node.databases.get(database).repairIs(phaseOf(phase));
+      return {};
+    }),
     positions: positions(context),
     rejoin: unaryRpc(context, ({ database, snapshot }) => context.node.databases.get(database).rejoin(snapshot)),
   };
+}
+
+function phaseOf(text: string): RepairPhase {
+  const phase = repairPhases.find((one) => one === text);
+  if (phase === undefined) {
+    throw new QuorateError('INVALID_ARGUMENT', `${JSON.stringify(text)} is no phase of a repair`);
+  }
+  return phase;
 }
 
 function repair(context: RpcContext): VerificationServer['repair'] {

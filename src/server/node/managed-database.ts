@@ -5,6 +5,7 @@ import {
   type DatabaseSettings,
   failureOf,
   type RejoinReport,
+  type RepairPhase,
   type Upstream,
 } from '../../database/interface.ts';
 import { asQuorateError, type ErrorCode, QuorateError } from '../../errors/interface.ts';
@@ -218,6 +219,18 @@ export class ManagedDatabase {
       } finally {
         // Whoever follows this replica has what it gives up.
         exporter.close(new QuorateError('UNAVAILABLE', reason));
+        this.#startReplicator(database);
+      }
+    });
+  }
+
+  /** Lets a replica that has stopped at a wrong row go on while it is repaired, and ends that. @throws QuorateError WRONG_ROLE */
+  repairIs(phase: RepairPhase): Promise<void> {
+    return this.#exclusively(async () => {
+      const { database } = this.#require();
+      await database.repairIs(phase);
+      if (phase === 'goes-on' && this.#replicator?.status().state === 'diverged') {
+        await this.#stopReplicator('this database is repaired');
         this.#startReplicator(database);
       }
     });

@@ -141,6 +141,18 @@ export interface RepairResponse {
   file: string;
 }
 
+export interface SetRepairPhaseRequest {
+  database: string;
+  /**
+   * "goes-on": rows that are not as they were on the primary are changed all the same, and recorded; to be said again at least every
+   * 60 s. "equal": a comparison has found nothing any more. "given-up": something wrong may be left, so the replica stops.
+   */
+  phase: string;
+}
+
+export interface SetRepairPhaseResponse {
+}
+
 export interface PositionsRequest {
   database: string;
   txIds: number[];
@@ -1281,6 +1293,98 @@ export const RepairResponse: MessageFns<RepairResponse> = {
   },
 };
 
+function createBaseSetRepairPhaseRequest(): SetRepairPhaseRequest {
+  return { database: "", phase: "" };
+}
+
+export const SetRepairPhaseRequest: MessageFns<SetRepairPhaseRequest> = {
+  encode(message: SetRepairPhaseRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.database !== "") {
+      writer.uint32(10).string(message.database);
+    }
+    if (message.phase !== "") {
+      writer.uint32(18).string(message.phase);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetRepairPhaseRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetRepairPhaseRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.database = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.phase = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSetRepairPhaseResponse(): SetRepairPhaseResponse {
+  return {};
+}
+
+export const SetRepairPhaseResponse: MessageFns<SetRepairPhaseResponse> = {
+  encode(_: SetRepairPhaseResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetRepairPhaseResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetRepairPhaseResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBasePositionsRequest(): PositionsRequest {
   return { database: "", txIds: [] };
 }
@@ -1643,6 +1747,18 @@ export const VerificationService = {
     responseSerialize: (value: RepairResponse): Buffer => Buffer.from(RepairResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RepairResponse => RepairResponse.decode(value),
   },
+  /** Lets a replica that has stopped at a wrong row apply records while it is repaired, and ends that. */
+  setRepairPhase: {
+    path: "/quorate.v1.Verification/SetRepairPhase" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetRepairPhaseRequest): Buffer =>
+      Buffer.from(SetRepairPhaseRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetRepairPhaseRequest => SetRepairPhaseRequest.decode(value),
+    responseSerialize: (value: SetRepairPhaseResponse): Buffer =>
+      Buffer.from(SetRepairPhaseResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetRepairPhaseResponse => SetRepairPhaseResponse.decode(value),
+  },
   /** Positions of the log with their hashes; transactions that it does not have are left out. */
   positions: {
     path: "/quorate.v1.Verification/Positions" as const,
@@ -1683,6 +1799,8 @@ export interface VerificationServer extends UntypedServiceImplementation {
   end: handleUnaryCall<MarkerRequest, EndResponse>;
   /** Gives rows of a replica the content that they have on its upstream, and records what they were. */
   repair: handleUnaryCall<RepairRequest, RepairResponse>;
+  /** Lets a replica that has stopped at a wrong row apply records while it is repaired, and ends that. */
+  setRepairPhase: handleUnaryCall<SetRepairPhaseRequest, SetRepairPhaseResponse>;
   /** Positions of the log with their hashes; transactions that it does not have are left out. */
   positions: handleUnaryCall<PositionsRequest, PositionsResponse>;
   /**
@@ -1812,6 +1930,22 @@ export interface VerificationClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RepairResponse) => void,
+  ): ClientUnaryCall;
+  /** Lets a replica that has stopped at a wrong row apply records while it is repaired, and ends that. */
+  setRepairPhase(
+    request: SetRepairPhaseRequest,
+    callback: (error: ServiceError | null, response: SetRepairPhaseResponse) => void,
+  ): ClientUnaryCall;
+  setRepairPhase(
+    request: SetRepairPhaseRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetRepairPhaseResponse) => void,
+  ): ClientUnaryCall;
+  setRepairPhase(
+    request: SetRepairPhaseRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetRepairPhaseResponse) => void,
   ): ClientUnaryCall;
   /** Positions of the log with their hashes; transactions that it does not have are left out. */
   positions(
