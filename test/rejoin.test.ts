@@ -1,5 +1,6 @@
 /** Replicas that are not what their upstreams are, and how each of them becomes one again without anybody touching files. */
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { test } from 'node:test';
@@ -142,6 +143,57 @@ test('a replica that stopped at a row which was edited by hand is copied again b
   assert.deepEqual([lines(rejoined)[0].transactions, lines(rejoined)[0].file], [0, '']);
   await untilEqual(primary, replica);
   await assertClean(fixture, replica);
+});
+
+test('a replica that stopped at rows which were edited by hand is repaired under load, and goes on by itself', async (t) => {
+  const fixture = new ServerFixture(t);
+  const primary = await fixture.start('primary');
+  const before = await fixture.start('replica', ...follow(primary));
+  const rows = "INSERT INTO items SELECT value, 'item ' || value, 1 FROM generate(1, 3000)".replace(
+    'generate(1, 3000)',
+    '(WITH n(value) AS (VALUES (1) UNION ALL SELECT value + 1 FROM n WHERE value < 3000) SELECT value FROM n)',
+  );
+  const txId = await primary.execute('defaultdb', createItems, rows);
+  await before.until('defaultdb', ({ appliedTxId }) => appliedTxId >= txId);
+  await before.stop();
+  edit(
+    fixture,
+    'replica',
+    "UPDATE items SET name = 'forged ' || id WHERE id IN (1, 2); DELETE FROM items WHERE id IN (3, 4, 5); INSERT INTO items VALUES (5000, 'taken', 9), (5001, 'mine', 9)",
+  );
+  const replica = await fixture.start('replica', ...follow(primary));
+  for (const sql of [
+    "UPDATE items SET name = 'new name' WHERE id = 1",
+    'UPDATE items SET price = 2 WHERE id = 3',
+    'DELETE FROM items WHERE id = 4',
+    "INSERT INTO items VALUES (5000, 'other', 3)",
+    "INSERT INTO items VALUES (5002, 'mine', 3)",
+  ]) {
+    await primary.execute('defaultdb', sql);
+  }
+  await replica.until('defaultdb', ({ replicator }) => replicator?.state === 'diverged');
+  let stopped = false;
+  const load = (async () => {
+    while (!stopped) {
+      await primary.execute('defaultdb', 'UPDATE items SET price = price + 1 WHERE id IN (2, 3, 100)');
+    }
+  })();
+  const repaired = await verify(fixture, replica, primary, '--repair');
+  stopped = true;
+  await load;
+  assert.equal(repaired.exitCode, 0, repaired.stderr);
+  assert.equal(lines(repaired).at(-1).equal, true);
+  const saved = readdirSync(path.join(replica.directory, 'databases', 'defaultdb', 'saved')).flatMap((name) =>
+    savedLines(path.join(replica.directory, 'databases', 'defaultdb', 'saved', name)),
+  );
+  const recorded = (id: number) => saved.find(({ key, before: was }) => key.id === id && was !== null)?.before;
+  assert.deepEqual(
+    [1, 2, 5000, 5001].map((id) => recorded(id)?.name),
+    ['forged 1', 'forged 2', 'taken', 'mine'],
+  );
+  await untilEqual(primary, replica);
+  await assertClean(fixture, replica);
+  assert.equal((await verify(fixture, replica, primary)).exitCode, 0);
 });
 
 test('a schema that was edited by hand stops the replica, which is copied again by one command', async (t) => {

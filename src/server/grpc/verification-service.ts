@@ -119,8 +119,8 @@ function positions(context: RpcContext): VerificationServer['positions'] {
 }
 
 /** Bytes of their own: a view into the message would drag all of it along to another thread. */
-function ownBytes({ key, digest, row }: RowRepair): stored.WantedRow {
-  return { key: Uint8Array.from(key), digest: Uint8Array.from(digest), row: Uint8Array.from(row) };
+function ownBytes({ key, found, row }: RowRepair): stored.WantedRow {
+  return { key: Uint8Array.from(key), found: Uint8Array.from(found), row: Uint8Array.from(row) };
 }
 
 function markerOf({ marker }: Pick<MarkerRequest, 'marker'>): string {

@@ -119,8 +119,8 @@ export interface EndResponse {
 
 export interface RowRepair {
   key: Buffer;
-  /** Digest of the row as it is to be replaced; empty when there is none. A row that has changed since stays as it is. */
-  digest: Buffer;
+  /** The row as it was found to be wrong; empty when there was none. Columns that have changed since stay as they are. */
+  found: Buffer;
   /** The row as it is to be; empty when there is to be none. */
   row: Buffer;
 }
@@ -135,7 +135,7 @@ export interface RepairRequest {
 
 export interface RepairResponse {
   repaired: number;
-  /** Rows that have changed since they were compared. */
+  /** Rows whose wrong columns have changed since they were compared. */
   skipped: number;
   /** Where the old and the new rows are recorded, on the machine of the replica. */
   file: string;
@@ -1079,7 +1079,7 @@ export const EndResponse: MessageFns<EndResponse> = {
 };
 
 function createBaseRowRepair(): RowRepair {
-  return { key: Buffer.alloc(0), digest: Buffer.alloc(0), row: Buffer.alloc(0) };
+  return { key: Buffer.alloc(0), found: Buffer.alloc(0), row: Buffer.alloc(0) };
 }
 
 export const RowRepair: MessageFns<RowRepair> = {
@@ -1087,8 +1087,8 @@ export const RowRepair: MessageFns<RowRepair> = {
     if (message.key.length !== 0) {
       writer.uint32(10).bytes(message.key);
     }
-    if (message.digest.length !== 0) {
-      writer.uint32(18).bytes(message.digest);
+    if (message.found.length !== 0) {
+      writer.uint32(18).bytes(message.found);
     }
     if (message.row.length !== 0) {
       writer.uint32(26).bytes(message.row);
@@ -1122,7 +1122,7 @@ export const RowRepair: MessageFns<RowRepair> = {
               break;
             }
 
-            message.digest = Buffer.from(reader.bytes());
+            message.found = Buffer.from(reader.bytes());
             continue;
           }
           case 3: {
