@@ -1,13 +1,13 @@
 /** Replicas that are not what their upstreams are, and how each of them becomes one again without anybody touching files. */
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { test } from 'node:test';
 import { exitCodeOf } from '../src/errors/interface.ts';
 import { quorate } from './command-line.ts';
 import { command, createItems, edit, followFrom, lines, savedLines, update, verify } from './replica-commands.ts';
-import { adminPassword, follow, ServerFixture, type ServerProcess } from './server-process.ts';
+import { adminPassword, follow, ServerFixture, type ServerProcess, sqliteFile } from './server-process.ts';
 
 const diverged = exitCodeOf('DIVERGED');
 const shortLog = ['--log-segment-bytes=64KiB', '--log-retention-bytes=64KiB', '--log-retention-max-bytes=128KiB'];
@@ -255,6 +255,42 @@ test('the users of a server that follows another one come again in a new copy', 
   await assertClean(fixture, replica, 'systemdb');
 });
 
+test('a replica that cannot be opened begins anew by one command, and what it had is kept', async (t) => {
+  const fixture = new ServerFixture(t);
+  const primary = await fixture.start('primary');
+  const before = await fixture.start('replica', ...follow(primary));
+  const txId = await primary.execute('defaultdb', createItems, insertItem);
+  await before.until('defaultdb', ({ appliedTxId }) => appliedTxId >= txId);
+  await before.stop();
+  const damaged = Buffer.alloc(8192, 'x');
+  writeFileSync(sqliteFile(before.directory, 'defaultdb'), damaged);
+  const replica = await fixture.start('replica', ...follow(primary));
+  assert.equal((await replica.database('defaultdb')).state, 'failed');
+  const rejoined = await command(fixture, replica, 'database', 'rejoin', 'defaultdb');
+  assert.equal(rejoined.exitCode, 0, rejoined.stderr);
+  assert.deepEqual(readFileSync(path.join(lines(rejoined)[0].file, 'data.sqlite')), damaged);
+  await untilEqual(primary, replica);
+  await assertClean(fixture, replica);
+});
+
+test('a replica of another database takes that of its upstream only when it is told to, and what it had is kept', async (t) => {
+  const fixture = new ServerFixture(t);
+  const primary = await fixture.start('primary');
+  await primary.execute('defaultdb', createItems, insertItem);
+  const other = await fixture.start('other');
+  await other.execute('defaultdb', 'CREATE TABLE own (v)', 'INSERT INTO own VALUES (1)');
+  await followFrom(other, primary);
+  const { replicator } = await other.until('defaultdb', (status) => status.replicator?.state === 'refused');
+  assert.equal(replicator?.lastError?.code, 'WRONG_DATABASE');
+  const refused = await command(fixture, other, 'database', 'rejoin', 'defaultdb');
+  assert.equal(JSON.parse(refused.stderr).error.code, 'WRONG_ROLE');
+  const rejoined = await command(fixture, other, 'database', 'rejoin', 'defaultdb', '--snapshot');
+  assert.equal(rejoined.exitCode, 0, rejoined.stderr);
+  assert.equal(existsSync(path.join(lines(rejoined)[0].file, 'data.sqlite')), true);
+  await untilEqual(primary, other);
+  await assertClean(fixture, other);
+});
+
 test('people see how far the snapshot is that a replica takes', async (t) => {
   const fixture = new ServerFixture(t);
   const primary = await fixture.start('primary');
@@ -264,6 +300,6 @@ test('people see how far the snapshot is that a replica takes', async (t) => {
   const env = { XDG_CONFIG_HOME: path.join(fixture.root, 'config'), QUORATE_PORT: String(replica.port) };
   await quorate(['login', 'admin'], { env, input: `${adminPassword}\n` });
   const { stdout } = await quorate(['database', 'rejoin', 'defaultdb', '--snapshot'], { env });
-  assert.match(stdout, /^defaultdb: a snapshot of the upstream takes the place of what is here\n/);
+  assert.match(stdout, /^defaultdb: a new copy from the upstream takes its place\n/);
   assert.match(stdout, /\ndefaultdb follows again: it shows transaction \d+\n$/);
 });

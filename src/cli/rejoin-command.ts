@@ -30,13 +30,21 @@ export function addRejoinCommand(group: Command, context: CommandContext): void 
   );
 }
 
-function reportText(name: string, { commonTxId, transactions, file, snapshot }: RejoinResponse): string {
-  const common = commonTxId === 0 ? '' : ` after transaction ${commonTxId}`;
-  const saved = transactions === 0 ? '' : `${name}: ${transactions} transactions${common} are saved in ${file}\n`;
+function reportText(name: string, report: RejoinResponse): string {
+  const { commonTxId, snapshot } = report;
   const next = snapshot
-    ? `${name}: a snapshot of the upstream takes the place of what is here`
-    : `${name} follows again`;
-  return `${saved}${next}${snapshot ? '' : ` from transaction ${commonTxId}`}\n`;
+    ? 'a new copy from the upstream takes its place'
+    : `follows again from transaction ${commonTxId}`;
+  return `${savedText(name, report)}${name}: ${next}\n`;
+}
+
+function savedText(name: string, { commonTxId, transactions, file }: RejoinResponse): string {
+  if (file === '') {
+    return '';
+  }
+  const common = commonTxId === 0 ? '' : ` after transaction ${commonTxId}`;
+  const what = transactions === 0 ? 'what was here is' : `${transactions} transactions${common} are`;
+  return `${name}: ${what} saved in ${file}\n`;
 }
 
 /** Shows how a replica receives its snapshot: a bar on a terminal, a line for each state elsewhere. */

@@ -1,7 +1,16 @@
 import path from 'node:path';
 import { QuorateError } from '../errors/interface.ts';
-import { contentPath, fileSize, firstContent, logPath, removeOtherContents, sqlitePath } from './content-directory.ts';
+import {
+  contentName,
+  contentPath,
+  fileSize,
+  firstContent,
+  logPath,
+  removeOtherContents,
+  sqlitePath,
+} from './content-directory.ts';
 import type { DatabaseContext } from './database-context.ts';
+import { savedFolder } from './saved-lines.ts';
 import { readSettings, type StoredSettings, settingsExist, writeSettings } from './settings-file.ts';
 import type { DatabaseSettings } from './types.ts';
 import type { RoleSettings } from './writer-messages.ts';
@@ -13,6 +22,26 @@ type Place = Pick<DatabaseContext, 'runtime' | 'directory'>;
 
 export function databaseExists({ runtime, directory }: Place): boolean {
   return settingsExist(runtime.files, directory);
+}
+
+/**
+ * Takes the content of a replica that is not open away, so that it begins with nothing, as a new one does. Returns where the
+ * content is now, as it was. A crash in between leaves a replica without content, for which this can be done again.
+ * @throws QuorateError IO_ERROR, DATABASE_CORRUPT when the settings cannot be read
+ */
+export function setContentAside({ runtime, directory }: Place): string {
+  const { files, clock } = runtime;
+  const { settings, content } = readSettings(files, directory);
+  const saved = savedFolder(files, directory);
+  const target = path.join(saved, `${contentName(content)}-${Math.floor(clock.nowMs())}`);
+  if (files.existsSync(contentPath(directory, content))) {
+    files.renameSync(contentPath(directory, content), target);
+    files.syncDirectorySync(saved);
+  }
+  files.makeDirectorySync(contentPath(directory, content + 1));
+  files.syncDirectorySync(directory);
+  writeSettings(files, directory, { settings, content: content + 1 });
+  return target;
 }
 
 /** What one database has on disk: its settings, and the folder that holds its content now. */

@@ -4,6 +4,7 @@ export { checkAckSettings, defaultAckSettings } from './acks.ts';
 export { contentPath, sqlitePath } from './content-directory.ts';
 export { Database } from './database.ts';
 export type { DatabaseContext } from './database-context.ts';
+export { setContentAside } from './database-files.ts';
 export { failureOf } from './failure.ts';
 export { forwardingLogger, type LogEntry, writeLogEntry } from './forwarding-logger.ts';
 export { type DatabaseLimits, defaultDatabaseLimits } from './limits.ts';

@@ -95,7 +95,7 @@ function phaseOf(text: string): RepairPhase {
 
 function repair(context: RpcContext): VerificationServer['repair'] {
   return unaryRpc(context, ({ database, txId, table, rows }) =>
-    context.node.databases.require(database).repair({ txId, table, rows: rows.map(ownBytes) }),
+    context.node.databases.get(database).repair({ txId, table, rows: rows.map(ownBytes) }),
   );
 }
 

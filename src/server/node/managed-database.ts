@@ -6,6 +6,9 @@ import {
   failureOf,
   type RejoinReport,
   type RepairPhase,
+  type RepairReport,
+  type RepairRequest,
+  setContentAside,
   type Upstream,
 } from '../../database/interface.ts';
 import { asQuorateError, type ErrorCode, QuorateError } from '../../errors/interface.ts';
@@ -17,11 +20,12 @@ import {
   Replicator,
   type ReplicatorStatus,
 } from '../../replication/interface.ts';
+import { Feeding } from './feeding.ts';
 import { resolveUpstream } from './follow-settings.ts';
 import { LocalNode } from './local-node.ts';
 import type { NodeServices } from './node-services.ts';
 import { explainDivergence } from './parting.ts';
-import { rejoinRequest } from './rejoining.ts';
+import { mustBeginAnew, rejoinRequest } from './rejoining.ts';
 import { Scrubber, type ScrubStatus } from './scrubber.ts';
 
 export type DatabaseState = 'opening' | 'importing' | 'open' | 'unloaded' | 'failed';
@@ -47,15 +51,13 @@ export class ManagedDatabase {
   #tail: Promise<unknown> = Promise.resolve();
   /** Replica ids of the upstream and of those that it follows, as far as known. */
   #upstreamPath: readonly string[] = [];
-  /** Somebody feeds this database through ReplicateTx. */
-  #fed = false;
-  /** Ends that feeding when the settings change. */
-  #stopFeeding: ((reason: QuorateError) => void) | undefined;
+  readonly #feeding: Feeding;
 
   constructor(name: string, services: NodeServices, state: DatabaseState) {
     this.name = name;
     this.#services = services;
     this.#state = state;
+    this.#feeding = new Feeding(name);
   }
 
   get state(): DatabaseState {
@@ -171,18 +173,20 @@ export class ManagedDatabase {
 
   /** Opens the database; what goes wrong becomes its state, so that the others of the node work. */
   open(): Promise<void> {
-    return this.#exclusively(async () => {
-      if (this.#opened !== undefined) {
-        return;
-      }
-      this.#state = 'opening';
-      this.#failure = undefined;
-      try {
-        this.#begin(await Database.open(this.#context()));
-      } catch (error) {
-        this.#fail(asQuorateError(error));
-      }
-    });
+    return this.#exclusively(() => this.#open());
+  }
+
+  async #open(): Promise<void> {
+    if (this.#opened !== undefined) {
+      return;
+    }
+    this.#state = 'opening';
+    this.#failure = undefined;
+    try {
+      this.#begin(await Database.open(this.#context()));
+    } catch (error) {
+      this.#fail(asQuorateError(error));
+    }
   }
 
   /** Takes new settings without a restart: the replicator of the old ones ends first, that of the new ones begins last. */
@@ -209,8 +213,11 @@ export class ManagedDatabase {
    */
   rejoin(snapshot: boolean): Promise<RejoinReport> {
     return this.#exclusively(async () => {
+      const { state, lastError } = this.#replicator?.status() ?? {};
+      if (mustBeginAnew({ state: this.#state, settings: this.settings, lastError, snapshot })) {
+        return await this.#beginAnew();
+      }
       const { database, exporter } = this.#require();
-      const state = this.#replicator?.status().state;
       const request = await rejoinRequest({ database, state, snapshot, upstreams: this.#services.upstreams });
       const reason = 'this database goes back to what its upstream has';
       await this.#stopReplicator(reason);
@@ -222,6 +229,21 @@ export class ManagedDatabase {
         this.#startReplicator(database);
       }
     });
+  }
+
+  /** Copies everything from the upstream as a new replica does; what was here is kept as it is. */
+  async #beginAnew(): Promise<RejoinReport> {
+    await this.#end('opening');
+    const file = setContentAside(this.#context());
+    await this.#open();
+    this.#require();
+    return { commonTxId: 0, transactions: 0, file, snapshot: true };
+  }
+
+  async repair(request: RepairRequest): Promise<RepairReport> {
+    const report = await this.require().repair(request);
+    this.#scrubber?.beginAgain();
+    return report;
   }
 
   /** Lets a replica that has stopped at a wrong row go on while it is repaired, and ends that. @throws QuorateError WRONG_ROLE */
@@ -252,32 +274,12 @@ export class ManagedDatabase {
   /** Ends the streams of those who follow or feed this database. */
   endStreams(reason: QuorateError): void {
     this.#opened?.exporter.close(reason);
-    this.#stopFeeding?.(reason);
+    this.#feeding.stop(reason);
   }
 
-  /**
-   * Registers the one stream that may feed this replica, and returns what ends the registration.
-   * @throws QuorateError WRONG_ROLE
-   */
+  /** Registers the one stream that may feed this replica; see `Feeding`. @throws QuorateError WRONG_ROLE */
   startFeeding(stop: (reason: QuorateError) => void): () => void {
-    const { role, replication } = this.require().settings;
-    if (role === 'primary' || replication.enabled) {
-      const reason = role === 'primary' ? 'is a primary' : 'has a replicator of its own';
-      throw new QuorateError('WRONG_ROLE', `database ${this.name} ${reason}`, {
-        hint: `ReplicateTx feeds replicas with replication disabled: quorate database update ${this.name} --role replica --replication-enabled=false`,
-      });
-    }
-    if (this.#fed) {
-      throw new QuorateError('WRONG_ROLE', `database ${this.name} is fed by another replicator already`, {
-        hint: 'Stop the other one; two would only repeat each other.',
-      });
-    }
-    this.#fed = true;
-    this.#stopFeeding = stop;
-    return () => {
-      this.#fed = false;
-      this.#stopFeeding = undefined;
-    };
+    return this.#feeding.start(this.require().settings, stop);
   }
 
   #context(): DatabaseContext {
@@ -381,7 +383,7 @@ export class ManagedDatabase {
   }
 
   async #stopReplicator(reason: string): Promise<void> {
-    this.#stopFeeding?.(new QuorateError('CANCELLED', reason));
+    this.#feeding.stop(new QuorateError('CANCELLED', reason));
     const replicator = this.#replicator;
     this.#replicator = undefined;
     const scrubber = this.#scrubber;

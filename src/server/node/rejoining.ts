@@ -1,6 +1,7 @@
-import type { Database, RejoinRequest } from '../../database/interface.ts';
+import type { Database, DatabaseSettings, RejoinRequest } from '../../database/interface.ts';
 import { QuorateError } from '../../errors/interface.ts';
 import type { ReplicatorStatus } from '../../replication/interface.ts';
+import type { DatabaseState } from './managed-database.ts';
 import { findPartingOf } from './parting.ts';
 import type { UpstreamClients } from './upstream-clients.ts';
 
@@ -11,6 +12,23 @@ export interface RejoinWish {
   /** A person wants a new copy, whatever the state. */
   readonly snapshot: boolean;
   readonly upstreams: UpstreamClients;
+}
+
+export interface UnusableReplica {
+  readonly state: DatabaseState;
+  readonly settings: DatabaseSettings | undefined;
+  readonly lastError: ReplicatorStatus['lastError'];
+  /** A person wants a new copy, whatever the state. */
+  readonly snapshot: boolean;
+}
+
+/**
+ * Whether nothing of what a replica has is of use: it cannot be opened, or a person wants the database of the upstream in the
+ * place of another one.
+ */
+export function mustBeginAnew({ state, settings, lastError, snapshot }: UnusableReplica): boolean {
+  const isFollowing = settings?.role === 'replica' && settings.replication.enabled;
+  return isFollowing && (state === 'failed' || (snapshot && lastError?.code === 'WRONG_DATABASE'));
 }
 
 /**
