@@ -291,6 +291,49 @@ test('a replica of another database takes that of its upstream only when it is t
   await assertClean(fixture, other);
 });
 
+test('a replica of a replica that gives transactions up learns of it at once, and rejoins as well', async (t) => {
+  const fixture = new ServerFixture(t);
+  const { former, primary, common } = await twoPrimaries(fixture);
+  const third = await fixture.start('third', ...follow(former));
+  const lost = await former.execute('defaultdb', insertItem);
+  await third.until('defaultdb', ({ appliedTxId }) => appliedTxId >= lost);
+  await primary.execute('defaultdb', insertItem);
+  await followFrom(former, primary);
+  await former.until('defaultdb', ({ replicator }) => replicator?.state === 'diverged');
+  const streaming = ({ replicator }: { readonly replicator?: { readonly state: string } | undefined }) =>
+    replicator?.state === 'streaming';
+  assert.ok(streaming(await third.database('defaultdb')));
+  const rejoined = await command(fixture, former, 'database', 'rejoin', 'defaultdb');
+  assert.equal(lines(rejoined)[0].snapshot, false, rejoined.stderr);
+  await third.until('defaultdb', ({ replicator }) => replicator?.state === 'diverged');
+  const also = await command(fixture, third, 'database', 'rejoin', 'defaultdb');
+  assert.equal(also.exitCode, 0, also.stderr);
+  assert.deepEqual([lines(also)[0].commonTxId, lines(also)[0].transactions], [common, 1]);
+  await untilEqual(primary, third);
+  await assertClean(fixture, third);
+});
+
+test('a replica that is killed while it takes the copy that was asked for goes on with it', async (t) => {
+  const fixture = new ServerFixture(t);
+  const slowly = ['--snapshot-rate-bytes', '2MiB', '--snapshot-chunk-bytes', '64KiB'];
+  const primary = await fixture.start('primary', ...slowly);
+  const before = await fixture.start('replica', ...follow(primary));
+  const fill = Array.from({ length: 4 }, () => 'INSERT INTO items (name) VALUES (hex(randomblob(500000)))');
+  const txId = await primary.execute('defaultdb', createItems, ...fill);
+  await before.until('defaultdb', ({ appliedTxId }) => appliedTxId >= txId);
+  await (await before.client()).verification.rejoin('defaultdb', true);
+  await before.until('defaultdb', ({ replicator }) => (replicator?.snapshot?.receivedBytes ?? 0) > 0);
+  await before.stop('SIGKILL');
+  const replica = await fixture.start('replica', ...follow(primary));
+  const { replicator } = await replica.until('defaultdb', (status) => status.replicator?.snapshot !== undefined);
+  assert.notEqual(replicator?.state, 'streaming');
+  await untilEqual(primary, replica);
+  await replica.until('defaultdb', (status) => status.replicator?.state === 'streaming');
+  // The former one stays for a moment, for readers that are about to open it.
+  const contents = readdirSync(path.join(replica.directory, 'databases', 'defaultdb'));
+  assert.ok(contents.includes('content-2'), contents.join());
+});
+
 test('people see how far the snapshot is that a replica takes', async (t) => {
   const fixture = new ServerFixture(t);
   const primary = await fixture.start('primary');

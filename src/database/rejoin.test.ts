@@ -74,6 +74,20 @@ test('a former primary saves its extra transactions, goes back and follows again
   assert.deepEqual(await two.digest(), await one.digest());
 });
 
+test('a snapshot of the history that was given up is given to nobody any more', async () => {
+  using folder = new TestFolder();
+  const { primary, former } = await parted(folder, ["INSERT INTO t (v) VALUES ('mine')"]);
+  await using one = primary;
+  await using two = former;
+  const before = await two.snapshots.acquire('');
+  assert.equal(before.header.position.txId, 6);
+  before[Symbol.dispose]();
+  await two.rejoin(back);
+  using after = await two.snapshots.acquire(before.header.snapshotId);
+  assert.equal(after.header.position.txId, 5);
+  assert.equal(one.positions().tip, 6);
+});
+
 test('what cannot be taken back from the log is saved, and only a snapshot is taken then, also after a restart', async () => {
   using folder = new TestFolder();
   const { primary, former } = await parted(folder, ["INSERT INTO t (v) VALUES ('mine')", 'CREATE TABLE more (x)']);
