@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, readdirSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { catchUp, primarySettings, replicaSettings, TestFolder } from '../../test/test-database.ts';
@@ -153,9 +153,34 @@ test('records of an earlier term that nobody can compare any more are saved befo
   const [file = '', ...others] = readdirSync(saved);
   assert.equal(others.length, 0);
   assert.match(readFileSync(path.join(saved, file), 'utf8'), /"after":\{"v":"mine"\}/);
-  // The next snapshot is of the same term, whose history is one.
-  await seed(one, two);
-  assert.deepEqual(readdirSync(saved), [file]);
+});
+
+test('records of the same term are in the snapshot and are not saved', async () => {
+  using folder = new TestFolder();
+  await using primary = await Database.create(folder.context('primary'), primarySettings);
+  await using replica = await Database.create(folder.context('replica'), replicaSettings);
+  await primary.writer.transact([{ sql: 'CREATE TABLE t (v)' }]);
+  await catchUp(primary, replica);
+  await primary.writer.transact(insert('later'));
+  await seed(primary, replica);
+  assert.deepEqual(await replica.digest(), await primary.digest());
+  assert.equal(existsSync(path.join(replica.directory, 'saved')), false);
+});
+
+test('what a replica is fed after its transactions were saved does not give way to a snapshot', async () => {
+  using folder = new TestFolder();
+  const { primary, former } = await parted(folder, ["INSERT INTO t (v) VALUES ('mine')", 'CREATE TABLE more (x)']);
+  await using one = primary;
+  await former[Symbol.asyncDispose]();
+  cpSync(path.join(folder.path, 'former'), path.join(folder.path, 'ahead'), { recursive: true });
+  await using ahead = await Database.open(folder.context('ahead'));
+  await ahead.updateSettings(primarySettings);
+  await ahead.writer.transact(insert('newer'));
+  await using two = await Database.open(folder.context('former'));
+  await two.rejoin(back);
+  await catchUp(ahead, two);
+  assert.equal(two.inbox.isRequired, true);
+  await assert.rejects(seed(one, two), hasCode('DIVERGED'));
 });
 
 test('a crash after SQLite went back and before the log was cut leaves a replica that opens and may be cut', async () => {
