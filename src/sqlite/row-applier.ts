@@ -170,7 +170,7 @@ function diverged({ table, start, cause }: ParkedChange, change: RowChangeReader
   const key = change.key.map(show).join(', ');
   const why = cause === undefined ? 'is not as it was on the primary' : `cannot be written: ${cause.message}`;
   return new QuorateError('DIVERGED', `the row ${key} of the table ${table.name} ${why}`, {
-    hint: 'This copy was changed by something else than replication. Repair it: quorate verify DATABASE --with UPSTREAM --repair; or copy it again: quorate database rejoin DATABASE',
+    hint: 'This copy was changed by something else than replication. Repair it: quorate verify DATABASE --with UPSTREAM --repair. Copy the database again where that does not help: quorate database rejoin DATABASE',
     details: { table: table.name, key },
     ...(cause === undefined ? {} : { cause }),
   });
