@@ -59,7 +59,7 @@ test('the commands of the page find a difference, repair it, and let a replica r
     ...{ primaryDatabase: undefined, primaryUsername: undefined, primaryPassword: undefined },
   };
   for (const { args, exitCode } of documented(primary, replica)) {
-    if (args.includes('rejoin')) {
+    if (args.includes('rejoin') && !args.includes('--snapshot')) {
       // The former primary comes back with a higher term than the one it was replaced by: only then are histories compared.
       await client.updateDatabase({ ...unchanged, role: 'primary' });
       await replica.execute('defaultdb', 'INSERT INTO t VALUES (2, 2)');

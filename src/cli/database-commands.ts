@@ -7,6 +7,7 @@ import { type CommandContext, describe } from './command-context.ts';
 import { addFileCommands } from './database-file-commands.ts';
 import { createRequest, databaseOptions, updateRequest } from './database-options.ts';
 import { printDatabase } from './print-database.ts';
+import { addRejoinCommand } from './rejoin-command.ts';
 import { databasesText } from './status-text.ts';
 
 export function addDatabaseCommands(program: Command, context: CommandContext): void {
@@ -18,7 +19,7 @@ export function addDatabaseCommands(program: Command, context: CommandContext): 
   addSimple(group, context, 'unload', 'Close a database, also for the next starts of the server.', (client, name) =>
     client.unloadDatabase(name),
   );
-  addRejoin(group, context);
+  addRejoinCommand(group, context);
   addDelete(group, context);
   addForgetReplica(group, context);
   addFileCommands(group, context);
@@ -77,25 +78,6 @@ function addSimple(
     const { json, ...connection } = context.parse(command, clientOptions).values;
     using client = context.connect(connection);
     printDatabase(context, json, await run(client, name));
-  });
-}
-
-function addRejoin(group: Command, context: CommandContext): void {
-  const command = group
-    .command('rejoin <database>')
-    .description(
-      'Let a replica that has diverged follow again: what only it has is saved to a file on its server and taken back.',
-    );
-  describe(command, clientOptions, ['database rejoin shop']).action(async (name: string) => {
-    const { json, ...connection } = context.parse(command, clientOptions).values;
-    using client = context.connect(connection);
-    const report = await client.verification.rejoin(name);
-    const { transactions, commonTxId, file } = report;
-    context.print(
-      json,
-      { database: name, ...report },
-      () => `${name} follows again from transaction ${commonTxId}; ${transactions} after it are saved in ${file}\n`,
-    );
   });
 }
 

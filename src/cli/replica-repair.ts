@@ -41,13 +41,13 @@ function* batchesOf(rows: readonly RowDifference[]): Generator<readonly RowDiffe
       sizeBytes = 0;
     }
     batch.push(row);
-    sizeBytes += row.key.length + row.row.length;
+    sizeBytes += row.key.length + row.found.length + row.row.length;
   }
   if (batch.length > 0) {
     yield batch;
   }
 }
 
-function rowRepair({ key, digest, row }: RowDifference): RowRepair {
-  return { key: Buffer.from(key), digest: Buffer.from(digest), row: Buffer.from(row) };
+function rowRepair({ key, found, row }: RowDifference): RowRepair {
+  return { key: Buffer.from(key), found: Buffer.from(found), row: Buffer.from(row) };
 }

@@ -12,6 +12,7 @@ import { clientOptions } from './client-options.ts';
 import { type CommandContext, describe } from './command-context.ts';
 import { type DatabaseAddress, parseDatabaseAddress } from './database-address.ts';
 import { repairReplica } from './replica-repair.ts';
+import { StoppedReplica } from './stopped-replica.ts';
 import { comparisonJson, comparisonText, repairText } from './verify-text.ts';
 
 const withOptions = defineOptions('Verification', {
@@ -31,6 +32,9 @@ const withOptions = defineOptions('Verification', {
 });
 
 const options = { ...withOptions, ...clientOptions } as const;
+
+/** Comparisons of one repair. Rows that are written meanwhile may need more than one. */
+const maxRounds = 20;
 
 interface Flags {
   readonly with: string;
@@ -67,36 +71,50 @@ export function addVerifyCommand(program: Command, context: CommandContext): voi
     using here = context.connect(values);
     using other = await context.connectAs(address, values.withUsername, values.withPassword);
     const sides = { database, here, other, otherDatabase: address.database, otherName: flags.with };
-    const repair = flags.repair === true;
-    const comparison = await compare(context, sides, { maxDifferences: values.maxDifferences, content: repair });
-    context.print(values.json, comparisonJson(database, flags.with, comparison), () =>
-      comparisonText(database, flags.with, comparison),
-    );
-    const left = repair ? await repairAll(context, sides, comparison, values) : comparison;
+    const { maxDifferences, json } = values;
+    const show = (comparison: Comparison) =>
+      context.print(json, comparisonJson(database, flags.with, comparison), () =>
+        comparisonText(database, flags.with, comparison),
+      );
+    const left = flags.repair
+      ? await repairAll(context, sides, { maxDifferences, json, show })
+      : await compare(context, sides, { maxDifferences, content: false });
+    if (!flags.repair) {
+      show(left);
+    }
     refuseDifferences(database, flags.with, left.differences);
   });
 }
 
-/** Repairs and compares again until nothing differs or nothing more can be done; the last comparison. */
-async function repairAll(
-  context: CommandContext,
-  sides: Sides,
-  first: Comparison,
-  { json, maxDifferences }: { readonly json: boolean; readonly maxDifferences: number },
-): Promise<Comparison> {
-  let comparison = first;
-  while (comparison.differences.some(({ kind }) => kind === 'row')) {
-    const summary = await repairReplica(sides.here, sides.database, comparison);
-    context.print(json, { database: sides.database, ...summary }, () => repairText(summary));
-    comparison = await compare(context, sides, { maxDifferences, content: true });
-    context.print(json, comparisonJson(sides.database, sides.otherName, comparison), () =>
-      comparisonText(sides.database, sides.otherName, comparison),
-    );
-    if (summary.repaired === 0) {
-      break;
+interface RepairOptions {
+  readonly maxDifferences: number;
+  readonly json: boolean;
+  readonly show: (comparison: Comparison) => void;
+}
+
+/**
+ * Compares, repairs and compares again until nothing differs or nothing more can be done; the last comparison. A replica that
+ * has stopped at a wrong row applies over such rows meanwhile.
+ */
+async function repairAll(context: CommandContext, sides: Sides, options: RepairOptions): Promise<Comparison> {
+  const { maxDifferences, json, show } = options;
+  const stopped = await StoppedReplica.find(context, sides.here, sides.database);
+  try {
+    for (let round = 1; ; round += 1) {
+      const pace = stopped && (() => stopped.goOn());
+      const comparison = await compare(context, sides, { maxDifferences, content: true, pace });
+      show(comparison);
+      if (round === maxRounds || !comparison.differences.some(({ kind }) => kind === 'row')) {
+        await stopped?.end(comparison.differences.length === 0);
+        return comparison;
+      }
+      const summary = await repairReplica(sides.here, sides.database, comparison);
+      context.print(json, { database: sides.database, ...summary }, () => repairText(summary));
     }
+  } catch (error) {
+    await stopped?.end(false);
+    throw error;
   }
-  return comparison;
 }
 
 function otherAddress(text: string, database: string): DatabaseAddress {
@@ -107,7 +125,7 @@ function otherAddress(text: string, database: string): DatabaseAddress {
 async function compare(
   context: CommandContext,
   sides: Sides,
-  wanted: Pick<ComparisonOptions, 'maxDifferences' | 'content'>,
+  wanted: Pick<ComparisonOptions, 'maxDifferences' | 'content' | 'pace'>,
 ): Promise<Comparison> {
   const here = sides.here.verification.database(sides.database);
   const reference = sides.other.verification.database(sides.otherDatabase);
@@ -121,10 +139,17 @@ async function compare(
   });
 }
 
+/** Rows are repaired; what else differs comes with a new copy only. */
+function hintFor(database: string, other: string, differences: readonly Difference[]): string {
+  return differences.every(({ kind }) => kind === 'row')
+    ? `If ${database} here is a replica, repair it: quorate verify ${database} --with ${other} --repair`
+    : `Rows are not all that differs. If ${database} here is a replica, copy it again: quorate database rejoin ${database} --snapshot`;
+}
+
 function refuseDifferences(database: string, other: string, differences: readonly Difference[]): void {
   if (differences.length > 0) {
     throw new QuorateError('DIVERGED', `${database} differs from ${other}`, {
-      hint: 'docs/divergence.md tells how to find out why and how to repair a replica.',
+      hint: hintFor(database, other, differences),
       details: { differences: differences.length },
     });
   }

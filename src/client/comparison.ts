@@ -19,8 +19,8 @@ export interface RowDifference {
   readonly key: Uint8Array;
   /** The key by column. */
   readonly readableKey: SnapshotRow['readableKey'];
-  /** SHA-256 of the row here; empty when it is missing. */
-  readonly digest: Uint8Array;
+  /** The whole row here, when content was asked for; empty when it is missing. */
+  readonly found: Uint8Array;
   /** The whole row of the reference, when content was asked for; empty when it is extra. */
   readonly row: Uint8Array;
 }
@@ -216,7 +216,7 @@ class SnapshotComparison {
 
   /** `wanted` are the rows of the reference; they are used up. */
   async #compareRows(table: string, range: RangeDigest, wanted: Map<string, SnapshotRow>): Promise<void> {
-    for await (const row of this.#rowsOf(this.#options.here, table, range, false)) {
+    for await (const row of this.#rowsOf(this.#options.here, table, range, this.#options.content)) {
       const right = wanted.get(keyText(row));
       wanted.delete(keyText(row));
       if (right === undefined || Buffer.compare(right.digest, row.digest) !== 0) {
@@ -258,11 +258,11 @@ class SnapshotComparison {
     const row = own ?? right;
     if (row !== undefined) {
       this.#rowDifferences += 1;
-      this.#listedBytes += row.key.length + (right?.row.length ?? 0);
+      this.#listedBytes += row.key.length + (own?.row.length ?? 0) + (right?.row.length ?? 0);
       const { key, readableKey } = row;
       const nothing = new Uint8Array(0);
-      const digest = own?.digest ?? nothing;
-      this.#differences.push({ kind: 'row', table, what, key, readableKey, digest, row: right?.row ?? nothing });
+      const found = own?.row ?? nothing;
+      this.#differences.push({ kind: 'row', table, what, key, readableKey, found, row: right?.row ?? nothing });
     }
   }
 }

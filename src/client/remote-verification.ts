@@ -1,5 +1,5 @@
 import type { Metadata } from '@grpc/grpc-js';
-import type { SnapshotCall, SnapshotCalls } from '../database/interface.ts';
+import type { RepairPhase, SnapshotCall, SnapshotCalls } from '../database/interface.ts';
 import type {
   KeyRange,
   PositionsResponse,
@@ -38,13 +38,19 @@ export class RemoteVerification {
     return unary((callback) => this.#client.repair(request, this.#metadata, callback));
   }
 
+  /** Says how far the repair of a replica is that has stopped; see SetRepairPhase. */
+  async repairIs(database: string, phase: RepairPhase): Promise<void> {
+    const request = { database, phase };
+    await unary((callback) => this.#client.setRepairPhase(request, this.#metadata, callback));
+  }
+
   positions(database: string, txIds: readonly number[]): Promise<PositionsResponse> {
     const request = { database, txIds: [...txIds] };
     return unary((callback) => this.#client.positions(request, this.#metadata, this.#shortCall(), callback));
   }
 
-  rejoin(database: string): Promise<RejoinResponse> {
-    return unary((callback) => this.#client.rejoin({ database }, this.#metadata, callback));
+  rejoin(database: string, snapshot: boolean): Promise<RejoinResponse> {
+    return unary((callback) => this.#client.rejoin({ database, snapshot }, this.#metadata, callback));
   }
 
   close(): void {

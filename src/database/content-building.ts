@@ -23,7 +23,8 @@ export function buildContent(files: FileSystem, options: NewContent): void {
   files.removeSync(directory);
   files.makeDirectorySync(directory);
   const log = TransactionLog.create(files, logPath(directory), header.databaseId, {
-    after: header.position,
+    // A log in which nothing is yet begins with the identity of its database.
+    after: header.position.txId === 0 ? undefined : header.position,
     segmentSizeBytes,
   });
   log.close();

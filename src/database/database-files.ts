@@ -1,8 +1,17 @@
 import path from 'node:path';
 import { QuorateError } from '../errors/interface.ts';
-import { contentPath, fileSize, firstContent, logPath, removeOtherContents, sqlitePath } from './content-directory.ts';
+import {
+  contentName,
+  contentPath,
+  fileSize,
+  firstContent,
+  logPath,
+  removeOtherContents,
+  sqlitePath,
+} from './content-directory.ts';
 import type { DatabaseContext } from './database-context.ts';
-import { readSettings, settingsExist, writeSettings } from './settings-file.ts';
+import { savedFolder } from './saved-lines.ts';
+import { readSettings, type StoredSettings, settingsExist, writeSettings } from './settings-file.ts';
 import type { DatabaseSettings } from './types.ts';
 import type { RoleSettings } from './writer-messages.ts';
 
@@ -15,11 +24,32 @@ export function databaseExists({ runtime, directory }: Place): boolean {
   return settingsExist(runtime.files, directory);
 }
 
+/**
+ * Takes the content of a replica that is not open away, so that it begins with nothing, as a new one does. Returns where the
+ * content is now, as it was. A crash in between leaves a replica without content, for which this can be done again.
+ * @throws QuorateError IO_ERROR, DATABASE_CORRUPT when the settings cannot be read
+ */
+export function setContentAside({ runtime, directory }: Place): string {
+  const { files, clock } = runtime;
+  const { settings, content } = readSettings(files, directory);
+  const saved = savedFolder(files, directory);
+  const target = path.join(saved, `${contentName(content)}-${Math.floor(clock.nowMs())}`);
+  if (files.existsSync(contentPath(directory, content))) {
+    files.renameSync(contentPath(directory, content), target);
+    files.syncDirectorySync(saved);
+  }
+  files.makeDirectorySync(contentPath(directory, content + 1));
+  files.syncDirectorySync(directory);
+  writeSettings(files, directory, { settings, content: content + 1 });
+  return target;
+}
+
 /** What one database has on disk: its settings, and the folder that holds its content now. */
 export class DatabaseFiles {
   readonly #context: DatabaseContext;
   #settings: DatabaseSettings;
   #content: number;
+  #replaceThrough: number | undefined;
 
   /** Makes the folders of a new database. @throws QuorateError DATABASE_EXISTS, IO_ERROR, DISK_FULL */
   static create(context: DatabaseContext, settings: DatabaseSettings): void {
@@ -37,10 +67,11 @@ export class DatabaseFiles {
     if (!databaseExists(context)) {
       throw new QuorateError('DATABASE_NOT_FOUND', `there is no database ${context.name}`);
     }
-    const { settings, content } = readSettings(context.runtime.files, context.directory);
+    const { settings, content, replaceThrough } = readSettings(context.runtime.files, context.directory);
     this.#context = context;
     this.#settings = settings;
     this.#content = content;
+    this.#replaceThrough = replaceThrough;
     this.#removeOld();
   }
 
@@ -58,6 +89,11 @@ export class DatabaseFiles {
   /** Number of the folder that holds the content; another one after a snapshot was installed. */
   get content(): number {
     return this.#content;
+  }
+
+  /** Set while nothing but a snapshot is taken; see `StoredSettings`. */
+  get replaceThrough(): number | undefined {
+    return this.#replaceThrough;
   }
 
   get contentDirectory(): string {
@@ -88,15 +124,20 @@ export class DatabaseFiles {
     return { role, term, primary, acks, delayMs };
   }
 
+  /** What was saved was compared with one upstream: another one may lack more, so the wish for a new copy ends with it. */
   saveSettings(settings: DatabaseSettings): void {
-    this.#write(settings, this.#content);
-    this.#settings = settings;
+    const replaceThrough = hasSameUpstream(settings, this.#settings) ? this.#replaceThrough : undefined;
+    this.#write({ settings, content: this.#content, replaceThrough });
   }
 
   /** From now on, and after any crash, the content is in this folder. */
   switchTo(content: number): void {
-    this.#write(this.#settings, content);
-    this.#content = content;
+    this.#write({ settings: this.#settings, content });
+  }
+
+  /** From now on, and after any crash, nothing but a snapshot is taken, which may lack transactions up to this one. */
+  requireSnapshot(replaceThrough: number): void {
+    this.#write({ settings: this.#settings, content: this.#content, replaceThrough });
   }
 
   /** Removes the replaced content after a while: readers that are about to open it still find it. */
@@ -122,7 +163,16 @@ export class DatabaseFiles {
     removeOtherContents(this.#context.runtime.files, this.#context.directory, this.#content);
   }
 
-  #write(settings: DatabaseSettings, content: number): void {
-    writeSettings(this.#context.runtime.files, this.#context.directory, { settings, content });
+  #write(stored: StoredSettings): void {
+    writeSettings(this.#context.runtime.files, this.#context.directory, stored);
+    this.#settings = stored.settings;
+    this.#content = stored.content;
+    this.#replaceThrough = stored.replaceThrough;
   }
+}
+
+function hasSameUpstream(one: DatabaseSettings, other: DatabaseSettings): boolean {
+  const where = ({ role, replication: { upstream } }: DatabaseSettings) =>
+    `${role} ${upstream?.host}:${upstream?.port}/${upstream?.database}`;
+  return where(one) === where(other);
 }

@@ -25,6 +25,8 @@ import type {
   DatabaseSettings,
   Position,
   RejoinReport,
+  RejoinRequest,
+  RepairPhase,
   RepairReport,
   RepairRequest,
   ReplicationSink,
@@ -116,35 +118,24 @@ export class Database implements AsyncDisposable {
       databaseId: () => this.#source.databaseId,
       firstTxId: () => this.#source.firstTxId(),
     });
-    this.#inbox = this.#makeInbox();
+    this.#inbox = openInbox({
+      context,
+      files: this.#files,
+      sink: () => this.#sink,
+      saveRecords: () => this.#writer().client.request((id) => ['save-records', id]),
+      changeContent: (content) => this.#changeContent(content),
+    });
     this.#sink = new DatabaseSink({
       client: () => this.#writer().client,
       positions: this.#positions,
       databaseId: () => this.#source.databaseId,
     });
-    this.verifications = this.#makeVerifications();
-  }
-
-  #makeVerifications(): Verifications {
-    return new Verifications({
-      runtime: this.#context.runtime,
-      name: this.#context.name,
+    this.verifications = new Verifications({
+      runtime: context.runtime,
+      name: context.name,
       file: () => this.filePath,
       client: () => this.#writer().client,
       failure: () => this.#failure,
-    });
-  }
-
-  #makeInbox(): FileInbox {
-    const { runtime, directory, limits, runMaintenance } = this.#context;
-    return openInbox(limits.minFreeBytes, {
-      files: runtime.files,
-      runMaintenance,
-      directory,
-      segmentSizeBytes: limits.logSegmentBytes,
-      sink: () => this.#sink,
-      content: () => this.#files.content,
-      changeContent: (content) => this.#changeContent(content),
     });
   }
 
@@ -185,6 +176,7 @@ export class Database implements AsyncDisposable {
         this.#failure = event[1] ?? undefined;
         this.#sink.setFailure(this.#failure);
         this.#sink.moved();
+        this.verifications.checkFailure();
         return;
       case 'at-marker':
         return this.verifications.reached(event[1], event[2]);
@@ -278,6 +270,7 @@ export class Database implements AsyncDisposable {
     const { contentDirectory, role } = this.#files;
     await this.#writer().client.request((id) => ['set-content', id, contentDirectory, content, role]);
     this.#source.reopen();
+    this.#snapshots.discard();
     this.#failure = undefined;
     this.#sink.setFailure(undefined);
     this.#context.onFileReplaced?.(oldPath, this.filePath);
@@ -365,19 +358,24 @@ export class Database implements AsyncDisposable {
     this.#source.moved();
   }
 
-  /**
-   * Takes this replica back to the last transaction in common with its upstream. The transactions after it are saved.
-   * @throws QuorateError SNAPSHOT_REQUIRED, DIVERGED, WRONG_ROLE …
-   */
-  async rejoin(commonTxId: number): Promise<RejoinReport> {
-    const report = await this.#writer().client.request<RejoinReport>((id) => ['rejoin', id, commonTxId]);
+  /** Takes this replica back to what its upstream has, or makes it take a snapshot; nobody must feed it meanwhile. */
+  async rejoin(request: RejoinRequest): Promise<RejoinReport> {
+    const report = await this.#writer().client.request<RejoinReport>((id) => ['rejoin', id, request]);
+    if (report.snapshot) {
+      this.#files.requireSnapshot(this.#positions.get('tip'));
+    }
     this.#source.forget();
+    this.#snapshots.discard();
     return report;
   }
 
   /** Gives rows of this replica the content that they have on its upstream. @throws QuorateError WRONG_ROLE … */
   repair(request: RepairRequest): Promise<RepairReport> {
     return this.#writer().client.request((id) => ['repair', id, request]);
+  }
+
+  repairIs(phase: RepairPhase): Promise<void> {
+    return this.#writer().client.request((id) => ['repair-phase', id, phase]);
   }
 
   /** Copies a SQLite file into this empty primary, through the log. @throws QuorateError UNSUPPORTED_STATEMENT, WRONG_ROLE … */

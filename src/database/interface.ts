@@ -4,6 +4,7 @@ export { checkAckSettings, defaultAckSettings } from './acks.ts';
 export { contentPath, sqlitePath } from './content-directory.ts';
 export { Database } from './database.ts';
 export type { DatabaseContext } from './database-context.ts';
+export { setContentAside } from './database-files.ts';
 export { failureOf } from './failure.ts';
 export type { FeedOwner, FeedRunner, Feeds, RunningFeed } from './feed.ts';
 export { forwardingLogger, type LogEntry, writeLogEntry } from './forwarding-logger.ts';
@@ -25,6 +26,8 @@ export type {
   Position,
   QueryOptions,
   RejoinReport,
+  RejoinRequest,
+  RepairPhase,
   RepairReport,
   RepairRequest,
   ReplicaHold,

@@ -2,6 +2,7 @@ import { QuorateError } from '../errors/interface.ts';
 import type { LogPosition, LogRecord, TransactionLog } from '../log/interface.ts';
 import { type AppliedPosition, PrimaryConnection, ReplicaConnection } from '../sqlite/interface.ts';
 import type { DatabaseLimits } from './limits.ts';
+import type { Tolerance } from './tolerance.ts';
 
 type ApplyLimits = Pick<DatabaseLimits, 'maxApplyRecords' | 'maxApplyBytes'>;
 
@@ -23,8 +24,15 @@ export function checkAgainstLog(applied: AppliedPosition, log: TransactionLog): 
   }
 }
 
-/** Applies records in one SQLite transaction, with the position they lead to. Throws with the transaction rolled back. */
-export function applyRecords(connection: ReplicaConnection, records: readonly LogRecord[]): LogPosition | undefined {
+/**
+ * Applies records in one SQLite transaction, with the position they lead to. Throws with the transaction rolled back.
+ * @param tolerance while a replica is repaired: rows that are not as they were on the primary are recorded and changed
+ */
+export function applyRecords(
+  connection: ReplicaConnection,
+  records: readonly LogRecord[],
+  tolerance?: Tolerance,
+): LogPosition | undefined {
   const last = records.at(-1);
   if (last === undefined) {
     return undefined;
@@ -32,9 +40,10 @@ export function applyRecords(connection: ReplicaConnection, records: readonly Lo
   connection.begin();
   try {
     for (const record of records) {
-      connection.apply(record.operations, record.schemaHash);
+      connection.apply(record.operations, record.schemaHash, tolerance && ((row) => tolerance.note(record.txId, row)));
     }
     connection.writePosition(last);
+    tolerance?.sync();
     connection.commit();
   } catch (error) {
     if (connection.inTransaction) {

@@ -1,15 +1,27 @@
 import assert from 'node:assert/strict';
-import { cpSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { catchUp, primarySettings, replicaSettings, TestFolder } from '../../test/test-database.ts';
 import { QuorateError } from '../errors/interface.ts';
 import { Database } from './database.ts';
 
+const back = { commonTxId: 5, mayGoBack: true };
 const insert = (v: string) => [{ sql: 'INSERT INTO t (v) VALUES (?)', parameters: [v] }];
 
 function hasCode(code: string): (error: unknown) => boolean {
   return (error) => error instanceof QuorateError && error.code === code;
+}
+
+/** Carries a snapshot from one database to another and installs it. */
+async function seed(from: Database, to: Database): Promise<void> {
+  using lease = await from.snapshots.acquire('');
+  const { sizeBytes } = lease.header;
+  const content = Buffer.alloc(sizeBytes);
+  await lease.read(content, 0);
+  await to.inbox.begin(lease.header, 0);
+  to.inbox.write(0, content);
+  await to.inbox.install(await lease.sha256());
 }
 
 /** A primary, and a former primary that has transactions of its own after the fifth and now is a replica. */
@@ -41,7 +53,7 @@ test('a former primary saves its extra transactions, goes back and follows again
   ]);
   await using one = primary;
   await using two = former;
-  const report = await two.rejoin(5);
+  const report = await two.rejoin(back);
   assert.deepEqual([report.commonTxId, report.transactions], [5, 3]);
   assert.deepEqual(two.positions(), { ...two.positions(), tip: 5, durable: 5, commit: 5, applied: 5 });
   const [head, ...lines] = readFileSync(report.file, 'utf8')
@@ -62,19 +74,113 @@ test('a former primary saves its extra transactions, goes back and follows again
   assert.deepEqual(await two.digest(), await one.digest());
 });
 
-test('what cannot be taken back from the log is saved, and nothing else changes', async () => {
+test('a snapshot of the history that was given up is given to nobody any more', async () => {
+  using folder = new TestFolder();
+  const { primary, former } = await parted(folder, ["INSERT INTO t (v) VALUES ('mine')"]);
+  await using one = primary;
+  await using two = former;
+  const before = await two.snapshots.acquire('');
+  assert.equal(before.header.position.txId, 6);
+  before[Symbol.dispose]();
+  await two.rejoin(back);
+  using after = await two.snapshots.acquire(before.header.snapshotId);
+  assert.equal(after.header.position.txId, 5);
+  assert.equal(one.positions().tip, 6);
+});
+
+test('what cannot be taken back from the log is saved, and only a snapshot is taken then, also after a restart', async () => {
+  using folder = new TestFolder();
+  const { primary, former } = await parted(folder, ["INSERT INTO t (v) VALUES ('mine')", 'CREATE TABLE more (x)']);
+  await using one = primary;
+  {
+    await using two = former;
+    const before = await two.digest();
+    const { snapshot, transactions, file } = await two.rejoin(back);
+    assert.deepEqual([snapshot, transactions], [true, 2]);
+    assert.match(readFileSync(file, 'utf8'), /"kind":"schema","sql":"CREATE TABLE more \(x\)"/);
+    assert.deepEqual(await two.digest(), before);
+    assert.equal(two.positions().tip, 7);
+  }
+  await using again = await Database.open(folder.context('former'));
+  assert.equal(again.inbox.isRequired, true);
+  await seed(one, again);
+  assert.equal(again.inbox.isRequired, false);
+  assert.deepEqual(await again.digest(), await one.digest());
+});
+
+test('a snapshot replaces committed transactions only while they are the ones that were saved', async () => {
   using folder = new TestFolder();
   const { primary, former } = await parted(folder, ["INSERT INTO t (v) VALUES ('mine')", 'CREATE TABLE more (x)']);
   await using one = primary;
   await using two = former;
-  const before = await two.digest();
-  const error = await two.rejoin(5).catch((thrown: unknown) => thrown);
-  assert.ok(hasCode('SNAPSHOT_REQUIRED')(error), String(error));
-  const file = String((error as QuorateError).details?.['file']);
-  assert.match(readFileSync(file, 'utf8'), /"kind":"schema","sql":"CREATE TABLE more \(x\)"/);
-  assert.deepEqual(await two.digest(), before);
-  assert.equal(two.positions().tip, 7);
+  await assert.rejects(seed(one, two), hasCode('DIVERGED'));
+  await two.rejoin(back);
+  // As a primary it gets a transaction that nobody has saved.
+  await two.updateSettings({ ...two.settings, role: 'primary', replication: { enabled: false } });
+  await two.writer.transact(insert('newer'));
+  await two.updateSettings(replicaSettings);
+  assert.equal(two.inbox.isRequired, false);
+  await assert.rejects(seed(one, two), hasCode('DIVERGED'));
+});
+
+test('where the logs do not reach back to a transaction in common all that there is is saved', async () => {
+  using folder = new TestFolder();
+  const { primary, former } = await parted(folder, ["INSERT INTO t (v) VALUES ('mine')"]);
+  await using one = primary;
+  await using two = former;
+  const { snapshot, transactions, file } = await two.rejoin({ commonTxId: undefined, mayGoBack: true });
+  assert.deepEqual([snapshot, transactions], [true, 6]);
+  const [head, ...lines] = readFileSync(file, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  assert.equal(head.lastCommon, null);
+  assert.deepEqual([...new Set(lines.map(({ txId }) => txId))], [1, 2, 3, 4, 5, 6]);
   assert.equal(one.positions().tip, 6);
+});
+
+test('records of an earlier term that nobody can compare any more are saved before a snapshot takes their place', async () => {
+  using folder = new TestFolder();
+  const { primary, former } = await parted(folder, ["INSERT INTO t (v) VALUES ('mine')"]);
+  await using one = primary;
+  await using two = former;
+  await one.updateSettings(replicaSettings);
+  await one.updateSettings({ ...primarySettings, term: one.settings.term });
+  await one.writer.transact(insert('of the next term'));
+  const saved = path.join(two.directory, 'saved');
+  await seed(one, two);
+  assert.deepEqual(await two.digest(), await one.digest());
+  const [file = '', ...others] = readdirSync(saved);
+  assert.equal(others.length, 0);
+  assert.match(readFileSync(path.join(saved, file), 'utf8'), /"after":\{"v":"mine"\}/);
+});
+
+test('records of the same term are in the snapshot and are not saved', async () => {
+  using folder = new TestFolder();
+  await using primary = await Database.create(folder.context('primary'), primarySettings);
+  await using replica = await Database.create(folder.context('replica'), replicaSettings);
+  await primary.writer.transact([{ sql: 'CREATE TABLE t (v)' }]);
+  await catchUp(primary, replica);
+  await primary.writer.transact(insert('later'));
+  await seed(primary, replica);
+  assert.deepEqual(await replica.digest(), await primary.digest());
+  assert.equal(existsSync(path.join(replica.directory, 'saved')), false);
+});
+
+test('what a replica is fed after its transactions were saved does not give way to a snapshot', async () => {
+  using folder = new TestFolder();
+  const { primary, former } = await parted(folder, ["INSERT INTO t (v) VALUES ('mine')", 'CREATE TABLE more (x)']);
+  await using one = primary;
+  await former[Symbol.asyncDispose]();
+  cpSync(path.join(folder.path, 'former'), path.join(folder.path, 'ahead'), { recursive: true });
+  await using ahead = await Database.open(folder.context('ahead'));
+  await ahead.updateSettings(primarySettings);
+  await ahead.writer.transact(insert('newer'));
+  await using two = await Database.open(folder.context('former'));
+  await two.rejoin(back);
+  await catchUp(ahead, two);
+  assert.equal(two.inbox.isRequired, true);
+  await assert.rejects(seed(one, two), hasCode('DIVERGED'));
 });
 
 test('a crash after SQLite went back and before the log was cut leaves a replica that opens and may be cut', async () => {
@@ -87,7 +193,7 @@ test('a crash after SQLite went back and before the log was cut leaves a replica
   cpSync(log, saved, { recursive: true });
   {
     await using two = await Database.open(folder.context('former'));
-    await two.rejoin(5);
+    await two.rejoin(back);
   }
   cpSync(saved, log, { recursive: true });
   await using again = await Database.open(folder.context('former'));
@@ -101,5 +207,5 @@ test('a crash after SQLite went back and before the log was cut leaves a replica
 test('only a replica is taken back', async () => {
   using folder = new TestFolder();
   await using primary = await Database.create(folder.context('p'), primarySettings);
-  await assert.rejects(primary.rejoin(0), hasCode('WRONG_ROLE'));
+  await assert.rejects(primary.rejoin(back), hasCode('WRONG_ROLE'));
 });

@@ -1,108 +1,45 @@
-import { QuorateError } from '../errors/interface.ts';
+import { type ErrorCode, isQuorateError } from '../errors/interface.ts';
 import type { LogPosition, LogRecord, TransactionLog } from '../log/interface.ts';
-import { type Clock, type FileSystem, isoTime } from '../runtime/interface.ts';
 import type { ReplicaConnection } from '../sqlite/interface.ts';
-import { SavedLines } from './saved-lines.ts';
-import type { RejoinReport } from './types.ts';
+import { type RecordSaving, saveRecords } from './saved-records.ts';
+import type { RejoinReport, RejoinRequest } from './types.ts';
 
 /** Records of the log that are in memory at once while they are taken back. */
 const undoneAtOnce = 256;
 
-export interface RejoinOptions {
-  readonly connection: ReplicaConnection;
-  readonly log: TransactionLog;
-  readonly files: FileSystem;
-  readonly clock: Clock;
-  readonly name: string;
-  /** Folder of the database. */
-  readonly directory: string;
-  /** Last transaction in common with the upstream. */
-  readonly commonTxId: number;
-}
+/** The log does not tell how to go back, or the content is not what it made: only a snapshot helps. */
+const needSnapshot: ReadonlySet<ErrorCode> = new Set([
+  'SNAPSHOT_REQUIRED',
+  'DIVERGED',
+  'SCHEMA_MISMATCH',
+  'CONSTRAINT_VIOLATION',
+  'SQL_ERROR',
+  'DATABASE_CORRUPT',
+]);
 
 /**
  * Takes a replica back to the last transaction that it has in common with its upstream. What goes is saved first. Then SQLite
  * goes back, in one transaction with its position, and the log is cut last: after a crash in between SQLite is behind its
- * log, as after any other, and the negotiation with the upstream cuts the rest.
- * @throws QuorateError SNAPSHOT_REQUIRED when the log does not tell how to go back; DIVERGED when the content is not what
- *   the log made it. Either way the transactions are saved and nothing else has changed.
+ * log, as after any other, and the negotiation with the upstream cuts the rest. Where that cannot be, nothing changes and
+ * the report asks for a snapshot.
+ * @throws QuorateError DISK_FULL, IO_ERROR …: nothing has changed
  */
-export function rejoin(options: RejoinOptions): RejoinReport {
-  const { connection, log, commonTxId } = options;
-  const { tip } = log;
-  const common = log.positionOf(commonTxId);
-  if (common === undefined) {
-    throw new QuorateError(
-      'SNAPSHOT_REQUIRED',
-      `this log begins at ${log.firstTxId}, behind transaction ${commonTxId}`,
-      {
-        hint: 'Copy the database again from its upstream.',
-      },
-    );
+export function rejoin(saving: RecordSaving, { commonTxId, mayGoBack }: RejoinRequest): RejoinReport {
+  const { connection, log } = saving;
+  const common = commonTxId === undefined ? undefined : log.positionOf(commonTxId);
+  const saved = saveRecords(saving, common);
+  const isBack = mayGoBack && common !== undefined && takeBack(connection, log, common);
+  if (isBack) {
+    log.truncateAfter(common.txId);
   }
-  if (commonTxId === tip.txId) {
-    return { commonTxId, transactions: 0, file: '' };
-  }
-  const file = saveRecords(options, common, tip);
-  try {
-    takeBack(connection, log, common);
-  } catch (error) {
-    throw withFile(error, file);
-  }
-  log.truncateAfter(commonTxId);
-  return { commonTxId, transactions: tip.txId - commonTxId, file };
+  return { commonTxId: common?.txId ?? 0, ...saved, snapshot: !isBack };
 }
 
-/** Whoever reads the error learns that the transactions are safe. */
-function withFile(error: unknown, file: string): unknown {
-  if (!(error instanceof QuorateError)) {
-    return error;
-  }
-  const { code, message, hint, details } = error;
-  return new QuorateError(code, `${message}; the transactions are saved in ${file}`, {
-    cause: error,
-    hint,
-    details: { ...details, file },
-  });
-}
-
-function saveRecords(options: RejoinOptions, common: LogPosition, tip: LogPosition): string {
-  const { connection, log, files, clock, name, directory } = options;
-  const savedAtMs = Math.floor(clock.nowMs());
-  using lines = SavedLines.open(files, directory, `diverged-${common.txId + 1}-${tip.txId}-${savedAtMs}.jsonl`);
-  lines.add({
-    database: name,
-    databaseId: hex(log.databaseId),
-    savedAt: isoTime(savedAtMs),
-    lastCommon: { txId: common.txId, term: common.term, hash: hex(common.hash) },
-    applied: connection.readPosition().txId,
-  });
-  for (const record of log.records(common.txId + 1)) {
-    saveRecord(lines, connection, record);
-  }
-  lines.sync();
-  return lines.path;
-}
-
-/** One line for each change, so that a large transaction needs no more memory than a small one. */
-function saveRecord(lines: SavedLines, connection: ReplicaConnection, record: LogRecord): void {
-  const { txId, term, timeMs, origin, operations } = record;
-  const head = { txId, term, time: isoTime(timeMs), origin: origin.toString(16).padStart(16, '0') };
-  let count = 0;
-  for (const change of connection.describe(operations)) {
-    lines.add({ ...head, ...change });
-    count += 1;
-  }
-  if (count === 0) {
-    lines.add({ ...head, kind: 'nothing' });
-  }
-}
-
-/** In one SQLite transaction, the newest first. */
-function takeBack(connection: ReplicaConnection, log: TransactionLog, common: LogPosition): void {
+/** In one SQLite transaction, the newest first. False when the log does not tell how. */
+function takeBack(connection: ReplicaConnection, log: TransactionLog, common: LogPosition): boolean {
   const applied = connection.readPosition().txId;
   if (applied <= common.txId) {
-    return;
+    return true;
   }
   connection.begin();
   try {
@@ -111,8 +48,12 @@ function takeBack(connection: ReplicaConnection, log: TransactionLog, common: Lo
     }
     connection.writePosition(common);
     connection.commit();
+    return true;
   } catch (error) {
     connection.rollback();
+    if (isQuorateError(error) && needSnapshot.has(error.code)) {
+      return false;
+    }
     throw error;
   }
 }
@@ -128,8 +69,4 @@ function* recordsBackwards(log: TransactionLog, firstTxId: number, lastTxId: num
     }
     yield* slice.reverse();
   }
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex');
 }

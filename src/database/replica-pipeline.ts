@@ -6,6 +6,7 @@ import type { DatabaseLimits } from './limits.ts';
 import type { MarkerWatch } from './marker-watch.ts';
 import { applyRecords } from './recovery.ts';
 import type { SharedPositions } from './shared-positions.ts';
+import type { Tolerance } from './tolerance.ts';
 import type { Awaited } from './types.ts';
 import { UnappliedRecords } from './unapplied-records.ts';
 
@@ -21,6 +22,8 @@ export interface ReplicaPipelineOptions {
   /** Where applying has to stop for a moment. */
   readonly markers: MarkerWatch;
   readonly clock: Clock;
+  /** On while this replica is repaired. */
+  readonly tolerance: Tolerance;
   /** Milliseconds that a record must be old, by its own time and this clock, before it is applied. */
   readonly delayMs: number;
 }
@@ -125,8 +128,34 @@ export class ReplicaPipeline {
   step(): void {
     this.#log();
     this.#advanceCommit();
-    if (this.#failure === undefined && !this.#options.markers.isHeld) {
-      this.#applySlice();
+    if (this.#failure === undefined) {
+      this.#attempt(() => this.#options.tolerance.check());
+      if (!this.#options.markers.isHeld) {
+        this.#applySlice();
+      }
+    }
+  }
+
+  /** Ends the repair of this replica. @throws QuorateError DIVERGED when something wrong may be left; nothing is applied then */
+  endRepair(isEqual: boolean): void {
+    this.#attempt(() => this.#options.tolerance.end(isEqual));
+  }
+
+  /** Applies again after a failure: what has failed is tolerated now, or fails again. */
+  forgive(): void {
+    this.#failure = undefined;
+  }
+
+  /** Remembers a failure that does not pass. */
+  #attempt(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      const failure = asQuorateError(error);
+      if (!passing.has(failure.code)) {
+        this.#failure = failure;
+      }
+      throw failure;
     }
   }
 
@@ -173,29 +202,23 @@ export class ReplicaPipeline {
   }
 
   #applySlice(): void {
-    const { connection, positions, limits, markers } = this.#options;
+    const { connection, positions, limits, markers, tolerance } = this.#options;
     const applied = positions.get('applied');
     const commit = positions.get('commit');
     if (applied >= commit || this.#isWaiting() || this.restMs > 0) {
       return;
     }
     this.#restUntilMs = undefined;
-    try {
+    this.#attempt(() => {
       const { slice, marker } = this.#upToMarker(this.#due(this.#unapplied.peek(commit, limits)));
-      applyRecords(connection, slice);
+      applyRecords(connection, slice, tolerance.isOn ? tolerance : undefined);
       this.#unapplied.remove(slice);
       const reached = slice.at(-1)?.txId ?? applied;
       positions.set('applied', reached);
       if (marker !== undefined) {
         markers.reached(marker, reached);
       }
-    } catch (error) {
-      const failure = asQuorateError(error);
-      if (!passing.has(failure.code)) {
-        this.#failure = failure;
-      }
-      throw failure;
-    }
+    });
   }
 
   /** The records up to the first marker that somebody waits for. */
@@ -241,7 +264,7 @@ export class ReplicaPipeline {
         'DIVERGED',
         `the upstream's history parts at transaction ${txId}, but ${kept} is committed here`,
         {
-          hint: 'Two nodes were primary at once, or data was restored on one side. Decide which history counts and make the other database anew.',
+          hint: 'Two nodes were primary at once, or data was restored on one side. If the history of the upstream counts: quorate database rejoin DATABASE',
           details: { partsAfterTxId: txId, committedTxId: kept },
         },
       );

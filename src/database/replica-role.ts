@@ -9,8 +9,18 @@ import { checkAgainstLog } from './recovery.ts';
 import { rejoin } from './rejoin.ts';
 import { repair } from './repair.ts';
 import { ReplicaPipeline } from './replica-pipeline.ts';
-import type { Awaited, LogEnds, RejoinReport, RepairReport, RepairRequest } from './types.ts';
-import type { ClientRequest, RoleSettings } from './writer-messages.ts';
+import { type RecordSaving, type SavedRecords, saveRecords } from './saved-records.ts';
+import { Tolerance } from './tolerance.ts';
+import type {
+  Awaited,
+  LogEnds,
+  RejoinReport,
+  RejoinRequest,
+  RepairPhase,
+  RepairReport,
+  RepairRequest,
+} from './types.ts';
+import type { ClientRequest, MendRequest, RoleSettings } from './writer-messages.ts';
 import type { Call, WriterRole, WriterServices } from './writer-role.ts';
 
 /** How long applying waits after a condition of the machine (a full disk, a lock) stopped it, in milliseconds. */
@@ -32,12 +42,17 @@ export class ReplicaRole implements WriterRole {
   #due: Timer | undefined;
   #rest: Timer | undefined;
   #failing = false;
+  /** Wakes this role when whoever repairs it has gone. */
+  #lease: Timer | undefined;
+  readonly #tolerance: Tolerance;
 
   constructor(services: WriterServices, log: TransactionLog | undefined, settings: RoleSettings) {
     this.#services = services;
     this.#primary = settings.primary;
     this.#delayMs = settings.delayMs ?? 0;
     this.#mark = new CommitMark(services.runtime.files, services.runtime.clock, path.dirname(services.file()));
+    const { files, clock } = services.runtime;
+    this.#tolerance = new Tolerance({ files, clock, directory: this.#databaseDirectory });
     this.#connection = ReplicaConnection.open(services.file());
     try {
       if (log !== undefined) {
@@ -67,6 +82,7 @@ export class ReplicaRole implements WriterRole {
       markers,
       clock: runtime.clock,
       delayMs: this.#delayMs,
+      tolerance: this.#tolerance,
     });
     this.#services.wake();
   }
@@ -105,27 +121,70 @@ export class ReplicaRole implements WriterRole {
     this.#following().truncateAfter(txId);
   }
 
-  /** Goes back to the last transaction in common with the upstream. */
-  rejoin(commonTxId: number): RejoinReport {
-    const { runtime, start, positions, onFailure } = this.#services;
-    const log = this.#log;
-    if (log === undefined) {
-      throw new QuorateError('PROTOCOL_ERROR', 'the replica has no log yet');
+  /** Helps a replica that is not what its upstream is. */
+  mend(request: MendRequest): RejoinReport | SavedRecords | RepairReport | undefined {
+    switch (request[0]) {
+      case 'rejoin':
+        return this.#rejoin(request[2]);
+      case 'save-records':
+        // Something else takes their place, and nobody can tell which of them it has, too.
+        return saveRecords(this.#saving(), undefined);
+      case 'repair':
+        return this.#repair(request[2]);
+      case 'repair-phase':
+        return this.#repairIs(request[2]);
     }
-    const { files, clock } = runtime;
-    const { name } = start;
-    const directory = this.#databaseDirectory;
-    const report = rejoin({ connection: this.#connection, log, files, clock, name, directory, commonTxId });
-    positions.set('tip', log.tip.txId);
-    positions.set('durable', log.tip.txId);
-    this.useLog(log);
-    this.#failing = false;
-    onFailure(undefined);
+  }
+
+  /** Goes back to the last transaction in common with the upstream, or tells that only a snapshot helps. */
+  #rejoin(request: RejoinRequest): RejoinReport {
+    const { positions, onFailure } = this.#services;
+    const saving = this.#saving();
+    const { log } = saving;
+    const report = rejoin(saving, request);
+    if (!report.snapshot) {
+      positions.set('tip', log.tip.txId);
+      positions.set('durable', log.tip.txId);
+      this.useLog(log);
+      this.#failing = false;
+      onFailure(undefined);
+    }
     return report;
   }
 
+  #saving(): RecordSaving {
+    const { runtime, start } = this.#services;
+    const { files, clock } = runtime;
+    if (this.#log === undefined) {
+      throw new QuorateError('PROTOCOL_ERROR', 'the replica has no log yet');
+    }
+    const { name } = start;
+    return { connection: this.#connection, log: this.#log, files, clock, name, directory: this.#databaseDirectory };
+  }
+
+  /** Lets applying go on over wrong rows, or ends that; the end fails when something wrong may be left. */
+  #repairIs(phase: RepairPhase): undefined {
+    const { runtime, onFailure, wake } = this.#services;
+    const pipeline = this.#following();
+    this.#lease?.cancel();
+    if (phase === 'goes-on') {
+      // Comes back when nothing is heard any more, also if nobody writes.
+      this.#lease = runtime.timers.after(this.#tolerance.renew(), wake);
+      pipeline.forgive();
+      this.#failing = false;
+      onFailure(undefined);
+    } else {
+      try {
+        pipeline.endRepair(phase === 'equal');
+      } catch (error) {
+        this.#stumbled(asQuorateError(error), pipeline);
+      }
+    }
+    wake();
+  }
+
   /** Gives rows the content that they have on the upstream. */
-  repair(request: RepairRequest): RepairReport {
+  #repair(request: RepairRequest): RepairReport {
     const { files, clock } = this.#services.runtime;
     return repair({ connection: this.#connection, files, clock, directory: this.#databaseDirectory, request });
   }
@@ -227,6 +286,7 @@ export class ReplicaRole implements WriterRole {
     this.#retry?.cancel();
     this.#due?.cancel();
     this.#rest?.cancel();
+    this.#lease?.cancel();
     this.#keepMark();
     this.#pipeline?.failArrivals(new QuorateError('CANCELLED', 'the database is being closed or changes its role'));
     this.#connection.close();

@@ -4,6 +4,16 @@ import type { FileHandle, FileSystem } from '../runtime/interface.ts';
 /** Bytes collected before they are written. */
 const bufferBytes = 256 * 1024;
 
+/** The folder for what people may want to see again; made when it is missing. */
+export function savedFolder(files: FileSystem, databaseDirectory: string): string {
+  const folder = path.join(databaseDirectory, 'saved');
+  if (!files.existsSync(folder)) {
+    files.makeDirectorySync(folder);
+    files.syncDirectorySync(databaseDirectory);
+  }
+  return folder;
+}
+
 /** A file of JSON lines beside a database, for people: what was taken back or repaired. Durable when it is closed. */
 export class SavedLines implements Disposable {
   readonly path: string;
@@ -22,12 +32,7 @@ export class SavedLines implements Disposable {
 
   /** Opens `saved/NAME` in the folder of a database, at its end if it exists. @throws QuorateError IO_ERROR, DISK_FULL */
   static open(files: FileSystem, databaseDirectory: string, name: string): SavedLines {
-    const folder = path.join(databaseDirectory, 'saved');
-    if (!files.existsSync(folder)) {
-      files.makeDirectorySync(folder);
-      files.syncDirectorySync(databaseDirectory);
-    }
-    const filePath = path.join(folder, name);
+    const filePath = path.join(savedFolder(files, databaseDirectory), name);
     const mode = files.existsSync(filePath) ? 'readwrite' : 'create';
     return new SavedLines(files, filePath, files.openSync(filePath, mode));
   }

@@ -33,6 +33,7 @@ const ackSchema = v.object({
 const settingsSchema = v.object({
   content: v.pipe(v.string(), v.check(isContentName, 'no name of a content folder')),
   role: v.picklist(['primary', 'replica']),
+  replaceThrough: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
   term: v.pipe(v.number(), v.integer(), v.minValue(0)),
   acks: v.optional(ackSchema),
   replication: v.object({
@@ -43,10 +44,16 @@ const settingsSchema = v.object({
   }),
 });
 
-/** What the file says: the settings, and the number of the content folder that counts. */
+/** What the file says. */
 export interface StoredSettings {
   readonly settings: DatabaseSettings;
+  /** Number of the content folder that counts. */
   readonly content: number;
+  /**
+   * A person has asked for a new copy: this replica takes nothing but a snapshot, which may lack transactions up to this one.
+   * What only this replica had of them is saved.
+   */
+  readonly replaceThrough?: number | undefined;
 }
 
 export function settingsExist(files: FileSystem, directory: string): boolean {
@@ -58,8 +65,8 @@ export function readSettings(files: FileSystem, directory: string): StoredSettin
   const file = path.join(directory, fileName);
   const text = Buffer.from(files.readFileSync(file)).toString('utf8');
   try {
-    const { content: name, ...settings } = v.parse(settingsSchema, JSON.parse(text));
-    return { settings, content: contentNumber(name) };
+    const { content: name, replaceThrough, ...settings } = v.parse(settingsSchema, JSON.parse(text));
+    return { settings, content: contentNumber(name), replaceThrough };
   } catch (cause) {
     throw new QuorateError('DATABASE_CORRUPT', `${file} cannot be read: ${(cause as Error).message}`, {
       cause,
@@ -69,7 +76,8 @@ export function readSettings(files: FileSystem, directory: string): StoredSettin
 }
 
 /** Atomic, durable, and readable by its owner only, since it may hold the password for the upstream. */
-export function writeSettings(files: FileSystem, directory: string, { settings, content }: StoredSettings): void {
-  const text = `${JSON.stringify({ content: contentName(content), ...settings }, null, 2)}\n`;
+export function writeSettings(files: FileSystem, directory: string, stored: StoredSettings): void {
+  const { settings, content, replaceThrough } = stored;
+  const text = `${JSON.stringify({ content: contentName(content), replaceThrough, ...settings }, null, 2)}\n`;
   files.writeFileAtomicSync(path.join(directory, fileName), Buffer.from(text), 0o600);
 }

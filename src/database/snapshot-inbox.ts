@@ -11,6 +11,8 @@ export interface FileInboxOptions {
   /** Folder of what is received. */
   readonly directory: string;
   readonly minFreeBytes: number;
+  /** Whether nothing but a snapshot is wanted. */
+  readonly isRequired: () => boolean;
   /** Refuses a snapshot that does not fit this database. */
   readonly check: (header: SnapshotHeader) => Promise<void>;
   /** Takes over the complete file. @throws QuorateError PROTOCOL_ERROR, DATABASE_CORRUPT when it is not what it should be */
@@ -51,6 +53,10 @@ export class FileInbox implements SnapshotInbox {
 
   get #filePath(): string {
     return path.join(this.#options.directory, 'data.sqlite');
+  }
+
+  get isRequired(): boolean {
+    return this.#options.isRequired();
   }
 
   received(): { snapshotId: string; bytes: number } {

@@ -1,22 +1,21 @@
 import path from 'node:path';
 import { QuorateError } from '../errors/interface.ts';
-import type { FileSystem } from '../runtime/interface.ts';
 import type { AppliedPosition } from '../sqlite/interface.ts';
 import { buildContent } from './content-building.ts';
-import { type MaintenanceRunner, runMaintenance } from './maintenance.ts';
+import type { DatabaseContext } from './database-context.ts';
+import type { DatabaseFiles } from './database-files.ts';
+import { runMaintenance } from './maintenance.ts';
+import type { SavedRecords } from './saved-records.ts';
 import { FileInbox } from './snapshot-inbox.ts';
 import type { ReplicationSink, SnapshotHeader } from './types.ts';
 
 export interface SnapshotInstallerOptions {
-  readonly files: FileSystem;
-  /** See DatabaseContext. */
-  readonly runMaintenance?: MaintenanceRunner | undefined;
-  /** Of the database. */
-  readonly directory: string;
-  readonly segmentSizeBytes: number;
+  readonly context: Pick<DatabaseContext, 'runtime' | 'directory' | 'limits' | 'name' | 'runMaintenance'>;
+  /** What the database has on disk now. */
+  readonly files: Pick<DatabaseFiles, 'content' | 'replaceThrough'>;
   readonly sink: () => ReplicationSink;
-  /** Number of the content that counts now. */
-  readonly content: () => number;
+  /** Saves all records of the log in a readable form. */
+  readonly saveRecords: () => Promise<SavedRecords>;
   /** Makes a complete content the one that counts, by one atomic write, and changes over to it. */
   readonly changeContent: (content: number) => Promise<void>;
 }
@@ -30,7 +29,8 @@ export class SnapshotInstaller {
   }
 
   /**
-   * Committed transactions never go: a snapshot that lacks some of them is of another history, or too old.
+   * Committed transactions never go, unless a person has said so and what only this replica has of them is saved: a snapshot
+   * that lacks some is of another history, or too old.
    * @throws QuorateError DIVERGED, WRONG_DATABASE
    */
   async check({ databaseId, position }: SnapshotHeader): Promise<void> {
@@ -40,11 +40,13 @@ export class SnapshotInstaller {
         hint: 'Delete this replica and create it again, or point it at the right upstream.',
       });
     }
-    const { committed } = await sink.ends();
+    const { committed, durable } = await sink.ends();
+    const { replaceThrough } = this.#options.files;
     const isOlder = committed.txId < position.txId;
     const isSame = committed.txId === position.txId && Buffer.compare(committed.hash, position.hash) === 0;
-    if (committed.txId > 0 && !isOlder && !isSame) {
-      throw diverged(position.txId, committed.txId);
+    const mayGo = replaceThrough !== undefined && durable.txId <= replaceThrough;
+    if (committed.txId > 0 && !isOlder && !isSame && !mayGo) {
+      throw diverged(position.txId, committed.txId, this.#options.context.name);
     }
   }
 
@@ -53,37 +55,60 @@ export class SnapshotInstaller {
    * @throws QuorateError DATABASE_CORRUPT, DISK_FULL, IO_ERROR
    */
   async install(filePath: string, header: SnapshotHeader, sha256: Uint8Array): Promise<void> {
-    const { files, runMaintenance: run = runMaintenance, directory, segmentSizeBytes } = this.#options;
+    const { runtime, directory, limits, runMaintenance: run = runMaintenance } = this.#options.context;
     const found = await run<AppliedPosition>({ task: 'verify', file: filePath, sha256 });
     if (found.txId !== header.position.txId || Buffer.compare(found.hash, header.position.hash) !== 0) {
       throw new QuorateError('DATABASE_CORRUPT', 'the snapshot is not at the position that was said', {
         hint: 'It is copied again; look at the upstream if that repeats itself.',
       });
     }
-    const content = this.#options.content() + 1;
-    buildContent(files, { databaseDirectory: directory, content, header, filePath, segmentSizeBytes });
+    await this.#saveUncertain(header);
+    const content = this.#options.files.content + 1;
+    const segmentSizeBytes = limits.logSegmentBytes;
+    buildContent(runtime.files, { databaseDirectory: directory, content, header, filePath, segmentSizeBytes });
     await this.#options.changeContent(content);
+  }
+
+  /**
+   * Within one term there is one history, so records of the snapshot's own term are in it. Others may have been committed by
+   * a former primary alone; the upstream has dropped what they could be compared with, so they are saved before they go.
+   */
+  async #saveUncertain({ position }: SnapshotHeader): Promise<void> {
+    const { context, files, sink, saveRecords } = this.#options;
+    const { durable } = await sink().ends();
+    if (durable.txId === 0 || durable.term === position.term || files.replaceThrough !== undefined) {
+      return;
+    }
+    const { transactions, file } = await saveRecords();
+    if (transactions > 0) {
+      context.runtime.logger.warn(
+        { database: context.name, transactions, file },
+        'the log of an earlier term gives way to a snapshot and was saved: the upstream may not have all of it',
+      );
+    }
   }
 }
 
 /** Where a replica takes snapshots in: what an earlier life has received is there already. */
-export function openInbox(minFreeBytes: number, options: SnapshotInstallerOptions): FileInbox {
+export function openInbox(options: SnapshotInstallerOptions): FileInbox {
   const installer = new SnapshotInstaller(options);
+  const { runtime, directory, limits } = options.context;
   return new FileInbox({
-    files: options.files,
-    directory: path.join(options.directory, 'snapshot'),
-    minFreeBytes,
+    files: runtime.files,
+    directory: path.join(directory, 'snapshot'),
+    minFreeBytes: limits.minFreeBytes,
+    isRequired: () => options.files.replaceThrough !== undefined,
     check: (header) => installer.check(header),
     install: (filePath, header, sha256) => installer.install(filePath, header, sha256),
   });
 }
 
-function diverged(snapshotTxId: number, committedTxId: number): QuorateError {
+function diverged(snapshotTxId: number, committedTxId: number, name: string): QuorateError {
   return new QuorateError(
     'DIVERGED',
     `the snapshot at transaction ${snapshotTxId} does not have transaction ${committedTxId}, which is committed here`,
     {
-      hint: 'Two nodes were primary at once, or the upstream was restored. Decide which history counts and make the other database anew.',
+      hint: `Two nodes were primary at once, or the upstream was restored. If the history of the upstream counts: quorate database rejoin ${name}`,
       details: { snapshotTxId, committedTxId },
     },
   );

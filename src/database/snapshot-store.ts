@@ -31,6 +31,8 @@ interface Entry {
   readonly ready: Promise<SnapshotHeader>;
   header: SnapshotHeader | undefined;
   sha256: Promise<Uint8Array> | undefined;
+  /** Of a history that this database has left. */
+  isOutdated: boolean;
   leases: number;
   expiry: Timer | undefined;
 }
@@ -81,8 +83,15 @@ export class SnapshotStore implements SnapshotSource {
     this.#options.runtime.files.removeSync(this.#options.directory);
   }
 
-  #isUsable({ header }: Entry): boolean {
-    return header === undefined || header.position.txId + 1 >= this.#options.firstTxId();
+  /** From now on nobody gets a snapshot of what was there before. */
+  discard(): void {
+    for (const entry of this.#entries.values()) {
+      entry.isOutdated = true;
+    }
+  }
+
+  #isUsable({ header, isOutdated }: Entry): boolean {
+    return !isOutdated && (header === undefined || header.position.txId + 1 >= this.#options.firstTxId());
   }
 
   #make(): Entry {
@@ -101,6 +110,7 @@ export class SnapshotStore implements SnapshotSource {
       ready: this.#copy(snapshotId, filePath),
       header: undefined,
       sha256: undefined,
+      isOutdated: false,
       leases: 0,
       expiry: undefined,
     };

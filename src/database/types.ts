@@ -133,15 +133,31 @@ export interface DatabaseFailure {
   readonly atMs: number;
 }
 
-/** What became of a replica whose history had parted from that of its upstream. */
+/** How a replica that is not what its upstream is gets rid of that. */
+export interface RejoinRequest {
+  /** Last transaction in common with the upstream; undefined when the logs do not reach back to it. */
+  readonly commonTxId: TxId | undefined;
+  /** Whether going back to it is of use: otherwise a snapshot is taken in any case. */
+  readonly mayGoBack: boolean;
+}
+
+/** What became of a replica that was not what its upstream is. */
 export interface RejoinReport {
-  /** Last transaction in common. */
+  /** Last transaction in common; 0 when that is not known. */
   readonly commonTxId: TxId;
-  /** Transactions after it that were taken back. */
+  /** Transactions that were saved: those after it, all of the log when it is not known. */
   readonly transactions: number;
   /** Where they are saved; empty when there were none. */
   readonly file: string;
+  /** The log did not tell how to go back: the replica takes a snapshot, and nothing else before that. */
+  readonly snapshot: boolean;
 }
+
+/**
+ * How far the repair of a replica is that has stopped: it goes on, a comparison has found nothing any more, or it was given up.
+ * While it goes on the replica applies records although rows are not as they were on the primary, and records those.
+ */
+export type RepairPhase = 'goes-on' | 'equal' | 'given-up';
 
 /** Rows of one table that are to become what they are on the upstream. */
 export interface RepairRequest {
@@ -228,6 +244,8 @@ export interface SnapshotSource {
 
 /** Takes a snapshot in pieces and puts it in the place of what the database has. */
 export interface SnapshotInbox {
+  /** Nothing but a snapshot is wanted, also where the log could be followed. */
+  readonly isRequired: boolean;
   /** What an earlier attempt has received; an empty id and 0 when there is nothing. */
   received(): { readonly snapshotId: string; readonly bytes: number };
   /**

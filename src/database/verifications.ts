@@ -173,6 +173,17 @@ export class Verifications implements AsyncDisposable {
     }
   }
 
+  /** Whoever waits for a marker need not wait any longer when the database cannot go on. */
+  checkFailure(): void {
+    try {
+      this.#refuseFailed();
+    } catch (error) {
+      for (const { pinned } of this.#running.values()) {
+        pinned.reject(error);
+      }
+    }
+  }
+
   /** Writes the marker into the log of a primary; its transaction. @throws QuorateError WRONG_ROLE … */
   write(marker: string): Promise<number> {
     const bytes = Uint8Array.from(Buffer.from(marker, 'hex'));

@@ -237,9 +237,10 @@ export class WriterCore {
       case 'import':
         return this.#as(PrimaryRole).importFrom(request[2], call);
       case 'rejoin':
-        return call.succeed(this.#as(ReplicaRole).rejoin(request[2]));
+      case 'save-records':
       case 'repair':
-        return call.succeed(this.#as(ReplicaRole).repair(request[2]));
+      case 'repair-phase':
+        return call.succeed(this.#as(ReplicaRole).mend(request));
       case 'write-marker':
         return this.#as(PrimaryRole).writeMarker(request[2], call);
       case 'await-marker':

@@ -3,7 +3,17 @@ import type { SerializedError } from '../errors/interface.ts';
 import type { SqlValue, Statement, StatementResult } from '../sqlite/interface.ts';
 import type { AckWish } from './acks.ts';
 import type { DatabaseLimits } from './limits.ts';
-import type { AckLevel, AckSettings, AckStatus, Awaited, DatabaseFailure, RepairRequest, Role } from './types.ts';
+import type {
+  AckLevel,
+  AckSettings,
+  AckStatus,
+  Awaited,
+  DatabaseFailure,
+  RejoinRequest,
+  RepairPhase,
+  RepairRequest,
+  Role,
+} from './types.ts';
 
 /**
  * What travels between a writer thread and those who use it. Everything is made of tuples, because the structured
@@ -42,6 +52,16 @@ export type AppendRequest = readonly [
   awaited: Awaited | undefined,
 ];
 
+/** What helps a replica that is not what its upstream is. */
+export type MendRequest =
+  /** Takes it back to the last transaction in common with its upstream, or tells that only a snapshot helps. */
+  | readonly [kind: 'rejoin', id: number, request: RejoinRequest]
+  /** Saves all records of its log, before a snapshot takes their place. */
+  | readonly [kind: 'save-records', id: number]
+  | readonly [kind: 'repair', id: number, request: RepairRequest]
+  /** Begins, continues or ends the time in which records are applied although rows are wrong. */
+  | readonly [kind: 'repair-phase', id: number, phase: RepairPhase];
+
 /** What only the node itself asks. */
 export type ControlRequest =
   /** A further client: its end of a channel is in `port`. */
@@ -62,9 +82,7 @@ export type ControlRequest =
   | readonly [kind: 'hold', id: number, neededFrom: number]
   /** The content is in another folder now. */
   | readonly [kind: 'set-content', id: number, directory: string, content: number, settings: RoleSettings]
-  /** Takes a replica back to this transaction, after which its history has parted from that of its upstream. */
-  | readonly [kind: 'rejoin', id: number, commonTxId: number]
-  | readonly [kind: 'repair', id: number, request: RepairRequest]
+  | MendRequest
   /** Writes a record that is nothing but this marker; answers with its txId. */
   | readonly [kind: 'write-marker', id: number, marker: Uint8Array]
   /** From now on the writer stands still for a moment when SQLite shows all up to this marker (hexadecimal). */

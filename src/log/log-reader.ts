@@ -154,7 +154,7 @@ export class LogReader {
         'SNAPSHOT_REQUIRED',
         `transaction ${txId} is no longer in the log, which begins with ${firstTxId}`,
         {
-          hint: 'Make the replica anew from a snapshot of its upstream.',
+          hint: 'The replica takes a snapshot of its upstream.',
           details: { txId, firstTxId },
         },
       );

@@ -77,7 +77,7 @@ function divergence(source: ReplicationSource, committed: LogPosition): QuorateE
       ? `the replica has committed transaction ${committed.txId}, but the log of this upstream ends at ${tip}`
       : `transaction ${committed.txId} is another one here than on the replica`;
   return new QuorateError('DIVERGED', message, {
-    hint: 'Both nodes were written to, or one was restored. Decide which history counts and create the other database anew.',
+    hint: 'Both nodes were written to, or one was restored. If the history of the upstream counts: quorate database rejoin DATABASE',
     details: { replicaTxId: committed.txId, upstreamTxId: tip },
   });
 }

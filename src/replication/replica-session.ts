@@ -1,4 +1,4 @@
-import type { ReplicationSink } from '../database/interface.ts';
+import type { LogEnds, ReplicationSink } from '../database/interface.ts';
 import { asQuorateError, QuorateError } from '../errors/interface.ts';
 import type { LogPosition } from '../log/interface.ts';
 import type { ExportStarted, ExportTxResponse, Heartbeat, Position, Records } from '../proto/interface.ts';
@@ -26,6 +26,8 @@ export interface ReplicaSessionOptions {
   readonly limits: ReplicationLimits;
   /** Whether a snapshot can be fetched when the upstream asks for that. */
   readonly acceptsSnapshot?: boolean | undefined;
+  /** Ends with SNAPSHOT_REQUIRED as soon as the upstream turns out to be one that may be followed. */
+  readonly wantsSnapshot?: boolean | undefined;
   /** Called with the replica ids of the upstream and of those that it follows; with none when it is refused as a loop. */
   readonly onUpstreamPath?: ((path: readonly string[]) => void) | undefined;
   /** Called with the positions of the upstream whenever it tells them; 0 for one that it does not tell. */
@@ -75,11 +77,12 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
 
   /** Begins on a channel whose messages go to this session. */
   async start(channel: ExportStream): Promise<void> {
-    const { sink, database, identity } = this.#options;
+    const { sink, database, identity, wantsSnapshot = false } = this.#options;
     this.#channel = channel;
     this.#watch();
     try {
-      const { durable, committed, between } = await sink.ends();
+      // What is here gives way to a snapshot, so it need not fit.
+      const { durable, committed, between } = wantsSnapshot ? noEnds : await sink.ends();
       const start = {
         protocolMin: protocolVersions.min,
         protocolMax: protocolVersions.max,
@@ -185,6 +188,9 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
           hint: 'Point the replica at the present primary.',
         },
       );
+    }
+    if (this.#options.wantsSnapshot) {
+      throw new QuorateError('SNAPSHOT_REQUIRED', 'a new copy of this database was asked for');
     }
     await sink.initialize(started.databaseId);
     const { durable } = await sink.ends();
@@ -316,6 +322,9 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
     });
   }
 }
+
+const nowhere: LogPosition = { txId: 0, term: 0, hash: new Uint8Array(32) };
+const noEnds: LogEnds = { durable: nowhere, committed: nowhere, between: [] };
 
 /** Failures of applying that no retry of the stream can mend. */
 const lasting: ReadonlySet<string> = new Set([

@@ -145,7 +145,11 @@ export class Replicator implements AsyncDisposable {
     let reached = false;
     const ended = Promise.withResolvers<QuorateError | undefined>();
     this.#enter('connecting', '');
-    const options = { ...this.#options, acceptsSnapshot: snapshots !== undefined };
+    const options = {
+      ...this.#options,
+      acceptsSnapshot: snapshots !== undefined,
+      wantsSnapshot: snapshots?.inbox.isRequired === true,
+    };
     const listener: SessionListener = {
       onUpstreamPath: (path) => {
         reached = true;
@@ -178,7 +182,7 @@ export class Replicator implements AsyncDisposable {
 
   async #explained(error: QuorateError): Promise<QuorateError> {
     const { explainDivergence } = this.#options;
-    if (error.code !== 'DIVERGED' || explainDivergence === undefined) {
+    if (final.get(error.code) !== 'diverged' || explainDivergence === undefined) {
       return error;
     }
     // Without an explanation the error stands as it is, and whoever stops the replicator does not wait for one.

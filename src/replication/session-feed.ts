@@ -59,7 +59,7 @@ export interface FeedSessionOptions extends SessionSettings {
 
 /** A session on the writer's thread, as the node's thread sees it. */
 export function feedSession(options: FeedSessionOptions, listener: SessionListener): OpenSession {
-  const { feeds, sink, runtime, upstream, identity, limits, acceptsSnapshot } = options;
+  const { feeds, sink, runtime, upstream, identity, limits, acceptsSnapshot, wantsSnapshot } = options;
   const lag = new LagMeter(runtime.clock, limits.heartbeatIntervalMs * 4);
   const measure = () => {
     const { durable, commit, applied } = sink.positions();
@@ -77,7 +77,7 @@ export function feedSession(options: FeedSessionOptions, listener: SessionListen
       listener.onEnd(error);
     }
   };
-  const start: SessionSettings = { upstream, identity, limits, acceptsSnapshot };
+  const start: SessionSettings = { upstream, identity, limits, acceptsSnapshot, wantsSnapshot };
   const feed = feeds.open(start, {
     report: (reported) => {
       const event = reported as SessionEvent;

@@ -30,6 +30,8 @@ export interface SessionSettings {
   readonly limits: ReplicationLimits;
   /** Whether a snapshot can be fetched when the upstream asks for that. */
   readonly acceptsSnapshot: boolean;
+  /** See ReplicaSessionOptions. */
+  readonly wantsSnapshot: boolean;
 }
 
 export interface LocalSessionOptions extends SessionSettings {
@@ -40,7 +42,7 @@ export interface LocalSessionOptions extends SessionSettings {
 
 /** Sessions that run where they are opened. */
 export function localSession(
-  { sink, transport, runtime, upstream, identity, limits, acceptsSnapshot }: LocalSessionOptions,
+  { sink, transport, runtime, upstream, identity, limits, acceptsSnapshot, wantsSnapshot }: LocalSessionOptions,
   listener: SessionListener & { onHeard?(tipTxId: number, commitTxId: number): void },
 ): OpenSession {
   const session = new ReplicaSession({
@@ -50,6 +52,7 @@ export function localSession(
     runtime,
     limits,
     acceptsSnapshot,
+    wantsSnapshot,
     onUpstreamPath: (path) => listener.onUpstreamPath(path),
     onStreaming: () => listener.onStreaming(),
     onHeard: (tip, commit) => listener.onHeard?.(tip, commit),

@@ -7,6 +7,7 @@
 export type { CheckpointMode, CheckpointResult } from './checkpoint.ts';
 export { exportDatabase } from './export.ts';
 export { FileLock } from './file-lock.ts';
+export type { ToleratedRow } from './forced-change.ts';
 export { checkKey, idempotencyWindowMs, type KeyedTransaction } from './idempotency-keys.ts';
 export { type ImportedChunk, type ImportOptions, type ImportProgress, importDatabase } from './import.ts';
 export { type LogicalDigest, logicalDigest } from './logical-digest.ts';

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { QuorateError } from '../errors/interface.ts';
 import { ByteReader, malformed, type StoredValue } from './byte-reader.ts';
+import type { Tolerate } from './forced-change.ts';
 import { decodeKey, IdempotencyKeys } from './idempotency-keys.ts';
 import { inverseOperations } from './inverse-operations.ts';
 import { markerIdBytes } from './marker.ts';
@@ -34,8 +35,8 @@ export class OperationApplier {
     return this.#catalogue.current.schemaHash;
   }
 
-  /** @throws QuorateError DIVERGED, SCHEMA_MISMATCH, PROTOCOL_ERROR, or what SQLite refuses */
-  apply(operations: Uint8Array): void {
+  /** `tolerate` as in RowApplier. @throws QuorateError DIVERGED, SCHEMA_MISMATCH, PROTOCOL_ERROR, or what SQLite refuses */
+  apply(operations: Uint8Array, tolerate?: Tolerate): void {
     const reader = new ByteReader(operations);
     while (!reader.done) {
       const kind = reader.byte();
@@ -45,7 +46,7 @@ export class OperationApplier {
         throw malformed('an operation ends too early');
       }
       reader.end = next;
-      this.#applyOne(kind, reader);
+      this.#applyOne(kind, reader, tolerate);
       reader.offset = next;
       reader.end = operations.length;
     }
@@ -57,7 +58,7 @@ export class OperationApplier {
     const inverse = inverseOperations(operations);
     if (inverse === undefined) {
       throw new QuorateError('SNAPSHOT_REQUIRED', 'a transaction cannot be taken back from the log alone', {
-        hint: 'It changed the schema, AUTOINCREMENT values or a pragma, or replaced rows. Copy the database again from its upstream.',
+        hint: 'It changed the schema, AUTOINCREMENT values or a pragma, or replaced rows. Copy the database again from its upstream: quorate database rejoin DATABASE',
       });
     }
     this.apply(inverse);
@@ -85,11 +86,11 @@ export class OperationApplier {
     this.#rows.forget();
   }
 
-  #applyOne(kind: number, payload: ByteReader): void {
+  #applyOne(kind: number, payload: ByteReader, tolerate: Tolerate | undefined): void {
     switch (kind) {
       case operationKinds.rows:
         this.#settleSchema();
-        return this.#rows.apply(payload);
+        return this.#rows.apply(payload, tolerate);
       case operationKinds.schema:
         return this.#changeSchema(payload.view(payload.end - payload.offset).toString());
       case operationKinds.sequences:
@@ -118,7 +119,7 @@ export class OperationApplier {
       const mapped = mapSqliteError(error);
       throw new QuorateError('SCHEMA_MISMATCH', `a schema change of the primary fails here: ${mapped.message}`, {
         cause: mapped,
-        hint: 'Copy the database again from its upstream.',
+        hint: 'Copy the database again from its upstream: quorate database rejoin DATABASE',
         details: { sql: sql.slice(0, 200) },
       });
     }

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { QuorateError } from '../errors/interface.ts';
 import { type CheckpointMode, type CheckpointResult, runCheckpoint } from './checkpoint.ts';
+import type { Tolerate } from './forced-change.ts';
 import { StateTable } from './internal-schema.ts';
 import { OperationApplier } from './operation-applier.ts';
 import type { ReadableChange } from './readable-operations.ts';
@@ -75,14 +76,15 @@ export class ReplicaConnection implements Disposable {
    * back.
    *
    * @param schemaHash hash of the primary's schema after the record
+   * @param tolerate told of each row that is not as it was on the primary, and is changed all the same
    * @throws QuorateError DIVERGED when a row is not as it was on the primary; SCHEMA_MISMATCH when a table or the schema
    *   afterwards is not; PROTOCOL_ERROR for what is no list of operations
    */
-  apply(operations: Uint8Array, schemaHash: bigint): void {
-    translated(() => this.#applier.apply(operations));
+  apply(operations: Uint8Array, schemaHash: bigint, tolerate?: Tolerate): void {
+    translated(() => this.#applier.apply(operations, tolerate));
     if (this.#applier.schemaHash !== schemaHash) {
       throw new QuorateError('SCHEMA_MISMATCH', 'the schema is not the one the record was written under', {
-        hint: 'The schema was changed on this copy. Copy the database again from its upstream.',
+        hint: 'The schema was changed on this copy. Copy the database again from its upstream: quorate database rejoin DATABASE',
       });
     }
   }

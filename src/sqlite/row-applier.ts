@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { QuorateError } from '../errors/interface.ts';
 import { type ByteReader, RawText, type StoredValue } from './byte-reader.ts';
+import { forceChange, type Tolerate } from './forced-change.ts';
 import { RowChangeReader, type TableReference } from './row-change-reader.ts';
 import { mapSqliteError } from './sqlite-errors.ts';
 import type { TableCatalogue } from './table-catalogue.ts';
@@ -39,8 +40,12 @@ export class RowApplier {
     this.#catalogue = catalogue;
   }
 
-  /** @throws QuorateError DIVERGED, SCHEMA_MISMATCH, PROTOCOL_ERROR, or what SQLite refuses */
-  apply(payload: ByteReader): void {
+  /**
+   * @param tolerate told of each row that is not as it was on the primary, and is changed all the same; without it such a row
+   *   is a divergence
+   * @throws QuorateError DIVERGED, SCHEMA_MISMATCH, PROTOCOL_ERROR, or what SQLite refuses
+   */
+  apply(payload: ByteReader, tolerate?: Tolerate): void {
     const change = this.#change;
     change.open(payload);
     this.#parked.length = 0;
@@ -49,14 +54,27 @@ export class RowApplier {
       const { start } = change;
       const cause = this.#attempt(table, change);
       if (cause !== true) {
-        this.#park({ table, start, cause: cause === false ? undefined : cause }, change);
+        this.#park({ table, start, cause: cause === false ? undefined : cause }, tolerate);
       } else if (this.#parked.length > 0) {
         this.#retry(change);
       }
     }
-    const [first] = this.#parked;
-    if (first !== undefined) {
-      throw diverged(first, change);
+    this.#forceAll(tolerate);
+  }
+
+  /** What fits nowhere is a divergence, or is made to fit. */
+  #forceAll(tolerate: Tolerate | undefined): void {
+    const change = this.#change;
+    for (let first = this.#parked.shift(); first !== undefined; first = this.#parked.shift()) {
+      if (tolerate === undefined) {
+        throw diverged(first, change);
+      }
+      const writer = this.#writer(first.table);
+      change.rereadAt(first.table, first.start);
+      for (const row of forceChange(this.#db, this.#shape(first.table), writer, change)) {
+        tolerate(row);
+      }
+      this.#retry(change);
     }
   }
 
@@ -86,9 +104,9 @@ export class RowApplier {
     }
   }
 
-  #park(parked: ParkedChange, change: RowChangeReader): void {
+  #park(parked: ParkedChange, tolerate: Tolerate | undefined): void {
     if (this.#parked.length >= maxParkedChanges) {
-      throw diverged(this.#parked[0] as ParkedChange, change);
+      this.#forceAll(tolerate);
     }
     this.#parked.push(parked);
   }
@@ -131,7 +149,7 @@ export class RowApplier {
     if (!fits) {
       const what = shape === undefined ? 'is missing' : 'has other columns than on the primary';
       throw new QuorateError('SCHEMA_MISMATCH', `the table ${reference.name} ${what}`, {
-        hint: 'Copy the database again from its upstream.',
+        hint: 'Copy the database again from its upstream: quorate database rejoin DATABASE',
         details: { table: reference.name },
       });
     }
@@ -152,7 +170,7 @@ function diverged({ table, start, cause }: ParkedChange, change: RowChangeReader
   const key = change.key.map(show).join(', ');
   const why = cause === undefined ? 'is not as it was on the primary' : `cannot be written: ${cause.message}`;
   return new QuorateError('DIVERGED', `the row ${key} of the table ${table.name} ${why}`, {
-    hint: 'This copy was changed by something else than replication. Copy the database again from its upstream.',
+    hint: 'This copy was changed by something else than replication. Repair it: quorate verify DATABASE --with UPSTREAM --repair. Copy the database again where that does not help: quorate database rejoin DATABASE',
     details: { table: table.name, key },
     ...(cause === undefined ? {} : { cause }),
   });

@@ -50,23 +50,33 @@ export interface KeyInterval {
 }
 
 function bound(
-  table: TableShape,
+  columns: readonly ColumnShape[],
   operator: '>' | '<=' | '=',
   key: readonly StoredValue[] | undefined,
 ): { readonly condition: string; readonly parameters: SqlValue[] } {
   if (key === undefined) {
     return { condition: 'true', parameters: [] };
   }
-  const columns = table.keyColumns.map((column) => quoteIdentifier(column.name)).join(', ');
+  const names = columns.map((column) => quoteIdentifier(column.name)).join(', ');
   const marks = key.map((value) => (value instanceof RawText ? 'CAST(? AS TEXT)' : '?')).join(', ');
   const parameters = key.map((value) => (value instanceof RawText ? value.bytes : value));
-  return { condition: `(${columns}) ${operator} (${marks})`, parameters };
+  return { condition: `(${names}) ${operator} (${marks})`, parameters };
 }
 
 /** The row with a key, as far as the collations of its columns tell keys apart. */
 export function readRow(db: DatabaseSync, table: TableShape, key: readonly StoredValue[]): StoredRow | undefined {
+  return readRowWith(db, table, table.keyColumns, key);
+}
+
+/** A row with these values in these columns, as far as the collations of the columns tell values apart. */
+export function readRowWith(
+  db: DatabaseSync,
+  table: TableShape,
+  where: readonly ColumnShape[],
+  values: readonly StoredValue[],
+): StoredRow | undefined {
   const columns = exactColumns([...table.keyColumns, ...table.valueColumns]);
-  const { condition, parameters } = bound(table, '=', key);
+  const { condition, parameters } = bound(where, '=', values);
   const sql = `SELECT ${columns} FROM main.${quoteIdentifier(table.name)} WHERE ${condition}`;
   const row = db.prepare(sql, { readBigInts: true, returnArrays: true }).get(...parameters);
   return row === undefined ? undefined : decodeRow(row as unknown as readonly SqlValue[], table);
@@ -81,8 +91,8 @@ function decodeRow(cells: readonly SqlValue[], table: TableShape): StoredRow {
 export function* readRows(db: DatabaseSync, table: TableShape, interval: KeyInterval = {}): Generator<StoredRow> {
   const columns = exactColumns([...table.keyColumns, ...table.valueColumns]);
   const order = table.keyColumns.map((column) => quoteIdentifier(column.name)).join(', ');
-  const lower = bound(table, '>', interval.after);
-  const upper = bound(table, '<=', interval.through);
+  const lower = bound(table.keyColumns, '>', interval.after);
+  const upper = bound(table.keyColumns, '<=', interval.through);
   const where = `WHERE ${lower.condition} AND ${upper.condition}`;
   const sql = `SELECT ${columns} FROM main.${quoteIdentifier(table.name)} ${where} ORDER BY ${order}`;
   const statement = db.prepare(sql, { readBigInts: true, returnArrays: true });

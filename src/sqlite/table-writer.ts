@@ -3,6 +3,7 @@ import { RawText, type StoredValue } from './byte-reader.ts';
 import { changeFlags, rowItems } from './operation-format.ts';
 import type { RowChange } from './row-change-reader.ts';
 import { StatementCache } from './statement-cache.ts';
+import type { StoredRow } from './stored-rows.ts';
 import type { ColumnShape, TableShape } from './table-shape.ts';
 import { quoteIdentifier } from './tokenizer.ts';
 import type { SqlValue } from './types.ts';
@@ -138,6 +139,12 @@ export class TableWriter {
     const values = verified ? columns.map((column) => sameAs(column, names.next())) : [];
     return [...keys, ...values].join(' AND ');
   }
+}
+
+/** The change that inserts or deletes a row which is known as a whole. */
+export function wholeRow(kind: typeof rowItems.insert | typeof rowItems.delete, { key, values }: StoredRow): RowChange {
+  const image = kind === rowItems.insert ? { before: [], after: values } : { before: values, after: [] };
+  return { kind, flags: 0, key, newKey: [], changed: [], changedKey: '', ...image };
 }
 
 /** True when the column holds exactly the value: no collation, no affinity, and the same type where types differ. */

@@ -164,7 +164,7 @@ function wantedRows(pair: ReplicatedPair, table: string): WantedRow[] {
   return [...new Set([...right.keys(), ...wrong.keys()])].flatMap((key) => {
     const [own, other] = [wrong.get(key), right.get(key)];
     const same = Buffer.compare(own?.digest ?? nothing, other?.digest ?? nothing) === 0;
-    return same ? [] : [{ key: Buffer.from(key, 'hex'), digest: own?.digest ?? nothing, row: other?.row ?? nothing }];
+    return same ? [] : [{ key: Buffer.from(key, 'hex'), found: own?.row ?? nothing, row: other?.row ?? nothing }];
   });
 }
 
@@ -205,4 +205,49 @@ test('a repair leaves rows alone that have changed since they were compared', ()
   edit(pair, "UPDATE parent SET name = 'newer' WHERE id = 1");
   assert.deepEqual(repair(pair, 'parent', wanted), { repaired: [], skipped: 1 });
   assert.deepEqual(pair.queryReplica('SELECT name FROM parent WHERE id = 1'), [{ name: 'newer' }]);
+});
+
+test('a repair corrects the columns that are still wrong, and keeps what was written to the others since', () => {
+  using pair = new ReplicatedPair();
+  pair.run('CREATE TABLE t (id INTEGER PRIMARY KEY, name, counter)');
+  pair.run("INSERT INTO t VALUES (1, 'right', 0)");
+  edit(pair, "UPDATE t SET name = 'wrong'");
+  const wanted = wantedRows(pair, 't');
+  pair.run('UPDATE t SET counter = counter + 1');
+  assert.equal(repair(pair, 't', wanted).skipped, 0);
+  assert.deepEqual(pair.queryReplica('SELECT name, counter FROM t'), [{ name: 'right', counter: 1 }]);
+  pair.assertEqual();
+});
+
+/** Edits of `schemaPair` by hand, and a transaction that meets what they have left. */
+const mismatches: readonly (readonly [edit: string, sql: string, found: readonly unknown[]])[] = [
+  ["UPDATE parent SET name = 'by hand' WHERE id = 1", "UPDATE parent SET name = 'new' WHERE id = 1", ['by hand']],
+  ['DELETE FROM parent WHERE id = 3', "UPDATE parent SET name = 'new' WHERE id = 3", [null]],
+  ['DELETE FROM parent WHERE id = 3', 'DELETE FROM parent WHERE id = 3', [null]],
+  ["UPDATE parent SET name = 'by hand' WHERE id = 3", 'DELETE FROM parent WHERE id = 3', ['by hand']],
+  ["INSERT INTO parent VALUES (9, 'by hand')", "INSERT INTO parent VALUES (9, 'new')", ['by hand']],
+  ["INSERT INTO parent VALUES (8, 'new')", "INSERT INTO parent VALUES (9, 'new')", [null, 'new']],
+  ["INSERT INTO parent VALUES (8, 'new')", "UPDATE parent SET name = 'new' WHERE id = 1", ['one', 'new']],
+  ["INSERT INTO parent VALUES (8, 'by hand')", 'UPDATE parent SET id = 8 WHERE id = 3', ['three', 'by hand']],
+];
+
+test('what a tolerated change meets is told, and then the rows of the change are as on the primary, or missing', () => {
+  for (const [byHand, sql, found] of mismatches) {
+    using pair = schemaPair();
+    edit(pair, byHand);
+    const { captured } = pair.capture(sql);
+    assert.throws(() => pair.apply(captured), { code: 'DIVERGED' }, sql);
+    const told: unknown[] = [];
+    pair.replica.begin();
+    pair.replica.apply(captured.operations, captured.schemaHash, ({ table, before }) => {
+      assert.equal(table, 'parent');
+      told.push(before?.['name'] ?? null);
+    });
+    pair.replica.commit();
+    assert.deepEqual(told, found, sql);
+    const left = wantedRows(pair, 'parent');
+    assert.ok(left.every(({ found: wrong }) => wrong.length === 0) && left.length <= 1, sql);
+    repair(pair, 'parent', left);
+    pair.assertEqual();
+  }
 });

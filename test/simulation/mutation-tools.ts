@@ -13,7 +13,7 @@ export function delegating(sink: ReplicationSink, changed: Partial<ReplicationSi
     ends: () => sink.ends(),
     initialize: (databaseId) => sink.initialize(databaseId),
     truncateAfter: (txId) => sink.truncateAfter(txId),
-    append: (records, commitTxId) => sink.append(records, commitTxId),
+    append: (records, commitTxId, awaited) => sink.append(records, commitTxId, awaited),
     commitTo: (commitTxId) => sink.commitTo(commitTxId),
     subscribe: (listener) => sink.subscribe(listener),
     failure: () => sink.failure(),

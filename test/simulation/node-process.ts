@@ -171,7 +171,7 @@ export class NodeProcess {
     return this.#exclusively(async (database) => {
       await this.#replicator?.[Symbol.asyncDispose]();
       try {
-        return await database.rejoin(commonTxId);
+        return await database.rejoin({ commonTxId, mayGoBack: true });
       } finally {
         this.#follow(database);
       }

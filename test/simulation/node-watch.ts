@@ -18,6 +18,8 @@ export class NodeWatch {
   #vouched = 0;
   /** A snapshot is being put in the place of what there was. */
   #isInstalling = false;
+  /** A person has said that a snapshot may take the place of all that there is. */
+  #isGivenUp = false;
   /** Transactions are being taken back. */
   #isRewinding = false;
   #installs = 0;
@@ -65,6 +67,7 @@ export class NodeWatch {
    * its power may need its upstream to know again what is committed.
    */
   opened(positions: DatabasePositions, showsAll: boolean): void {
+    this.#startOver();
     const shown = this.#last?.applied ?? 0;
     this.#expect(!showsAll || positions.applied >= shown, `${shown} was shown, and only ${positions.applied} is now`);
     this.#last = undefined;
@@ -84,7 +87,7 @@ export class NodeWatch {
 
   /** To be called after every event. */
   check(positions: DatabasePositions): void {
-    if (this.#isRewinding) {
+    if (this.#isRewinding || this.#isGivenUp) {
       return;
     }
     const { tip, durable, commit, applied } = positions;
@@ -116,7 +119,7 @@ export class NodeWatch {
         this.#cut(txId);
         return sink.truncateAfter(txId);
       },
-      append: (records, commitTxId) => sink.append(records, commitTxId),
+      append: (records, commitTxId, awaited) => sink.append(records, commitTxId, awaited),
       commitTo: (commitTxId) => sink.commitTo(commitTxId),
       subscribe: (listener) => sink.subscribe(listener),
       failure: () => sink.failure(),
@@ -138,6 +141,14 @@ export class NodeWatch {
     }
   }
 
+  /** Nobody knows what there was, where it was given up: what is found counts. */
+  #startOver(): void {
+    if (this.#isGivenUp) {
+      this.#isGivenUp = false;
+      this.forget();
+    }
+  }
+
   /** The database was deleted. */
   forget(): void {
     this.#last = undefined;
@@ -150,16 +161,21 @@ export class NodeWatch {
   /** The inbox of a replica under watch: a snapshot may take the place of what was never committed, too. */
   inbox(inbox: SnapshotInbox, onInstall: () => void): SnapshotInbox {
     return {
+      get isRequired() {
+        return inbox.isRequired;
+      },
       received: () => inbox.received(),
       begin: (header, offset) => inbox.begin(header, offset),
       write: (offset, content) => inbox.write(offset, content),
       install: async (sha256) => {
         onInstall();
         this.#isInstalling = true;
+        this.#isGivenUp = inbox.isRequired;
         this.#durable = Math.min(this.#durable, this.#kept);
         this.#confirmed = Math.min(this.#confirmed, this.#kept);
         await inbox.install(sha256);
         this.#isInstalling = false;
+        this.#startOver();
         this.#installs += 1;
       },
       pause: () => inbox.pause(),

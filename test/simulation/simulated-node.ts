@@ -225,20 +225,15 @@ export class SimulatedNode implements Host {
   }
 
   /**
-   * Goes back to the last transaction in common with its upstream. Where the log does not tell how, the database is made
-   * anew. Either way what goes must be saved.
+   * Goes back to the last transaction in common with its upstream, or takes a snapshot where the log does not tell how.
+   * Either way what goes must be saved.
    */
   rejoin(commonTxId: number, lost: readonly string[]): void {
     const process = this.#process;
     this.#world.trace.add(this.name, `goes back to ${commonTxId}`);
     const run = async () => this.#checkSaved((await process?.rejoin(commonTxId))?.file, lost);
     this.watch.rewind(commonTxId, run).catch((error: unknown) => {
-      const { code, details } = asQuorateError(error);
-      this.#world.trace.add(this.name, `cannot go back: ${code}`);
-      if (code === 'SNAPSHOT_REQUIRED' && process?.life.alive) {
-        this.#checkSaved(String(details?.['file']), lost);
-        this.#makeAnew();
-      }
+      this.#world.trace.add(this.name, `cannot go back: ${asQuorateError(error).code}`);
     });
   }
 
@@ -248,13 +243,6 @@ export class SimulatedNode implements Host {
     for (const name of file === undefined ? [] : lost.filter((one) => !saved.includes(one))) {
       this.#defect(`${name} was taken back and is not saved`);
     }
-  }
-
-  #makeAnew(): void {
-    this.crash('kill', Number.POSITIVE_INFINITY);
-    this.machine.wipe();
-    this.watch.forget();
-    this.start();
   }
 
   get settings(): DatabaseSettings {

@@ -1,4 +1,5 @@
 import { pageLimits, rangeLimits } from '../../client/interface.ts';
+import type { RepairPhase } from '../../database/interface.ts';
 import { QuorateError } from '../../errors/interface.ts';
 import type { KeyRange, MarkerRequest, RangesResponse, RowRepair, VerificationServer } from '../../proto/interface.ts';
 import type * as stored from '../../sqlite/interface.ts';
@@ -11,6 +12,8 @@ const maxAnswerBytes = 64 * 1024 * 1024;
 
 /** Positions in one request. */
 const maxPositions = 1000;
+
+const repairPhases: readonly RepairPhase[] = ['goes-on', 'equal', 'given-up'];
 
 /** Comparing databases of this node with those of others. */
 export function verificationService(context: RpcContext): VerificationServer {
@@ -73,14 +76,26 @@ export function verificationService(context: RpcContext): VerificationServer {
       return {};
     }),
     repair: repair(context),
+    setRepairPhase: unaryRpc(context, async ({ database, phase }) => {
+      await context.node.databases.get(database).repairIs(phaseOf(phase));
+      return {};
+    }),
     positions: positions(context),
-    rejoin: unaryRpc(context, ({ database }) => context.node.databases.get(database).rejoin()),
+    rejoin: unaryRpc(context, ({ database, snapshot }) => context.node.databases.get(database).rejoin(snapshot)),
   };
+}
+
+function phaseOf(text: string): RepairPhase {
+  const phase = repairPhases.find((one) => one === text);
+  if (phase === undefined) {
+    throw new QuorateError('INVALID_ARGUMENT', `${JSON.stringify(text)} is no phase of a repair`);
+  }
+  return phase;
 }
 
 function repair(context: RpcContext): VerificationServer['repair'] {
   return unaryRpc(context, ({ database, txId, table, rows }) =>
-    context.node.databases.require(database).repair({ txId, table, rows: rows.map(ownBytes) }),
+    context.node.databases.get(database).repair({ txId, table, rows: rows.map(ownBytes) }),
   );
 }
 
@@ -104,8 +119,8 @@ function positions(context: RpcContext): VerificationServer['positions'] {
 }
 
 /** Bytes of their own: a view into the message would drag all of it along to another thread. */
-function ownBytes({ key, digest, row }: RowRepair): stored.WantedRow {
-  return { key: Uint8Array.from(key), digest: Uint8Array.from(digest), row: Uint8Array.from(row) };
+function ownBytes({ key, found, row }: RowRepair): stored.WantedRow {
+  return { key: Uint8Array.from(key), found: Uint8Array.from(found), row: Uint8Array.from(row) };
 }
 
 function markerOf({ marker }: Pick<MarkerRequest, 'marker'>): string {

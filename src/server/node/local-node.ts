@@ -29,7 +29,7 @@ export class LocalNode implements ComparedNode {
         state === 'diverged' ? 'DIVERGED' : 'UNAVAILABLE',
         `the replica ${name} is ${state}: ${reason}`,
         {
-          hint: 'It cannot get to the transaction of the other node. See its status.',
+          hint: `It cannot get to the transaction of the other node. ${this.#managed.replicatorStatus?.lastError?.hint ?? 'See its status.'}`,
         },
       );
     }

@@ -5,6 +5,10 @@ import {
   type DatabaseSettings,
   failureOf,
   type RejoinReport,
+  type RepairPhase,
+  type RepairReport,
+  type RepairRequest,
+  setContentAside,
   type Upstream,
 } from '../../database/interface.ts';
 import { asQuorateError, type ErrorCode, QuorateError } from '../../errors/interface.ts';
@@ -17,10 +21,12 @@ import {
   type ReplicatorStatus,
   sessionFeedModule,
 } from '../../replication/interface.ts';
+import { Feeding } from './feeding.ts';
 import { resolveUpstream } from './follow-settings.ts';
 import { LocalNode } from './local-node.ts';
 import type { NodeServices } from './node-services.ts';
-import { explainDivergence, findPartingOf } from './parting.ts';
+import { explainDivergence } from './parting.ts';
+import { mustBeginAnew, rejoinRequest } from './rejoining.ts';
 import { Scrubber, type ScrubStatus } from './scrubber.ts';
 
 export type DatabaseState = 'opening' | 'importing' | 'open' | 'unloaded' | 'failed';
@@ -46,15 +52,13 @@ export class ManagedDatabase {
   #tail: Promise<unknown> = Promise.resolve();
   /** Replica ids of the upstream and of those that it follows, as far as known. */
   #upstreamPath: readonly string[] = [];
-  /** Somebody feeds this database through ReplicateTx. */
-  #fed = false;
-  /** Ends that feeding when the settings change. */
-  #stopFeeding: ((reason: QuorateError) => void) | undefined;
+  readonly #feeding: Feeding;
 
   constructor(name: string, services: NodeServices, state: DatabaseState) {
     this.name = name;
     this.#services = services;
     this.#state = state;
+    this.#feeding = new Feeding(name);
   }
 
   get state(): DatabaseState {
@@ -170,18 +174,20 @@ export class ManagedDatabase {
 
   /** Opens the database; what goes wrong becomes its state, so that the others of the node work. */
   open(): Promise<void> {
-    return this.#exclusively(async () => {
-      if (this.#opened !== undefined) {
-        return;
-      }
-      this.#state = 'opening';
-      this.#failure = undefined;
-      try {
-        this.#begin(await Database.open(this.#context()));
-      } catch (error) {
-        this.#fail(asQuorateError(error));
-      }
-    });
+    return this.#exclusively(() => this.#open());
+  }
+
+  async #open(): Promise<void> {
+    if (this.#opened !== undefined) {
+      return;
+    }
+    this.#state = 'opening';
+    this.#failure = undefined;
+    try {
+      this.#begin(await Database.open(this.#context()));
+    } catch (error) {
+      this.#fail(asQuorateError(error));
+    }
   }
 
   /** Takes new settings without a restart: the replicator of the old ones ends first, that of the new ones begins last. */
@@ -201,40 +207,56 @@ export class ManagedDatabase {
   }
 
   /**
-   * Takes a replica whose history has parted from that of its upstream back to the last transaction in common, and lets it
-   * follow again.
-   * @throws QuorateError WRONG_ROLE when it has not parted; SNAPSHOT_REQUIRED when only a new copy helps
+   * Lets a replica that is not what its upstream is follow again: takes it back to the last transaction in common or, where
+   * that cannot be, makes it take a snapshot. What only it has is saved.
+   * @param snapshot a snapshot is wanted in any case
+   * @throws QuorateError WRONG_ROLE when it has not diverged; UNAVAILABLE, DISK_FULL …
    */
-  rejoin(): Promise<RejoinReport> {
+  rejoin(snapshot: boolean): Promise<RejoinReport> {
     return this.#exclusively(async () => {
-      const { database } = this.#require();
-      const { commonTxId, certain } = await this.#parting(database);
-      if (!certain || commonTxId >= database.positions().tip) {
-        throw new QuorateError(
-          'SNAPSHOT_REQUIRED',
-          certain
-            ? `all transactions of ${this.name} are on its upstream, but its content is not what they made`
-            : 'the logs no longer reach back to the last transaction in common',
-          { hint: 'Copy the database again from its upstream.' },
-        );
+      const { state, lastError } = this.#replicator?.status() ?? {};
+      if (mustBeginAnew({ state: this.#state, settings: this.settings, lastError, snapshot })) {
+        return await this.#beginAnew();
       }
-      await this.#stopReplicator('this database goes back to the last transaction in common with its upstream');
+      const { database, exporter } = this.#require();
+      const request = await rejoinRequest({ database, state, snapshot, upstreams: this.#services.upstreams });
+      const reason = 'this database goes back to what its upstream has';
+      await this.#stopReplicator(reason);
       try {
-        return await database.rejoin(commonTxId);
+        return await database.rejoin(request);
       } finally {
+        // Whoever follows this replica has what it gives up.
+        exporter.close(new QuorateError('UNAVAILABLE', reason));
         this.#startReplicator(database);
       }
     });
   }
 
-  /** Only a replica that says so has parted: one whose upstream is merely behind has not. */
-  #parting(database: Database): ReturnType<typeof findPartingOf> {
-    if (this.#replicator?.status().state !== 'diverged') {
-      throw new QuorateError('WRONG_ROLE', `database ${this.name} is not a replica that has diverged`, {
-        hint: 'See its status.',
-      });
-    }
-    return findPartingOf(database, this.#services.upstreams);
+  /** Copies everything from the upstream as a new replica does; what was here is kept as it is. */
+  async #beginAnew(): Promise<RejoinReport> {
+    await this.#end('opening');
+    const file = setContentAside(this.#context());
+    await this.#open();
+    this.#require();
+    return { commonTxId: 0, transactions: 0, file, snapshot: true };
+  }
+
+  async repair(request: RepairRequest): Promise<RepairReport> {
+    const report = await this.require().repair(request);
+    this.#scrubber?.beginAgain();
+    return report;
+  }
+
+  /** Lets a replica that has stopped at a wrong row go on while it is repaired, and ends that. @throws QuorateError WRONG_ROLE */
+  repairIs(phase: RepairPhase): Promise<void> {
+    return this.#exclusively(async () => {
+      const { database } = this.#require();
+      await database.repairIs(phase);
+      if (phase === 'goes-on' && this.#replicator?.status().state === 'diverged') {
+        await this.#stopReplicator('this database is repaired');
+        this.#startReplicator(database);
+      }
+    });
   }
 
   /**
@@ -253,32 +275,12 @@ export class ManagedDatabase {
   /** Ends the streams of those who follow or feed this database. */
   endStreams(reason: QuorateError): void {
     this.#opened?.exporter.close(reason);
-    this.#stopFeeding?.(reason);
+    this.#feeding.stop(reason);
   }
 
-  /**
-   * Registers the one stream that may feed this replica, and returns what ends the registration.
-   * @throws QuorateError WRONG_ROLE
-   */
+  /** Registers the one stream that may feed this replica; see `Feeding`. @throws QuorateError WRONG_ROLE */
   startFeeding(stop: (reason: QuorateError) => void): () => void {
-    const { role, replication } = this.require().settings;
-    if (role === 'primary' || replication.enabled) {
-      const reason = role === 'primary' ? 'is a primary' : 'has a replicator of its own';
-      throw new QuorateError('WRONG_ROLE', `database ${this.name} ${reason}`, {
-        hint: `ReplicateTx feeds replicas with replication disabled: quorate database update ${this.name} --role replica --replication-enabled=false`,
-      });
-    }
-    if (this.#fed) {
-      throw new QuorateError('WRONG_ROLE', `database ${this.name} is fed by another replicator already`, {
-        hint: 'Stop the other one; two would only repeat each other.',
-      });
-    }
-    this.#fed = true;
-    this.#stopFeeding = stop;
-    return () => {
-      this.#fed = false;
-      this.#stopFeeding = undefined;
-    };
+    return this.#feeding.start(this.require().settings, stop);
   }
 
   #context(): DatabaseContext {
@@ -384,7 +386,7 @@ export class ManagedDatabase {
   }
 
   async #stopReplicator(reason: string): Promise<void> {
-    this.#stopFeeding?.(new QuorateError('CANCELLED', reason));
+    this.#feeding.stop(new QuorateError('CANCELLED', reason));
     const replicator = this.#replicator;
     this.#replicator = undefined;
     const scrubber = this.#scrubber;

@@ -27,24 +27,35 @@ function ownHistory(database: Database): HashedHistory {
   };
 }
 
-/** The error of a replica whose history has parted, with the place where it did; the error itself where that is not known. */
+/**
+ * The error of a replica that cannot follow, with what is known of the reason: where the histories part, or that they are one
+ * and the content is wrong. The hint names the commands for this database.
+ */
 export async function explainDivergence(
   database: Database,
   upstreams: UpstreamClients,
   error: QuorateError,
 ): Promise<QuorateError> {
-  const { commonTxId, certain, firstDifferentTxId } = await findPartingOf(database, upstreams);
+  const parting = await findPartingOf(database, upstreams);
+  const { commonTxId, firstDifferentTxId } = parting;
   const { tip } = database.positions();
-  if (commonTxId >= tip || !certain) {
-    return error;
+  const rejoin = `quorate database rejoin ${database.name}`;
+  if (commonTxId >= tip && parting.certain) {
+    const hint = `Repair it: quorate verify ${database.name} --with UPSTREAM --repair; or copy it again: ${rejoin}`;
+    return new QuorateError(error.code, error.message, { cause: error, hint, details: error.details });
   }
-  const what =
-    firstDifferentTxId === undefined
-      ? `the log of the upstream ends at transaction ${commonTxId}, this one at ${tip}`
-      : `transaction ${firstDifferentTxId} is another one here than on the upstream; ${commonTxId} is the last in common`;
-  return new QuorateError('DIVERGED', `the histories part: ${what}`, {
+  return new QuorateError('DIVERGED', `the histories part: ${partingText(parting, tip)}`, {
     cause: error,
-    hint: `Save and take back what only this replica has: quorate database rejoin ${database.name}`,
+    hint: `Save and give up what only this replica has: ${rejoin}`,
     details: { commonTxId, tipTxId: tip, ...(firstDifferentTxId !== undefined && { firstDifferentTxId }) },
   });
+}
+
+function partingText({ commonTxId, certain, firstDifferentTxId }: Parting, tip: number): string {
+  if (!certain) {
+    return `the logs no longer reach back to the last transaction in common, which is ${commonTxId} at most`;
+  }
+  return firstDifferentTxId === undefined
+    ? `the log of the upstream ends at transaction ${commonTxId}, this one at ${tip}`
+    : `transaction ${firstDifferentTxId} is another one here than on the upstream; ${commonTxId} is the last in common`;
 }

@@ -61,6 +61,7 @@ export interface ScrubStatus {
 export class Scrubber implements AsyncDisposable {
   readonly #options: ScrubberOptions;
   readonly #stop = new AbortController();
+  #again = new AbortController();
   #running: Promise<void> | undefined;
   #cursor: ComparisonCursor | undefined;
   #found = 0;
@@ -93,9 +94,27 @@ export class Scrubber implements AsyncDisposable {
     const { intervalMs, runtime } = this.#options;
     // Replicas that began together do not stay together.
     const firstMs = intervalMs * (0.5 + runtime.random.next() / 2);
-    for (let waitMs = firstMs; await this.#sleep(waitMs); ) {
+    for (let waitMs = firstMs; await this.#wait(waitMs); ) {
       waitMs = (await this.#piece()) ? intervalMs : pieceIntervalMs;
     }
+  }
+
+  /** Begins a round at once, since what was found may have been repaired. */
+  beginAgain(): void {
+    this.#again.abort();
+  }
+
+  /** Waits until the next piece is due, or a new round is wanted; false when the scrub is to end. */
+  async #wait(delayMs: number): Promise<boolean> {
+    const { timers } = this.#options.runtime;
+    // Both signals only end the wait.
+    await timers.sleep(delayMs, AbortSignal.any([this.#stop.signal, this.#again.signal])).catch(() => {});
+    if (this.#again.signal.aborted) {
+      this.#again = new AbortController();
+      this.#cursor = undefined;
+      this.#found = 0;
+    }
+    return !this.#stop.signal.aborted;
   }
 
   /** False when the scrub is to end. */

@@ -119,8 +119,8 @@ export interface EndResponse {
 
 export interface RowRepair {
   key: Buffer;
-  /** Digest of the row as it is to be replaced; empty when there is none. A row that has changed since stays as it is. */
-  digest: Buffer;
+  /** The row as it was found to be wrong; empty when there was none. Columns that have changed since stay as they are. */
+  found: Buffer;
   /** The row as it is to be; empty when there is to be none. */
   row: Buffer;
 }
@@ -135,10 +135,22 @@ export interface RepairRequest {
 
 export interface RepairResponse {
   repaired: number;
-  /** Rows that have changed since they were compared. */
+  /** Rows whose wrong columns have changed since they were compared. */
   skipped: number;
   /** Where the old and the new rows are recorded, on the machine of the replica. */
   file: string;
+}
+
+export interface SetRepairPhaseRequest {
+  database: string;
+  /**
+   * "goes-on": rows that are not as they were on the primary are changed all the same, and recorded; to be said again at least every
+   * 60 s. "equal": a comparison has found nothing any more. "given-up": something wrong may be left, so the replica stops.
+   */
+  phase: string;
+}
+
+export interface SetRepairPhaseResponse {
 }
 
 export interface PositionsRequest {
@@ -154,15 +166,19 @@ export interface PositionsResponse {
 
 export interface RejoinRequest {
   database: string;
+  /** A snapshot is wanted in any case, also of a replica that has not diverged. */
+  snapshot: boolean;
 }
 
 export interface RejoinResponse {
-  /** Last transaction in common. */
+  /** Last transaction in common; 0 when it is not known. */
   commonTxId: number;
-  /** Transactions after it that were taken back. */
+  /** Transactions that were saved: those after it, all of the log when it is not known. */
   transactions: number;
   /** Where they are saved, on the machine of the replica; empty when there were none. */
   file: string;
+  /** A snapshot takes the place of what the replica has. */
+  snapshot: boolean;
 }
 
 function createBaseMarkerRequest(): MarkerRequest {
@@ -1063,7 +1079,7 @@ export const EndResponse: MessageFns<EndResponse> = {
 };
 
 function createBaseRowRepair(): RowRepair {
-  return { key: Buffer.alloc(0), digest: Buffer.alloc(0), row: Buffer.alloc(0) };
+  return { key: Buffer.alloc(0), found: Buffer.alloc(0), row: Buffer.alloc(0) };
 }
 
 export const RowRepair: MessageFns<RowRepair> = {
@@ -1071,8 +1087,8 @@ export const RowRepair: MessageFns<RowRepair> = {
     if (message.key.length !== 0) {
       writer.uint32(10).bytes(message.key);
     }
-    if (message.digest.length !== 0) {
-      writer.uint32(18).bytes(message.digest);
+    if (message.found.length !== 0) {
+      writer.uint32(18).bytes(message.found);
     }
     if (message.row.length !== 0) {
       writer.uint32(26).bytes(message.row);
@@ -1106,7 +1122,7 @@ export const RowRepair: MessageFns<RowRepair> = {
               break;
             }
 
-            message.digest = Buffer.from(reader.bytes());
+            message.found = Buffer.from(reader.bytes());
             continue;
           }
           case 3: {
@@ -1277,6 +1293,98 @@ export const RepairResponse: MessageFns<RepairResponse> = {
   },
 };
 
+function createBaseSetRepairPhaseRequest(): SetRepairPhaseRequest {
+  return { database: "", phase: "" };
+}
+
+export const SetRepairPhaseRequest: MessageFns<SetRepairPhaseRequest> = {
+  encode(message: SetRepairPhaseRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.database !== "") {
+      writer.uint32(10).string(message.database);
+    }
+    if (message.phase !== "") {
+      writer.uint32(18).string(message.phase);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetRepairPhaseRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetRepairPhaseRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.database = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.phase = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSetRepairPhaseResponse(): SetRepairPhaseResponse {
+  return {};
+}
+
+export const SetRepairPhaseResponse: MessageFns<SetRepairPhaseResponse> = {
+  encode(_: SetRepairPhaseResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetRepairPhaseResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetRepairPhaseResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBasePositionsRequest(): PositionsRequest {
   return { database: "", txIds: [] };
 }
@@ -1417,13 +1525,16 @@ export const PositionsResponse: MessageFns<PositionsResponse> = {
 };
 
 function createBaseRejoinRequest(): RejoinRequest {
-  return { database: "" };
+  return { database: "", snapshot: false };
 }
 
 export const RejoinRequest: MessageFns<RejoinRequest> = {
   encode(message: RejoinRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.database !== "") {
       writer.uint32(10).string(message.database);
+    }
+    if (message.snapshot !== false) {
+      writer.uint32(16).bool(message.snapshot);
     }
     return writer;
   },
@@ -1449,6 +1560,14 @@ export const RejoinRequest: MessageFns<RejoinRequest> = {
             message.database = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.snapshot = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1463,7 +1582,7 @@ export const RejoinRequest: MessageFns<RejoinRequest> = {
 };
 
 function createBaseRejoinResponse(): RejoinResponse {
-  return { commonTxId: 0, transactions: 0, file: "" };
+  return { commonTxId: 0, transactions: 0, file: "", snapshot: false };
 }
 
 export const RejoinResponse: MessageFns<RejoinResponse> = {
@@ -1476,6 +1595,9 @@ export const RejoinResponse: MessageFns<RejoinResponse> = {
     }
     if (message.file !== "") {
       writer.uint32(26).string(message.file);
+    }
+    if (message.snapshot !== false) {
+      writer.uint32(32).bool(message.snapshot);
     }
     return writer;
   },
@@ -1515,6 +1637,14 @@ export const RejoinResponse: MessageFns<RejoinResponse> = {
             }
 
             message.file = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.snapshot = reader.bool();
             continue;
           }
         }
@@ -1617,6 +1747,18 @@ export const VerificationService = {
     responseSerialize: (value: RepairResponse): Buffer => Buffer.from(RepairResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RepairResponse => RepairResponse.decode(value),
   },
+  /** Lets a replica that has stopped at a wrong row apply records while it is repaired, and ends that. */
+  setRepairPhase: {
+    path: "/quorate.v1.Verification/SetRepairPhase" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetRepairPhaseRequest): Buffer =>
+      Buffer.from(SetRepairPhaseRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetRepairPhaseRequest => SetRepairPhaseRequest.decode(value),
+    responseSerialize: (value: SetRepairPhaseResponse): Buffer =>
+      Buffer.from(SetRepairPhaseResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetRepairPhaseResponse => SetRepairPhaseResponse.decode(value),
+  },
   /** Positions of the log with their hashes; transactions that it does not have are left out. */
   positions: {
     path: "/quorate.v1.Verification/Positions" as const,
@@ -1627,7 +1769,10 @@ export const VerificationService = {
     responseSerialize: (value: PositionsResponse): Buffer => Buffer.from(PositionsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PositionsResponse => PositionsResponse.decode(value),
   },
-  /** Takes a replica whose history has parted from that of its upstream back to the last transaction in common. */
+  /**
+   * Takes a replica that has diverged back to the last transaction in common or, where its log does not tell how, lets it take
+   * a snapshot; status tells how far that is.
+   */
   rejoin: {
     path: "/quorate.v1.Verification/Rejoin" as const,
     requestStream: false as const,
@@ -1654,9 +1799,14 @@ export interface VerificationServer extends UntypedServiceImplementation {
   end: handleUnaryCall<MarkerRequest, EndResponse>;
   /** Gives rows of a replica the content that they have on its upstream, and records what they were. */
   repair: handleUnaryCall<RepairRequest, RepairResponse>;
+  /** Lets a replica that has stopped at a wrong row apply records while it is repaired, and ends that. */
+  setRepairPhase: handleUnaryCall<SetRepairPhaseRequest, SetRepairPhaseResponse>;
   /** Positions of the log with their hashes; transactions that it does not have are left out. */
   positions: handleUnaryCall<PositionsRequest, PositionsResponse>;
-  /** Takes a replica whose history has parted from that of its upstream back to the last transaction in common. */
+  /**
+   * Takes a replica that has diverged back to the last transaction in common or, where its log does not tell how, lets it take
+   * a snapshot; status tells how far that is.
+   */
   rejoin: handleUnaryCall<RejoinRequest, RejoinResponse>;
 }
 
@@ -1781,6 +1931,22 @@ export interface VerificationClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RepairResponse) => void,
   ): ClientUnaryCall;
+  /** Lets a replica that has stopped at a wrong row apply records while it is repaired, and ends that. */
+  setRepairPhase(
+    request: SetRepairPhaseRequest,
+    callback: (error: ServiceError | null, response: SetRepairPhaseResponse) => void,
+  ): ClientUnaryCall;
+  setRepairPhase(
+    request: SetRepairPhaseRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetRepairPhaseResponse) => void,
+  ): ClientUnaryCall;
+  setRepairPhase(
+    request: SetRepairPhaseRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetRepairPhaseResponse) => void,
+  ): ClientUnaryCall;
   /** Positions of the log with their hashes; transactions that it does not have are left out. */
   positions(
     request: PositionsRequest,
@@ -1797,7 +1963,10 @@ export interface VerificationClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PositionsResponse) => void,
   ): ClientUnaryCall;
-  /** Takes a replica whose history has parted from that of its upstream back to the last transaction in common. */
+  /**
+   * Takes a replica that has diverged back to the last transaction in common or, where its log does not tell how, lets it take
+   * a snapshot; status tells how far that is.
+   */
   rejoin(
     request: RejoinRequest,
     callback: (error: ServiceError | null, response: RejoinResponse) => void,
