@@ -55,7 +55,7 @@ export async function strike(
   round: Round,
   victims: readonly MatrixNode[],
   look: () => Promise<void> | void,
-): Promise<Fault> {
+): Promise<void> {
   const fault = round.fault();
   const still = round.pauseMs();
   await Promise.all(victims.map((victim) => (fault === 'kill' ? victim.kill() : victim.pause())));
@@ -67,9 +67,10 @@ export async function strike(
     for (const victim of victims) {
       victim.resume();
     }
-  } else {
-    await Promise.all(victims.map((victim) => victim.kill()));
-    await Promise.all(victims.map((victim) => victim.restart()));
+    return;
   }
-  return fault;
+  if (fault === 'pause-kill') {
+    await Promise.all(victims.map((victim) => victim.kill()));
+  }
+  await Promise.all(victims.map((victim) => victim.restart()));
 }
