@@ -1,10 +1,11 @@
 /** Former primaries that go back to what the new primary has. */
 import assert from 'node:assert/strict';
-import { existsSync, globSync, readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { isQuorateError } from '../../src/errors/interface.ts';
 import type { MatrixCluster } from './matrix-cluster.ts';
-import type { MatrixNode } from './matrix-node.ts';
+import { type MatrixNode, matrixDatabase } from './matrix-node.ts';
+import type { Round } from './rounds.ts';
 import { WriteLedger } from './write-ledger.ts';
 
 /** Writes that only the former primary commits; taking them back takes a moment. */
@@ -16,8 +17,9 @@ const lostWriters = 40;
 const unacknowledgedWrites = 30;
 const soonMs = 50;
 
-/** Rows of lost histories are told from all others by their numbers. */
+/** Rows of lost histories are told from all others, and from each other, by their numbers. */
 const firstLostNumber = 1_000_000_000;
+const numbersOfRound = 1_000_000;
 
 /** Hands the primary's role to a replica without telling the old primary, which stays alone. */
 export async function usurp(cluster: MatrixCluster, heir: MatrixNode): Promise<MatrixNode> {
@@ -29,13 +31,14 @@ export async function usurp(cluster: MatrixCluster, heir: MatrixNode): Promise<M
 }
 
 /** The former primary goes on for a while and commits what nobody else has. */
-export async function commitAlone(cluster: MatrixCluster, former: MatrixNode): Promise<WriteLedger> {
+export async function commitAlone(cluster: MatrixCluster, former: MatrixNode, round: Round): Promise<WriteLedger> {
   await cluster.update(former, { acks: { ...noChange, level: 'async' } });
-  const ledger = new WriteLedger(firstLostNumber);
+  const first = firstLostNumber + round.index * numbersOfRound;
+  const ledger = new WriteLedger(first);
   const client = await former.client();
   await Promise.all(
     Array.from({ length: lostWriters }, async () => {
-      while (ledger.next < firstLostNumber + lostWrites) {
+      while (ledger.next < first + lostWrites) {
         await ledger.write(client, lostWriteBytes);
       }
     }),
@@ -48,19 +51,19 @@ export async function commitAlone(cluster: MatrixCluster, former: MatrixNode): P
 export async function writeUnacknowledged(cluster: MatrixCluster, former: MatrixNode): Promise<void> {
   await cluster.update(former, { acks: { ...noChange, timeoutMs: soonMs } });
   const client = await former.client();
+  const { inDoubt } = cluster.ledger;
   const committed = await Promise.all(
     Array.from({ length: unacknowledgedWrites }, () => cluster.ledger.write(client, lostWriteBytes)),
   );
   assert.ok(!committed.includes(true), 'a write was answered that no replica held');
+  assert.ok(cluster.ledger.inDoubt > inDoubt, 'no write has reached the log');
 }
 
 const noChange = { level: '', acks: 0, members: [], whenShort: '', degradeAfterMs: 0, timeoutMs: 0 };
 
 /** Brings a former primary to stream, whatever has become of earlier attempts. */
 export async function rejoinUntilStreaming(cluster: MatrixCluster, former: MatrixNode): Promise<void> {
-  const { role } = await former
-    .insist((client) => client.status('matrix'))
-    .then(({ databases }) => databases[0] ?? { role: '' });
+  const { role } = await former.server.database(matrixDatabase);
   if (role === 'primary') {
     await cluster.follow(former, cluster.primary);
   }
@@ -72,7 +75,7 @@ export async function rejoinUntilStreaming(cluster: MatrixCluster, former: Matri
 /** Does not mind a server that dies, or one that has done it already. */
 export async function tryToRejoin(former: MatrixNode): Promise<void> {
   try {
-    await (await former.client()).verification.rejoin('matrix');
+    await (await former.client()).verification.rejoin(matrixDatabase);
   } catch (error) {
     if (!isQuorateError(error) || !['UNAVAILABLE', 'CANCELLED', 'WRONG_ROLE'].includes(error.code)) {
       throw error;
@@ -93,9 +96,10 @@ export function assertSaved(former: MatrixNode, lost: WriteLedger): void {
 
 /** The last line of a file may be cut by a kill. */
 function savedNumbers(file: string): number[] {
-  const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
-  return lines.flatMap((line) => {
-    const [, number] = /"table":"written","key":\{"number":(\d+)\}/.exec(line) ?? [];
-    return number === undefined ? [] : [Number(number)];
-  });
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .flatMap((line) => {
+      const [, number] = /"table":"written","key":\{"number":(\d+)\}/.exec(line) ?? [];
+      return number === undefined ? [] : [Number(number)];
+    });
 }
