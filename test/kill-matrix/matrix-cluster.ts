@@ -56,6 +56,7 @@ export class MatrixCluster {
       ['a', 'b', 'c'].map((name) => MatrixNode.start(fixture, name, [...hastyLimits, ...limits])),
     );
     const cluster = new MatrixCluster(nodes);
+    t.after(() => cluster.#load?.abandon());
     const client = await cluster.primary.client();
     await client.createDatabase({ database: matrixDatabase, role: 'primary' });
     for (const sql of [...ledgerSchema, ...schema]) {

@@ -139,6 +139,11 @@ export class WriteLoad {
     await this.#running;
   }
 
+  /** For a test that has failed: whoever waits for a dead server is not waited for. */
+  abandon(): void {
+    this.#stopped = true;
+  }
+
   async #run(): Promise<void> {
     while (!this.#stopped) {
       const client = await this.#client();
