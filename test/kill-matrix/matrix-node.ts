@@ -145,14 +145,16 @@ export class MatrixNode {
     }
   }
 
-  #logDirectory(): string | undefined {
+  /** Name of the folder whose content counts; another one after a snapshot was installed. Undefined without the database. */
+  get content(): string | undefined {
     const settings = path.join(this.databaseDirectory, 'settings.json');
-    if (!existsSync(settings)) {
-      return undefined;
-    }
-    const { content } = JSON.parse(readFileSync(settings, 'utf8')) as { content: string };
-    const directory = path.join(this.databaseDirectory, content, 'log');
-    return existsSync(directory) ? directory : undefined;
+    return existsSync(settings) ? JSON.parse(readFileSync(settings, 'utf8')).content : undefined;
+  }
+
+  #logDirectory(): string | undefined {
+    const { content } = this;
+    const directory = path.join(this.databaseDirectory, content ?? '', 'log');
+    return content !== undefined && existsSync(directory) ? directory : undefined;
   }
 }
 

@@ -37,6 +37,7 @@ test(`nodes that are killed and stopped ${rounds.rewinding} times while a former
     await cluster.settle();
     assertSaved(subject, lost);
   });
+  hits.report();
   // A replica follows nobody while it goes back.
   hits.assertMet('stopped', rounds.rewinding);
 });
@@ -59,5 +60,6 @@ test(`nodes that are killed and stopped ${rounds.cutting} times while the tail o
     await rejoinUntilStreaming(cluster, subject);
     await cluster.settle();
   });
+  hits.report();
   hits.assertMet('negotiating', rounds.cutting);
 });

@@ -79,10 +79,13 @@ export class Hits {
     this.#counts.set(state, (this.#counts.get(state) ?? 0) + 1);
   }
 
+  report(): void {
+    this.#t.diagnostic(`at the moment of the fault: ${JSON.stringify(Object.fromEntries(this.#counts))}`);
+  }
+
   /** Of so many rounds that aimed at a state, enough must have met it. */
   assertMet(state: string, aimed: number): void {
     const met = this.#counts.get(state) ?? 0;
-    this.#t.diagnostic(`at the moment of the fault: ${JSON.stringify(Object.fromEntries(this.#counts))}`);
     assert.ok(onlyRound !== undefined || met >= aimed * leastShare, `only ${met} of ${aimed} faults met ${state}`);
   }
 }

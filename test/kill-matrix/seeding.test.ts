@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MatrixCluster } from './matrix-cluster.ts';
@@ -35,19 +36,22 @@ async function dropLog(cluster: MatrixCluster, throughTxId: number): Promise<voi
   }
 }
 
-/** Takes everything from a replica, so that it begins anew. */
-async function empty(cluster: MatrixCluster, replica: MatrixNode): Promise<void> {
+/** Takes everything from a replica, so that it begins anew. Returns the folder in which it begins. */
+async function empty(cluster: MatrixCluster, replica: MatrixNode): Promise<string> {
   await (await replica.client()).deleteDatabase(matrixDatabase);
   await cluster.attach(replica);
+  return 'content-1';
 }
 
-/** Keeps a replica away until the log no longer has what it needs; its old content stays until the new one is there. */
-async function outrun(cluster: MatrixCluster, replica: MatrixNode): Promise<void> {
+/** Keeps a replica away until the log no longer has what it needs; its old content stays until the new one is there. Returns its folder. */
+async function outrun(cluster: MatrixCluster, replica: MatrixNode): Promise<string | undefined> {
+  const { content } = replica;
   const { tipTxId } = await cluster.update(replica, { replicationEnabled: false });
   const client = await cluster.primary.client();
   await client.forgetReplica(matrixDatabase, replica.name);
-  await dropLog(cluster, tipTxId);
+  await dropLog(cluster, tipTxId + 1);
   await cluster.update(replica, { replicationEnabled: true });
+  return content;
 }
 
 test(`nodes that are killed and stopped ${rounds.seeding} times while a replica copies or installs a snapshot keep every acknowledged write and end equal`, async (t) => {
@@ -61,7 +65,7 @@ test(`nodes that are killed and stopped ${rounds.seeding} times while a replica 
     const subject = round.pick(cluster.replicas);
     const other = cluster.replicas.find((replica) => replica !== subject) as MatrixNode;
     const victims = round.pick([[subject], [subject], [primary], [subject, primary], [subject, other]]);
-    await (round.index % 10 === 0 ? outrun : empty)(cluster, subject);
+    const content = await (round.index % 7 === 0 ? outrun : empty)(cluster, subject);
     cluster.startLoad();
     if (round.index % 2 === 0) {
       await subject.entered('copying', 'installing', 'streaming');
@@ -72,7 +76,9 @@ test(`nodes that are killed and stopped ${rounds.seeding} times while a replica 
     }
     await strike(round, cluster, { subject, victims, hits });
     await cluster.settle();
+    assert.notEqual(subject.content, content, 'the replica has caught up without a snapshot');
   });
+  hits.report();
   hits.assertMet('copying', rounds.seeding / 2);
   hits.assertMet('installing', rounds.seeding / 2);
 });

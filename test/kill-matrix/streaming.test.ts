@@ -19,6 +19,7 @@ test(`streaming nodes that are killed and stopped ${rounds.streaming} times keep
     await strike(round, cluster, { subject: victims.find((node) => node !== primary) ?? first, victims, hits });
     await cluster.settle();
   });
+  hits.report();
   hits.assertMet('streaming', rounds.streaming);
   assert.ok(cluster.ledger.inDoubt > 0, 'no write was on its way');
 });
