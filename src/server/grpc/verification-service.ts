@@ -4,7 +4,7 @@ import type { KeyRange, MarkerRequest, RangesResponse, RowRepair, VerificationSe
 import type * as stored from '../../sqlite/interface.ts';
 import { markerIdBytes } from '../../sqlite/interface.ts';
 import { LocalNode } from '../node/local-node.ts';
-import { type RpcContext, unaryRpc } from './rpc.ts';
+import { audited, onDatabase, type RpcContext, unaryRpc } from './rpc.ts';
 
 /** Largest answer of ranges that a caller may ask for, in bytes of the rows they stand for. */
 const maxAnswerBytes = 64 * 1024 * 1024;
@@ -12,17 +12,20 @@ const maxAnswerBytes = 64 * 1024 * 1024;
 /** Positions in one request. */
 const maxPositions = 1000;
 
+/** It pins snapshots and writes markers, and sends rows. */
+const admin = onDatabase('admin');
+
 /** Comparing databases of this node with those of others. */
 export function verificationService(context: RpcContext): VerificationServer {
   const local = (name: string) => new LocalNode(context.node.databases.get(name), context.node.upstreams);
   return {
-    prepare: unaryRpc(context, async (request) => ({
+    prepare: unaryRpc(context, admin, async (request) => ({
       databaseId: Buffer.from(await local(request.database).prepare(markerOf(request))),
     })),
-    writeMarker: unaryRpc(context, async (request) => ({
+    writeMarker: unaryRpc(context, admin, async (request) => ({
       txId: await local(request.database).writeMarker(markerOf(request)),
     })),
-    overview: unaryRpc(context, async (request) => {
+    overview: unaryRpc(context, admin, async (request) => {
       const { txId, schemaDigest, stateDigest, tables } = await local(request.database).ask(
         markerOf(request),
         'overview',
@@ -35,7 +38,7 @@ export function verificationService(context: RpcContext): VerificationServer {
         tables: tables.map(({ name, definitionDigest }) => ({ name, definitionDigest: Buffer.from(definitionDigest) })),
       };
     }),
-    ranges: unaryRpc(context, async (request) => {
+    ranges: unaryRpc(context, admin, async (request) => {
       const { table, after } = request;
       const answerBytes = Math.min(request.answerBytes, maxAnswerBytes);
       const limits = { ...rangeLimits, answerBytes };
@@ -47,12 +50,12 @@ export function verificationService(context: RpcContext): VerificationServer {
         }),
       );
     }),
-    measure: unaryRpc(context, async (request) => {
+    measure: unaryRpc(context, admin, async (request) => {
       const ranges = request.ranges.map(rangeOf);
       const { table } = request;
       return wireRanges(await local(request.database).ask(markerOf(request), 'measure', { table, ranges }));
     }),
-    rows: unaryRpc(context, async (request) => {
+    rows: unaryRpc(context, admin, async (request) => {
       const { table, range, content } = request;
       const limits = { ...pageLimits, content };
       const page = await local(request.database).ask(markerOf(request), 'rows', {
@@ -68,24 +71,26 @@ export function verificationService(context: RpcContext): VerificationServer {
       }));
       return { rows, done: page.done };
     }),
-    end: unaryRpc(context, async (request) => {
+    end: unaryRpc(context, admin, async (request) => {
       await local(request.database).end(markerOf(request));
       return {};
     }),
     repair: repair(context),
     positions: positions(context),
-    rejoin: unaryRpc(context, ({ database }) => context.node.databases.get(database).rejoin()),
+    rejoin: unaryRpc(context, audited('database.rejoin', admin), ({ database }) =>
+      context.node.databases.get(database).rejoin(),
+    ),
   };
 }
 
 function repair(context: RpcContext): VerificationServer['repair'] {
-  return unaryRpc(context, ({ database, txId, table, rows }) =>
+  return unaryRpc(context, audited('database.repair', admin), ({ database, txId, table, rows }) =>
     context.node.databases.require(database).repair({ txId, table, rows: rows.map(ownBytes) }),
   );
 }
 
 function positions(context: RpcContext): VerificationServer['positions'] {
-  return unaryRpc(context, async ({ database: name, txIds }) => {
+  return unaryRpc(context, admin, async ({ database: name, txIds }) => {
     const database = context.node.databases.require(name);
     const tipTxId = database.source.exportableTxId();
     if (txIds.length > maxPositions) {

@@ -1,10 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { asQuorateError, httpStatusOf, QuorateError } from '../../errors/interface.ts';
-import { requireAdmin } from '../auth/authenticator.ts';
+import type { Identity } from '../auth/authenticator.ts';
+import { everyDatabase } from '../auth/permissions.ts';
 import type { RpcContext } from '../grpc/rpc.ts';
 import type { NodeAddress } from '../node/follow-settings.ts';
 import { statusJson } from '../node/status-json.ts';
+import { visibleStatus } from '../node/visible-status.ts';
 import { renderNodeMetrics } from './node-metrics.ts';
 
 interface Answer {
@@ -85,15 +87,17 @@ function route(context: RpcContext, request: IncomingMessage): Answer {
     case '/ready':
       return node.isReady ? json(200, { status: 'ready' }) : json(503, { status: 'starting' });
     case '/metrics':
+      if (node.options.security.metricsAccess === 'token') {
+        authenticate(context, request).require(everyDatabase, 'read');
+      }
       return { status: 200, type: metricsType, body: renderNodeMetrics(context) };
     case '/status':
-      requireAdmin(node.authenticator, bearerToken(request));
-      return json(200, statusJson(node.status()));
+      return json(200, statusJson(visibleStatus(node, authenticate(context, request))));
     default:
       return json(404, { error: { code: 'INVALID_ARGUMENT', message: 'use /health, /ready, /status or /metrics' } });
   }
 }
 
-function bearerToken(request: IncomingMessage): string | undefined {
-  return /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
+function authenticate({ node }: RpcContext, request: IncomingMessage): Identity {
+  return node.authenticator.authenticate(request.headers.authorization);
 }
