@@ -76,26 +76,33 @@ function answer(context: RpcContext, request: IncomingMessage): Answer {
   }
 }
 
+type Route = (context: RpcContext, request: IncomingMessage) => Answer;
+
+/** What each path answers; those that are not for everybody authenticate. */
+const routes: ReadonlyMap<string, Route> = new Map<string, Route>([
+  ['/health', () => json(200, { status: 'ok' })],
+  ['/ready', ({ node }) => (node.isReady ? json(200, { status: 'ready' }) : json(503, { status: 'starting' }))],
+  ['/metrics', metrics],
+  ['/status', (context, request) => json(200, statusJson(visibleStatus(context.node, authenticate(context, request))))],
+]);
+
+function metrics(context: RpcContext, request: IncomingMessage): Answer {
+  if (context.node.options.security.metricsAccess === 'token') {
+    authenticate(context, request).require(everyDatabase, 'read');
+  }
+  return { status: 200, type: metricsType, body: renderNodeMetrics(context) };
+}
+
 function route(context: RpcContext, request: IncomingMessage): Answer {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return json(405, { error: { code: 'INVALID_ARGUMENT', message: `${request.method} is not allowed; use GET` } });
   }
-  const { node } = context;
-  switch (request.url?.split('?')[0]) {
-    case '/health':
-      return json(200, { status: 'ok' });
-    case '/ready':
-      return node.isReady ? json(200, { status: 'ready' }) : json(503, { status: 'starting' });
-    case '/metrics':
-      if (node.options.security.metricsAccess === 'token') {
-        authenticate(context, request).require(everyDatabase, 'read');
-      }
-      return { status: 200, type: metricsType, body: renderNodeMetrics(context) };
-    case '/status':
-      return json(200, statusJson(visibleStatus(node, authenticate(context, request))));
-    default:
-      return json(404, { error: { code: 'INVALID_ARGUMENT', message: 'use /health, /ready, /status or /metrics' } });
+  const found = routes.get(request.url?.split('?')[0] ?? '');
+  if (found === undefined) {
+    const message = `use ${[...routes.keys()].join(', ')}`;
+    return json(404, { error: { code: 'INVALID_ARGUMENT', message } });
   }
+  return found(context, request);
 }
 
 function authenticate({ node }: RpcContext, request: IncomingMessage): Identity {
