@@ -37,6 +37,8 @@ function nodeMetrics(metrics: MetricsText, { node, errors }: RpcContext): void {
   metrics.gauge('quorate_memory_rss_bytes', 'Resident memory of the server process.', process.memoryUsage.rss());
   metrics.gauge('quorate_databases', 'Databases on the node.', databases.length);
   metrics.gauge('quorate_databases_limit', 'Option max-databases.', node.options.limits.maxDatabases);
+  const { failures } = node.security.audit;
+  metrics.counter('quorate_audit_failures_total', 'Entries of the audit log that could not be written.', failures);
   for (const [code, count] of errors) {
     metrics.counter('quorate_errors_total', 'Errors answered, by code.', count, { code });
   }
