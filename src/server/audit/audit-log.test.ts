@@ -78,7 +78,7 @@ test('an action is recorded with its outcome, and the caller gets its error; ref
   const directory = folder(t);
   using log = open(directory);
   assert.equal(await log.run(action('good'), () => Promise.resolve(7)), 7);
-  for (const code of ['PERMISSION_DENIED', 'OVERLOADED'] as const) {
+  for (const code of ['PERMISSION_DENIED', 'OVERLOADED', 'UNAVAILABLE'] as const) {
     const fails = () => {
       throw new QuorateError(code, 'refused');
     };

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { asQuorateError } from '../../errors/interface.ts';
+import { asQuorateError, type ErrorCode } from '../../errors/interface.ts';
 import { type FileHandle, isoTime, type Runtime } from '../../runtime/interface.ts';
 import type { NodeIdentity } from '../node/node-directory.ts';
 import { auditedRequest } from './audited-request.ts';
@@ -30,6 +30,12 @@ const filePattern = /^audit-(\d+)\.jsonl$/;
 
 /** Bytes of the longest entry; of a longer one the request is left out. */
 const maxEntryBytes = 64 * 1024;
+
+/**
+ * Outcomes of requests that the node did not get to: nothing was done, and whoever is slowed down, or tries again and again,
+ * must not push older entries out of the log.
+ */
+const unrecorded: ReadonlySet<ErrorCode> = new Set(['OVERLOADED', 'UNAVAILABLE']);
 
 /** Digits of the number in a file's name, so that names sort as numbers do. */
 const numberDigits = 8;
@@ -86,8 +92,7 @@ export class AuditLog implements Disposable {
       result = await run();
     } catch (error) {
       const { code } = asQuorateError(error);
-      // Nothing was done; and whoever is slowed down must not be able to push older entries out of the log.
-      if (code !== 'OVERLOADED') {
+      if (!unrecorded.has(code)) {
         this.#append(action, code);
       }
       throw error;

@@ -56,9 +56,11 @@ export class TokenIdentity implements Identity {
   }
 
   #denied(what: string, grant: string): QuorateError {
-    const { user } = this;
-    return new QuorateError('PERMISSION_DENIED', `${user} has no ${what}${this.isUnscoped ? '' : ' by this token'}`, {
-      hint: `A super-admin may grant it, with: quorate user grant ${user} ${grant}`,
+    const { user, isUnscoped } = this;
+    return new QuorateError('PERMISSION_DENIED', `${user} has no ${what}${isUnscoped ? '' : ' by this token'}`, {
+      hint: isUnscoped
+        ? `A super-admin may grant it, with: quorate user grant ${user} ${grant}`
+        : 'The scope of the token, or what its user was granted, does not contain it: log in, or ask for another token.',
     });
   }
 }

@@ -79,7 +79,9 @@ export class TokenKeys {
 
   /** A key whose tokens are valid. */
   publicKey(id: string): KeyObject | undefined {
-    return this.valid.some((key) => key.id === id) ? this.#publicKeys.get(id) : undefined;
+    const key = this.#keys.find((one) => one.id === id);
+    const isValid = key !== undefined && (key.validUntilMs ?? Infinity) > this.#runtime.clock.nowMs();
+    return isValid ? this.#publicKeys.get(id) : undefined;
   }
 
   /**

@@ -48,7 +48,7 @@ type SystemDatabase = Pick<Database, 'filePath' | 'positions'>;
 export class UserDirectory implements UserSource {
   readonly #database: () => SystemDatabase | undefined;
   #list: UserList | undefined;
-  #readFrom = '';
+  #readAt: { readonly filePath: string; readonly term: number; readonly applied: number } | undefined;
 
   /** @param database the system database; undefined while it is not open, when what was read last still holds */
   constructor(database: () => SystemDatabase | undefined) {
@@ -61,10 +61,11 @@ export class UserDirectory implements UserSource {
       return this.#list ?? fail('this server is starting, or its systemdb is not open');
     }
     const { applied, term } = database.positions();
-    const moment = `${database.filePath}\n${term}\n${applied}`;
-    if (this.#list === undefined || this.#readFrom !== moment) {
-      this.#list = readUsers(database.filePath);
-      this.#readFrom = moment;
+    const { filePath } = database;
+    const read = this.#readAt;
+    if (this.#list === undefined || applied !== read?.applied || term !== read.term || filePath !== read.filePath) {
+      this.#list = readUsers(filePath);
+      this.#readAt = { filePath, term, applied };
     }
     return this.#list;
   }
