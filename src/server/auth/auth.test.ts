@@ -47,7 +47,7 @@ async function authenticator(runtime: Runtime, keyPath: string, change: Partial<
   };
   const users = { current: () => stored };
   const keys = TokenKeys.open(keyPath, runtime);
-  const tokens = new TokenRegistry({ keys, users, clock: runtime.clock, nodeId: 'here' });
+  const tokens = new TokenRegistry({ keys, users, clock: runtime.clock, nodeId: 'here', maxTtlMs: 10 * dayMs });
   const auth = new PasswordAuthenticator({ users, tokens, runtime, tokenTtlMs: 60_000 });
   const update = (fields: Partial<StoredUser>) =>
     stored.users.set('admin', { ...(stored.users.get('admin') as StoredUser), ...fields });
@@ -76,6 +76,16 @@ test('a token tells its user until it expires', async (t) => {
   time.nowMs += 60_000;
   assert.throws(() => whose(token), code('UNAUTHENTICATED'));
   assert.equal(identity.may('shop', 'write'), true);
+});
+
+test('no token outlives the longest time that the options allow now', async (t) => {
+  const { runtime, time, keyPath } = fixture(t);
+  const { tokens, admin, whose } = await authenticator(runtime, keyPath);
+  const { token } = tokens.issue(admin, 365 * dayMs);
+  time.nowMs += 10 * dayMs - 1;
+  assert.equal(whose(token).user, 'admin');
+  time.nowMs += 1;
+  assert.throws(() => whose(token), code('UNAUTHENTICATED'));
 });
 
 /** The token with other claims and the signature that it had. */

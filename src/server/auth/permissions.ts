@@ -41,7 +41,8 @@ function contains(held: Permission, wanted: Permission): boolean {
   return held === wanted || implied[held].includes(wanted);
 }
 
-function isPermission(text: string): text is Permission {
+/** Whether a text is the name of a permission. */
+export function isPermission(text: string): text is Permission {
   return Object.hasOwn(implied, text);
 }
 

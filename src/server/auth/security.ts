@@ -52,12 +52,15 @@ export class Security implements Disposable {
     this.#directory = new UserDirectory(options.systemDatabase);
     this.streams = new StreamWatch(runtime.timers);
     const users = this.#directory;
-    this.#tokens = new TokenRegistry({ keys, users, clock: runtime.clock, nodeId: node.nodeId });
+    this.#tokens = new TokenRegistry({
+      ...{ keys, users, clock: runtime.clock },
+      ...{ nodeId: node.nodeId, maxTtlMs: limits.maxTokenTtlMs },
+    });
     this.authenticator = new PasswordAuthenticator({
       users,
       tokens: this.#tokens,
       runtime,
-      tokenTtlMs: limits.tokenTtlMs,
+      tokenTtlMs: Math.min(limits.tokenTtlMs, limits.maxTokenTtlMs),
     });
     this.users = new UserAdministration({ users, runtime, database: () => this.#writable(), ...limits });
   }

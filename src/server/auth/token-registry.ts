@@ -15,6 +15,8 @@ export interface TokenRegistryOptions {
   readonly users: UserSource;
   readonly clock: Clock;
   readonly nodeId: string;
+  /** Milliseconds for which a token is valid at most, whatever it says. */
+  readonly maxTtlMs: number;
 }
 
 /**
@@ -47,7 +49,9 @@ export class TokenRegistry {
   /** What a token says that has not expired. @throws QuorateError UNAUTHENTICATED, UNAVAILABLE */
   verify(token: string): TokenClaims {
     const { claims } = this.#signed(token);
-    if (claims.expiresAtMs <= this.#options.clock.nowMs()) {
+    const { clock, maxTtlMs } = this.#options;
+    // As long, and no longer, it is remembered that a token was revoked.
+    if (Math.min(claims.expiresAtMs, claims.issuedAtMs + maxTtlMs) <= clock.nowMs()) {
       throw invalidToken('the token has expired');
     }
     return claims;

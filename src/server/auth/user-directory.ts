@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import type { Database } from '../../database/interface.ts';
 import { QuorateError } from '../../errors/interface.ts';
 import { ReadConnection, type RowObject } from '../../sqlite/interface.ts';
-import { checkGrant, type Grant } from './permissions.ts';
+import { type Grant, isPermission } from './permissions.ts';
 import { publicKeyOf } from './token-keys.ts';
 
 /** How long a read may wait for a lock of SQLite, in milliseconds: readers of a WAL wait for next to nothing. */
@@ -105,9 +105,11 @@ function userOf(row: RowObject, grants: readonly RowObject[]): StoredUser {
     isActive: row['is_active'] === 1,
     tokenGeneration: String(row['token_generation']),
     createdAtMs: Number(row['created_at_ms']),
-    grants: grants.map(({ database, permission }) =>
-      checkGrant({ database: String(database), permission: String(permission) }),
-    ),
+    // A later version of the primary may know permissions that this one does not, and that allow nothing here.
+    grants: grants.flatMap(({ database, permission }) => {
+      const name = String(permission);
+      return isPermission(name) ? [{ database: String(database), permission: name }] : [];
+    }),
   };
 }
 
