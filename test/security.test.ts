@@ -256,6 +256,47 @@ test('a token of the primary is good on its whole-server replica, and its end co
   await assert.rejects(admin.status(), { code: 'UNAUTHENTICATED' });
 });
 
+test('a server is followed as a whole by a user who may only follow; once promoted, its tokens are good where it is followed', async (t) => {
+  const fixture = new ServerFixture(t);
+  const server = await fixture.start('server');
+  await makeDatabase(server, 'shop');
+  await makeUser(server, 'follower', 'replication:*', 'replication:systemdb', 'read:*');
+  const chained = (upstream: ServerProcess, ...more: string[]) => [
+    '--replication-enabled',
+    '--replication-primary-host=127.0.0.1',
+    `--replication-primary-port=${upstream.port}`,
+    '--replication-primary-username=follower',
+    `--replication-primary-password=${password}`,
+    '--replication-discovery-interval=50ms',
+    ...more,
+  ];
+  const replica = await fixture.start('replica', ...chained(server, '--scrub-interval=100ms'));
+  await replica.client();
+  const leaf = await fixture.start('leaf', ...chained(replica));
+  for (const node of [replica, leaf]) {
+    const client = await node.client();
+    await until('the database is followed', async () => names(await client.status()).includes('shop'));
+    await node.until('shop', ({ appliedTxId }) => appliedTxId >= 1);
+  }
+  await until('the comparison was refused, which is told once', async () => /could not scrub/.test(replica.log));
+  assert.equal((await replica.database('shop')).lastError, undefined);
+
+  const made = await loggedIn(t, replica, 'follower');
+  const { token } = await made.users.createToken({ user: '', scope: [], ttlMs: 0 });
+  const onLeaf = withToken(t, leaf, token);
+  await assert.rejects(run(onLeaf, 'shop', 'SELECT 1'), { code: 'UNAUTHENTICATED' });
+  await (await replica.client()).updateDatabase({
+    ...{ database: 'systemdb', role: 'primary', replicationEnabled: undefined, primaryHost: undefined },
+    ...{ primaryPort: undefined, primaryDatabase: undefined, primaryUsername: undefined, primaryPassword: undefined },
+  });
+  const isGood = () =>
+    run(onLeaf, 'shop', 'SELECT 1').then(
+      () => true,
+      () => false,
+    );
+  await until('the key of the promoted server has come', isGood);
+});
+
 test('users change their own password who know it, and the last super-admin stays', async (t) => {
   const server = await new ServerFixture(t).start('server');
   await makeDatabase(server, 'shop');

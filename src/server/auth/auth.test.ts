@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { isQuorateError } from '../../errors/interface.ts';
 import { createNodeRuntime, type Runtime } from '../../runtime/interface.ts';
 import { PasswordAuthenticator } from './password-authenticator.ts';
@@ -119,6 +120,27 @@ test('no token, a changed token, one without a signature and one of another node
     assert.throws(() => auth.authenticate(header), code('UNAUTHENTICATED'), header?.slice(0, 100));
   }
   assert.equal(auth.authenticate(`bearer ${token}`).user, 'admin');
+});
+
+test('whatever is done to a token, it is refused as one, or still says the same', async (t) => {
+  const { runtime, keyPath } = fixture(t);
+  const { auth, login } = await authenticator(runtime, keyPath);
+  const token = await login();
+  const garbage = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.base64String(), fc.constant('.'));
+  const place = fc.nat(token.length);
+  fc.assert(
+    fc.property(place, place, garbage, (from, length, text) => {
+      const changed = token.slice(0, from) + text + token.slice(from + length);
+      try {
+        assert.equal(auth.authenticate(`Bearer ${changed}`).user, 'admin');
+        const [header, payload] = changed.split('.');
+        assert.deepEqual([header, payload], token.split('.').slice(0, 2));
+      } catch (error) {
+        assert.ok(isQuorateError(error) && error.code === 'UNAUTHENTICATED', String(error));
+      }
+    }),
+    { numRuns: 2_000 },
+  );
 });
 
 test('tokens outlive a restart of the node, and its keys are readable by their owner only', async (t) => {
