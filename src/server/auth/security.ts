@@ -94,6 +94,17 @@ export class Security implements Disposable {
     });
   }
 
+  /** How many there are of what is limited; 0 while the users are not known. */
+  counts(): { readonly users: number; readonly revokedTokens: number } {
+    try {
+      const { users, revokedTokens } = this.#directory.current();
+      return { users: users.size, revokedTokens: revokedTokens.size };
+    } catch {
+      // Whoever logs in is told why.
+      return { users: 0, revokedTokens: 0 };
+    }
+  }
+
   /** A token for a user. @param ttlMs 0 for that of a login @throws QuorateError USER_NOT_FOUND, INVALID_ARGUMENT */
   createToken(user: string, ttlMs: number, scope: readonly Grant[]): Login {
     const { tokenTtlMs, maxTokenTtlMs } = this.limits;
