@@ -16,6 +16,7 @@ const root = path.dirname(path.dirname(program));
 
 /** Called by bin/quorate, in both processes. */
 export async function launch() {
+  concealSecrets();
   if (!isSuitable(process.version)) {
     relaunch();
     return;
@@ -24,6 +25,17 @@ export async function launch() {
   cacheCompiledCode();
   const { main } = await import(pathToFileURL(commandLineFile()).href);
   process.exitCode = await main(process.argv.slice(2));
+}
+
+/** Flags whose values nobody else on the machine may see; "--x-file" is none. */
+const secretFlag = /^--[a-z-]*(password|token)(=|$)/;
+
+/** What `ps` shows of a process is its title, where the system lets a process set it. */
+function concealSecrets() {
+  const [command = '', ...rest] = process.argv.slice(2);
+  if ([command, ...rest].some((argument) => secretFlag.test(argument))) {
+    process.title = command.startsWith('-') ? 'quorate' : `quorate ${command}`;
+  }
 }
 
 /** A clone runs its sources; an installed package has only what was built from them. */

@@ -15,6 +15,7 @@ const longTypes = [
   { path: 'proto/quorate/v1/admin.proto', forceLong: 'number' },
   { path: 'proto/quorate/v1/replication.proto', forceLong: 'number' },
   { path: 'proto/quorate/v1/verification.proto', forceLong: 'number' },
+  { path: 'proto/quorate/v1/users.proto', forceLong: 'number' },
 ];
 
 function generate(output) {

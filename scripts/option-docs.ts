@@ -11,6 +11,7 @@ import {
   rangeOf,
   replicationLimitOptions,
   replicationOptions,
+  securityOptions,
   wholeServerOptions,
 } from '../src/config/interface.ts';
 
@@ -46,6 +47,11 @@ const groups: readonly { readonly title: string; readonly text: string; readonly
     title: 'Replication of one database',
     text: 'Options of `quorate database create` and `update`.',
     options: delayOptions,
+  },
+  {
+    title: 'Users, tokens and the audit log',
+    text: 'Options of `quorate server` ([security](security.md)).',
+    options: securityOptions,
   },
   {
     title: 'Limits of a database',

@@ -100,6 +100,12 @@ test('every command of docs/cli.md works, in the order of the page', async (t) =
   assert.equal(digests[0], digests[1]);
 });
 
+test('every command of docs/security.md works', async (t) => {
+  const outputs = await runPage(t, 'security.md');
+  assert.match(outputs.join(''), /^ada +active .* write:shop$/m);
+  assert.match(outputs.at(-1) ?? '', /"action":"token\.revoke","request":\{"id":"[0-9a-f-]{36}"\},"outcome":"ok"/);
+});
+
 test('every command of docs/topologies.md works, and a promoted delayed replica has what it held', async (t) => {
   const outputs = await runPage(t, 'topologies.md');
   assert.match(outputs.join(''), /^shop +replica/m);

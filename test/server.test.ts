@@ -59,8 +59,16 @@ describe('endpoints of a server', () => {
     }
     assert.match(text, /^quorate_applied_tx_id\{database="defaultdb"\} 1$/m);
     assert.match(text, /^quorate_group_commits_total\{database="defaultdb"\} 1$/m);
+    assert.match(text, /^quorate_users 1$/m);
     assert.match(text, /^quorate_errors_total\{code="SQL_ERROR"\} 1$/m);
-    for (const limit of ['reader_queue', 'reader_processes', 'writer_queue', 'databases', 'attached_replicas']) {
+    for (const limit of [
+      'reader_queue',
+      'reader_processes',
+      'writer_queue',
+      'databases',
+      'attached_replicas',
+      'users',
+    ]) {
       assert.match(text, new RegExp(`^quorate_${limit}_limit(\\{|) ?[^ ]* ?\\d+$`, 'm'), limit);
     }
   });

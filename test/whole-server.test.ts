@@ -192,9 +192,17 @@ test('a password that was changed on the primary works on its followers, whose o
   await primary.stop();
   const changed = 'another long password';
   const restarted = await fixture.startWith('primary', { args: [`--port=${primary.port}`], password: changed });
-  const { tipTxId } = (await (await restarted.client(changed)).status('systemdb')).databases[0] ?? { tipTxId: 0 };
   using client = new NodeClient({ host: '127.0.0.1', port: replica.port });
-  await replica.until('systemdb', ({ appliedTxId }) => appliedTxId >= tipTxId);
+  // The tokens of the old password have ended, so that a follower that logs in with it has to be told the new one.
+  await replica.until('systemdb', ({ replicator }) => replicator?.state === 'refused');
+  const before = await replica.client();
+  await before.updateDatabase(update('systemdb', { primaryPassword: changed }));
+  const status = () =>
+    before.status('systemdb').then(
+      () => 'ok',
+      ({ code }: { code: string }) => code,
+    );
+  await eventually(status, (code) => code === 'UNAUTHENTICATED');
   await client.login('admin', changed);
   await assert.rejects(client.login('admin', adminPassword), { code: 'UNAUTHENTICATED' });
   const { nodeName, nodeId } = await client.status();

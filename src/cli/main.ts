@@ -12,6 +12,8 @@ import { addQueryCommand } from './query-command.ts';
 import { addReplicateCommand } from './replicate-command.ts';
 import { addServerCommand } from './server-command.ts';
 import { addDigestCommand, addOutcomeCommand, addStatusCommand } from './status-command.ts';
+import { addTokenCommands } from './token-commands.ts';
+import { addUserCommands } from './user-commands.ts';
 import { addVerifyCommand } from './verify-command.ts';
 
 const processStreams: Streams = {
@@ -29,6 +31,8 @@ function buildProgram(context: CommandContext): Command {
   addFlags(program, clientOptions);
   addServerCommand(program, context);
   addLoginCommand(program, context);
+  addUserCommands(program, context);
+  addTokenCommands(program, context);
   addDatabaseCommands(program, context);
   addQueryCommand(program, context);
   addStatusCommand(program, context);

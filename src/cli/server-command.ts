@@ -7,6 +7,7 @@ import {
   type OptionValues,
   type ParsedOptions,
   replicationLimitOptions,
+  securityOptions,
   serverOptions,
 } from '../config/interface.ts';
 import { createNodeRuntime } from '../runtime/interface.ts';
@@ -63,7 +64,7 @@ function serverOptionsOf({ values, given }: ParsedOptions<typeof options>): Serv
     port: values.port,
     httpPort: values.httpPort,
     adminPassword: values.adminPassword,
-    tokenTtlMs: values.tokenTtlMs,
+    security: pick(values, securityOptions),
     replication: {
       enabled: values.replicationEnabled,
       host: values.replicationPrimaryHost,

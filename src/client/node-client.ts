@@ -12,12 +12,14 @@ import {
   ReplicationClient,
   type StatusResponse,
   type UpdateDatabaseRequest,
+  UsersClient,
   VerificationClient,
 } from '../proto/interface.ts';
 import { errorFromGrpc } from '../replication/interface.ts';
 import { type Clock, createNodeRuntime } from '../runtime/interface.ts';
 import type { Statement } from '../sqlite/interface.ts';
 import { unary, writeMessage } from './call.ts';
+import { RemoteUsers } from './remote-users.ts';
 import { RemoteVerification } from './remote-verification.ts';
 import { fromWireResult, type QueryResult, toWireStatement } from './value-codec.ts';
 
@@ -71,6 +73,7 @@ export class NodeClient implements Disposable {
   readonly #replication: ReplicationClient;
   readonly #metadata = new Metadata();
   readonly verification: RemoteVerification;
+  readonly users: RemoteUsers;
   readonly #clock: Clock;
 
   constructor(options: NodeClientOptions) {
@@ -86,6 +89,9 @@ export class NodeClient implements Disposable {
       new VerificationClient(address, credentials.createInsecure(), shared),
       this.#metadata,
       () => this.#shortCall(),
+    );
+    this.users = new RemoteUsers(new UsersClient(address, credentials.createInsecure(), shared), this.#metadata, () =>
+      this.#shortCall(),
     );
     this.#useToken(token);
   }
@@ -219,6 +225,7 @@ export class NodeClient implements Disposable {
     this.#query.close();
     this.#replication.close();
     this.verification.close();
+    this.users.close();
     this.#admin.close();
   }
 

@@ -17,6 +17,7 @@ export {
 export { formatOptionValue, type OptionValue, rangeOf } from './option-value.ts';
 export { type OptionReport, type OptionSources, type ParsedOptions, parseOptions } from './parse-options.ts';
 export { defaultPort, delayOptions, replicationOptions, wholeServerOptions } from './replication-options.ts';
+export { securityOptions } from './security-options.ts';
 export { nodeOptions, serverOptions } from './server-options.ts';
 export { syncOptions } from './sync-options.ts';
 export { formatBytes, formatDuration, parseBytes, parseDurationMs } from './units.ts';

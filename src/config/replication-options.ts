@@ -31,7 +31,7 @@ export const replicationOptions = defineOptions('Replication', {
   },
   replicationPrimaryUsername: {
     type: 'string',
-    help: 'User of the primary with admin permission on that database.',
+    help: 'User of the primary with replication or admin permission on that database.',
     aliases: ['replication-follower-username'],
   },
   replicationPrimaryPassword: {

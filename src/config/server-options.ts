@@ -1,6 +1,7 @@
 import { databaseLimitOptions, nodeLimitOptions, replicationLimitOptions } from './limit-options.ts';
 import { defineOptions } from './option.ts';
 import { defaultPort, replicationOptions, wholeServerOptions } from './replication-options.ts';
+import { securityOptions } from './security-options.ts';
 
 export const nodeOptions = defineOptions('Node', {
   config: { type: 'path', placeholder: 'FILE', help: 'JSON file with options, named as the flags are.' },
@@ -24,13 +25,6 @@ export const nodeOptions = defineOptions('Node', {
     secret: true,
     help: 'Password of the user admin, set at the first start; without it one is generated and printed once.',
   },
-  tokenTtlMs: {
-    type: 'duration',
-    default: 24 * 60 * 60 * 1000,
-    min: 60_000,
-    max: 365 * 24 * 60 * 60 * 1000,
-    help: 'How long a login is valid.',
-  },
   logLevel: {
     type: 'choice',
     choices: ['debug', 'info', 'warn', 'error', 'silent'],
@@ -44,6 +38,7 @@ export const serverOptions = {
   ...nodeOptions,
   ...replicationOptions,
   ...wholeServerOptions,
+  ...securityOptions,
   ...databaseLimitOptions,
   ...nodeLimitOptions,
   ...replicationLimitOptions,

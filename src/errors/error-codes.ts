@@ -63,6 +63,8 @@ export const errorCodes = {
   DATABASE_EXISTS: entry(grpc.alreadyExists, 409, 8, 'A database of that name exists already.'),
   DATABASE_UNLOADED: entry(grpc.failedPrecondition, 409, 8, 'The database is unloaded.'),
   DATABASE_LOCKED: entry(grpc.unavailable, 503, 8, 'Another process holds the database or the data directory.', true),
+  USER_NOT_FOUND: entry(grpc.notFound, 404, 8, 'No user of that name exists.'),
+  USER_EXISTS: entry(grpc.alreadyExists, 409, 8, 'A user of that name exists already.'),
   WRONG_ROLE: entry(grpc.failedPrecondition, 409, 9, 'The request does not fit the role of this database.'),
   UNAUTHENTICATED: entry(grpc.unauthenticated, 401, 10, 'Credentials are missing, wrong or expired.'),
   PERMISSION_DENIED: entry(grpc.permissionDenied, 403, 10, 'The user lacks the permission for this.'),

@@ -1,7 +1,7 @@
 /** Entry of the thread that runs the node of an application: network, replication, coordination. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
-import { defaultPort } from '../config/interface.ts';
+import { defaultPort, parseOptions, securityOptions } from '../config/interface.ts';
 import { forwardingLogger } from '../database/interface.ts';
 import { asQuorateError, assertInvariant } from '../errors/interface.ts';
 import { createNodeRuntime } from '../runtime/interface.ts';
@@ -9,9 +9,6 @@ import { dialable, GrpcServer, Node, type NodeOptions, noReplication } from '../
 import type { Attachment, HostMessage, HostReady, HostRequest, HostStart } from './host-messages.ts';
 import { NodeHost } from './node-host.ts';
 import type { HostOptions } from './options.ts';
-
-/** Milliseconds that a login of somebody who connects is valid. */
-const tokenTtlMs = 24 * 60 * 60 * 1000;
 
 // A library writes nothing to the terminal of its application; what matters comes as an error or to the logger.
 setLogVerbosity(logVerbosity.NONE);
@@ -30,7 +27,7 @@ function nodeOptions({ directory, name, adminPassword, limits }: HostOptions): N
     directory,
     name,
     adminPassword,
-    tokenTtlMs,
+    security: parseOptions(securityOptions, { files: runtime.files }).values,
     replication: noReplication,
     limits,
     databaseLimits: limits,

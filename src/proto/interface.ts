@@ -2,4 +2,5 @@
 export * from './generated/quorate/v1/admin.ts';
 export * from './generated/quorate/v1/query.ts';
 export * from './generated/quorate/v1/replication.ts';
+export * from './generated/quorate/v1/users.ts';
 export * from './generated/quorate/v1/verification.ts';

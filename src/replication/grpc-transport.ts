@@ -1,6 +1,6 @@
 import { type ChannelOptions, type ClientDuplexStream, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import type { Upstream } from '../database/interface.ts';
-import { asQuorateError, type QuorateError } from '../errors/interface.ts';
+import { asQuorateError, QuorateError } from '../errors/interface.ts';
 import {
   AdminClient,
   type ExportSnapshotRequest,
@@ -171,7 +171,7 @@ class GrpcExportStream implements ExportStream {
     this.#call = call;
     call.on('data', (message: ExportTxResponse) => this.#listener.onMessage(message));
     call.on('drain', () => this.#listener.onDrain());
-    call.on('error', (error) => this.#finish(errorFromGrpc(error)));
+    call.on('error', (error) => this.#refuse(errorFromGrpc(error)));
     call.on('end', () => this.#finish(undefined));
     for (const request of this.#early.splice(0)) {
       call.write(request);
@@ -203,15 +203,22 @@ class GrpcExportStream implements ExportStream {
     this.#client?.close();
   }
 
+  /** A token that has ended says nothing about the password, with which the next attempt logs in. */
+  #refuse(error: QuorateError): void {
+    if (error.code !== 'UNAUTHENTICATED') {
+      this.#finish(error);
+      return;
+    }
+    this.#transport.forget(this.#upstream);
+    this.#finish(new QuorateError('UNAVAILABLE', `the upstream wants a new login: ${error.message}`, { cause: error }));
+  }
+
   #finish(error: QuorateError | undefined): void {
     if (this.#ended) {
       return;
     }
     this.#ended = true;
     this.#client?.close();
-    if (error?.code === 'UNAUTHENTICATED') {
-      this.#transport.forget(this.#upstream);
-    }
     this.#listener.onEnd(error);
   }
 }

@@ -1,6 +1,8 @@
 /** The public face of the `server` layer: a node, and a node with its endpoints. */
+
+export { systemDatabaseName } from './auth/permissions.ts';
 export { GrpcServer } from './grpc/grpc-server.ts';
-export { defaultDatabaseName, systemDatabaseName } from './node/database-catalog.ts';
+export { defaultDatabaseName } from './node/database-catalog.ts';
 export type { ManagedDatabase } from './node/managed-database.ts';
 export { Node, noReplication, refuseSystemDatabase } from './node/node.ts';
 export {

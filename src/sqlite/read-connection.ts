@@ -6,6 +6,7 @@ import { defaultBusyTimeoutMs, defaultMaxCachedStatements } from './primary-opti
 import { ReadStatement, type RowMode } from './read-statement.ts';
 import { collectRows, ResultCounter, type ResultLimits, stepped } from './result-limits.ts';
 import { mapSqliteError } from './sqlite-errors.ts';
+import { readRefusal } from './statement-authorizer.ts';
 import { StatementCache } from './statement-cache.ts';
 import { classify, singleStatement } from './statement-kind.ts';
 import type { AppliedPosition, SqlParameters, SqlValue, Statement, StatementResult } from './types.ts';
@@ -178,8 +179,12 @@ export class ReadConnection implements Disposable {
 
   /** Some pragmas act while SQLite prepares them; what is no read otherwise is known by its first word. */
   #authorize(code: number, first: string | null, second: string | null): number {
-    if (!this.#preparing || code !== sqlite.SQLITE_PRAGMA) {
+    if (!this.#preparing) {
       return sqlite.SQLITE_OK;
+    }
+    if (code !== sqlite.SQLITE_PRAGMA) {
+      this.#refusal ??= readRefusal(code, first, second);
+      return this.#refusal === undefined ? sqlite.SQLITE_OK : sqlite.SQLITE_DENY;
     }
     const refusal = readPragmaRefusal({ name: (first as string).toLowerCase(), argument: second });
     if (refusal === undefined) {

@@ -179,8 +179,8 @@ export class StatementAuthorizer {
       case sqlite.SQLITE_CREATE_VTABLE:
         return moduleRefusal(second as string) ?? internalRefusal(first as string);
       case sqlite.SQLITE_FUNCTION:
-        return functionRefusal(second as string);
       case sqlite.SQLITE_READ:
+        return readRefusal(code, first, second);
       case sqlite.SQLITE_SELECT:
       case sqlite.SQLITE_TRANSACTION:
       case sqlite.SQLITE_ANALYZE:
@@ -217,6 +217,18 @@ function internalRefusal(name: string): QuorateError | undefined {
   return isInternalName(name)
     ? unsupported(`the name ${name} is reserved`, 'Names that start with _quorate_ belong to Quorate; use another one.')
     : undefined;
+}
+
+/** Why reading a table or calling a function is refused, or undefined if it is not; with what SQLite tells an authorizer. */
+export function readRefusal(code: number, first: string | null, second: string | null): QuorateError | undefined {
+  switch (code) {
+    case sqlite.SQLITE_READ:
+      return internalRefusal(first ?? '');
+    case sqlite.SQLITE_FUNCTION:
+      return functionRefusal(second ?? '');
+    default:
+      return undefined;
+  }
 }
 
 /** Why virtual tables of a module are refused, or undefined if they are not. */

@@ -89,9 +89,9 @@ test('a transaction that is taken back gives its idempotency key back', () => {
   pair.apply(captured);
   assert.deepEqual([...pair.replica.describe(captured.operations)].at(-1), { kind: 'key', idempotencyKey: 'order-7' });
   const keys = 'SELECT count(*) AS n FROM _quorate_key';
-  assert.deepEqual(pair.queryReplica(keys), [{ n: 1 }]);
+  assert.deepEqual(pair.inspectReplica(keys), [{ n: 1 }]);
   undo(pair, [captured]);
-  assert.deepEqual(pair.queryReplica(keys), [{ n: 0 }]);
+  assert.deepEqual(pair.inspectReplica(keys), [{ n: 0 }]);
 });
 
 test('the inverse of the inverse does what the operations do', () => {

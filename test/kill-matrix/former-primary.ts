@@ -75,7 +75,7 @@ export async function rejoinUntilStreaming(cluster: MatrixCluster, former: Matri
 /** Does not mind a server that dies, or one that has done it already. */
 export async function tryToRejoin(former: MatrixNode): Promise<void> {
   try {
-    await (await former.client()).verification.rejoin(matrixDatabase);
+    await (await former.client()).verification.rejoin(matrixDatabase, false);
   } catch (error) {
     if (!isQuorateError(error) || !['UNAVAILABLE', 'CANCELLED', 'WRONG_ROLE'].includes(error.code)) {
       throw error;

@@ -1,15 +1,29 @@
-import { QuorateError } from '../../errors/interface.ts';
+import type { Permission } from './permissions.ts';
 
-/** Who makes a request. */
-export interface Principal {
+/**
+ * Who makes a request. What he may do is asked anew each time: an identity that is kept, as by a connection, loses its
+ * permissions with its user. Only the expiry of its token is not looked at again.
+ */
+export interface Identity {
   readonly user: string;
-  /** Whether the user may administer the node and follow its databases. */
-  readonly isAdmin: boolean;
+  /** Id of the token. */
+  readonly tokenId: string;
+  /** Whether the token stands for all that its user may do; one with a scope makes no other tokens. */
+  readonly isUnscoped: boolean;
+  /** Whether he may do everything: a super-admin with such a token. False for one who is not valid any more. */
+  readonly isSysadmin: boolean;
+  /** Whether he may do that on a database of this node, or on all of them (`*`). False for one who is not valid any more. */
+  may(database: string, permission: Permission): boolean;
+  /** @throws QuorateError PERMISSION_DENIED; UNAUTHENTICATED when the user or the token is not valid any more */
+  require(database: string, permission: Permission): void;
+  /** @throws QuorateError PERMISSION_DENIED; UNAUTHENTICATED when the user or the token is not valid any more */
+  requireSysadmin(): void;
 }
 
 export interface Login {
-  /** Goes into the metadata `authorization: Bearer TOKEN` of later requests. */
+  /** Goes into the header or metadata `authorization: Bearer TOKEN` of later requests. */
   readonly token: string;
+  readonly id: string;
   /** Milliseconds since 1970. */
   readonly expiresAtMs: number;
 }
@@ -21,15 +35,9 @@ export interface Authenticator {
    * @throws QuorateError UNAUTHENTICATED, OVERLOADED, UNAVAILABLE when this node does not know its users yet
    */
   login(user: string, password: string, address: string): Promise<Login>;
-  /** @throws QuorateError UNAUTHENTICATED */
-  verify(token: string | undefined): Principal;
-}
-
-/** The user behind a token, who may administer the node. @throws QuorateError UNAUTHENTICATED, PERMISSION_DENIED */
-export function requireAdmin(authenticator: Authenticator, token: string | undefined): Principal {
-  const principal = authenticator.verify(token);
-  if (!principal.isAdmin) {
-    throw new QuorateError('PERMISSION_DENIED', `${principal.user} has no admin permission on this server`);
-  }
-  return principal;
+  /**
+   * @param authorization the header or metadata of that name: `Bearer TOKEN`
+   * @throws QuorateError UNAUTHENTICATED, UNAVAILABLE when this node does not know its users yet
+   */
+  authenticate(authorization: string | undefined): Identity;
 }

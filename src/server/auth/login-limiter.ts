@@ -5,9 +5,17 @@ import type { Clock } from '../../runtime/interface.ts';
 const windowMs = 60_000;
 const failuresPerUserAndAddress = 5;
 const failuresPerAddress = 30;
+/** From all addresses together, for addresses from which the user has not logged in lately. */
+const failuresPerUser = 60;
 
-/** Keys kept; beyond it the oldest are forgotten, so that an attacker cannot fill the memory. */
+/** How long an address from which somebody has logged in is spared the limit that counts all addresses. */
+const familiarMs = 24 * 60 * 60 * 1000;
+
+/** Keys kept of each kind; beyond it the oldest are forgotten, so that an attacker cannot fill the memory. */
 const maxKeys = 10_000;
+
+/** Characters of a user name that count; no user has a longer one. */
+const maxNameLength = 64;
 
 interface Failures {
   count: number;
@@ -15,12 +23,14 @@ interface Failures {
 }
 
 /**
- * Slows down the guessing of passwords, per address and per user at an address. It never counts by user alone: that
- * would let anybody lock the administrator out.
+ * Slows down the guessing of passwords, per address, per user at an address, and per user. Counting by user alone would let
+ * anybody lock the administrator out, so that this limit spares the addresses from which the user has logged in before.
  */
 export class LoginLimiter {
   readonly #clock: Clock;
   readonly #failures = new Map<string, Failures>();
+  /** When a user has last logged in from an address. */
+  readonly #familiar = new Map<string, number>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -28,7 +38,7 @@ export class LoginLimiter {
 
   /** @throws QuorateError OVERLOADED, with `details.retryAfterMs`, when there were too many failures */
   check(user: string, address: string): void {
-    for (const [key, limit] of limitsOf(user, address)) {
+    for (const [key, limit] of this.#limitsOf(user, address)) {
       const failures = this.#current(key);
       if (failures !== undefined && failures.count >= limit) {
         const retryAfterMs = Math.ceil(failures.sinceMs + windowMs - this.#clock.monotonicMs());
@@ -41,35 +51,60 @@ export class LoginLimiter {
   }
 
   failed(user: string, address: string): void {
-    for (const [key] of limitsOf(user, address)) {
+    for (const [key] of this.#limitsOf(user, address)) {
       const failures = this.#current(key) ?? { count: 0, sinceMs: this.#clock.monotonicMs() };
       failures.count += 1;
-      this.#failures.delete(key);
-      this.#failures.set(key, failures);
-    }
-    for (const key of this.#failures.keys()) {
-      if (this.#failures.size <= maxKeys) {
-        break;
-      }
-      this.#failures.delete(key);
+      putLast(this.#failures, key, failures);
     }
   }
 
   succeeded(user: string, address: string): void {
-    for (const [key] of limitsOf(user, address)) {
-      this.#failures.delete(key);
-    }
+    const { both, place } = keysOf(user, address);
+    this.#failures.delete(both);
+    this.#failures.delete(place);
+    putLast(this.#familiar, both, this.#clock.monotonicMs());
   }
 
   #current(key: string): Failures | undefined {
     const failures = this.#failures.get(key);
     return failures !== undefined && failures.sinceMs + windowMs > this.#clock.monotonicMs() ? failures : undefined;
   }
+
+  #limitsOf(user: string, address: string): [key: string, limit: number][] {
+    const { both, place, name } = keysOf(user, address);
+    const familiarAtMs = this.#familiar.get(both);
+    const isFamiliar = familiarAtMs !== undefined && familiarAtMs + familiarMs > this.#clock.monotonicMs();
+    return [
+      [both, failuresPerUserAndAddress],
+      [place, failuresPerAddress],
+      ...(isFamiliar ? [] : [[name, failuresPerUser] satisfies [string, number]]),
+    ];
+  }
 }
 
-function limitsOf(user: string, address: string): [key: string, limit: number][] {
-  return [
-    [`${address}\n${user}`, failuresPerUserAndAddress],
-    [address, failuresPerAddress],
-  ];
+function keysOf(user: string, address: string): { both: string; place: string; name: string } {
+  const place = networkOf(address);
+  const name = user.slice(0, maxNameLength);
+  return { both: `both\n${place}\n${name}`, place: `place\n${place}`, name: `name\n${name}` };
+}
+
+/** One who has IPv6 has a whole /64 of addresses, which counts as one. */
+function networkOf(address: string): string {
+  const bare = address.replace(/^\[|\]$/g, '').replace(/^::ffff:(?=\d+\.)/i, '');
+  if (!bare.includes(':')) {
+    return bare;
+  }
+  const [head = ''] = bare.split('::');
+  return head.split(':').slice(0, 4).join(':');
+}
+
+function putLast<T>(map: Map<string, T>, key: string, value: T): void {
+  map.delete(key);
+  map.set(key, value);
+  for (const oldest of map.keys()) {
+    if (map.size <= maxKeys) {
+      break;
+    }
+    map.delete(oldest);
+  }
 }

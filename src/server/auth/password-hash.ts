@@ -1,10 +1,16 @@
 import { scrypt, timingSafeEqual } from 'node:crypto';
 
-/** Cost of new hashes: 32 MiB and some 60 ms each (OWASP Password Storage Cheat Sheet, scrypt). */
+/**
+ * Cost of new hashes: 32 MiB and some 60 ms each (OWASP Password Storage Cheat Sheet, scrypt). Argon2 of node:crypto needs
+ * an OpenSSL that not every Node which Quorate runs on was built with.
+ */
 const cost = { log2N: 15, r: 8, p: 1 };
 
 /** Hashes read from a database are not trusted with more memory than this, in bytes. */
 const maxMemoryBytes = 256 * 1024 * 1024;
+
+/** Characters of the longest password: hashing a longer one would take the time of many. */
+export const maxPasswordLength = 1_024;
 
 const saltBytes = 16;
 const keyBytes = 32;
@@ -34,7 +40,7 @@ export async function hashPassword(password: string, randomBytes: (size: number)
 /** Whether the password is the one that was hashed; takes the same time whichever characters differ. */
 export async function verifyPassword(password: string, stored: string): Promise<boolean> {
   const [scheme, log2N, r, p, salt = '', key = ''] = stored.split('$');
-  if (scheme !== 'scrypt') {
+  if (scheme !== 'scrypt' || password.length > maxPasswordLength) {
     return false;
   }
   const expected = Buffer.from(key, 'base64');

@@ -1,7 +1,7 @@
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import { writeMessage } from '../../client/interface.ts';
 import type { AdminServer, DatabaseRequest, FileChunk } from '../../proto/interface.ts';
-import { authorize, failure, type RpcContext } from './rpc.ts';
+import { audited, authenticate, failure, onDatabase, peerAddress, type RpcContext, runAs } from './rpc.ts';
 
 /** Bytes of a file in one message. */
 const chunkBytes = 256 * 1024;
@@ -18,8 +18,15 @@ export function exportDatabase(context: RpcContext): AdminServer['exportDatabase
   };
 }
 
+const rule = audited('database.export', onDatabase('admin'));
+
 async function run(context: RpcContext, call: ExportCall): Promise<void> {
-  authorize(context, call.metadata);
+  const identity = authenticate(context, call.metadata);
+  const { request } = call;
+  await runAs(context, rule, { identity, address: peerAddress(call), request }, () => exportTo(context, call));
+}
+
+async function exportTo(context: RpcContext, call: ExportCall): Promise<void> {
   const database = context.node.databases.require(call.request.database);
   const { files } = context.node.runtime;
   const workPath = context.node.newWorkPath();

@@ -1,7 +1,8 @@
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import { writeMessage } from '../../client/interface.ts';
+import { isQuorateError } from '../../errors/interface.ts';
 import type { ExportSnapshotRequest, ExportSnapshotResponse, ReplicationServer } from '../../proto/interface.ts';
-import { authorize, failure, type RpcContext } from './rpc.ts';
+import { authenticate, failure, type RpcContext } from './rpc.ts';
 
 type SnapshotCall = ServerWritableStream<ExportSnapshotRequest, ExportSnapshotResponse>;
 
@@ -16,11 +17,22 @@ export function exportSnapshot(context: RpcContext): ReplicationServer['exportSn
 }
 
 async function run(context: RpcContext, call: SnapshotCall): Promise<void> {
-  authorize(context, call.metadata);
+  const { database } = call.request;
+  const identity = authenticate(context, call.metadata);
+  const check = () => identity.require(database, 'replication');
+  check();
   const gone = new AbortController();
   for (const event of ['cancelled', 'close', 'error']) {
     call.on(event, () => gone.abort());
   }
-  const exporter = context.node.databases.get(call.request.database).requireExporter();
-  await exporter.sendSnapshot(call.request, (message) => writeMessage(call, { message }), gone.signal);
+  const unwatch = context.node.security.streams.add({ check, end: (error) => gone.abort(error) });
+  try {
+    const exporter = context.node.databases.get(database).requireExporter();
+    await exporter.sendSnapshot(call.request, (message) => writeMessage(call, { message }), gone.signal);
+  } finally {
+    unwatch();
+  }
+  if (isQuorateError(gone.signal.reason)) {
+    throw gone.signal.reason;
+  }
 }

@@ -13,10 +13,11 @@ export function exportTx(context: RpcContext): ReplicationServer['exportTx'] {
       if (message?.$case !== 'start') {
         throw new QuorateError('PROTOCOL_ERROR', 'the first message of ExportTx must be "start"');
       }
+      channel.require(message.value.database, 'replication');
       const exporter = context.node.databases.get(message.value.database).requireExporter();
       return exporter.accept(channel, call.getPeer());
     };
-    serveStream(context, call, channel, {
+    serveStream(call, channel, {
       onMessage(message) {
         session ??= begin(message);
         session.onMessage(message);

@@ -1,11 +1,18 @@
 import { type ChannelOptions, Server, ServerCredentials } from '@grpc/grpc-js';
 import { QuorateError } from '../../errors/interface.ts';
-import { AdminService, QueryService, ReplicationService, VerificationService } from '../../proto/interface.ts';
+import {
+  AdminService,
+  QueryService,
+  ReplicationService,
+  UsersService,
+  VerificationService,
+} from '../../proto/interface.ts';
 import type { NodeAddress } from '../node/follow-settings.ts';
 import { adminService } from './admin-service.ts';
 import { queryService } from './query-service.ts';
 import { replicationService } from './replication-service.ts';
 import type { RpcContext } from './rpc.ts';
+import { usersService } from './users-service.ts';
 import { verificationService } from './verification-service.ts';
 
 /** Streams that one connection may have open at once. */
@@ -42,6 +49,7 @@ export class GrpcServer {
     server.addService(AdminService, adminService(context));
     server.addService(QueryService, queryService(context));
     server.addService(ReplicationService, replicationService(context));
+    server.addService(UsersService, usersService(context));
     server.addService(VerificationService, verificationService(context));
     const port = await bind(server, address);
     return new GrpcServer(server, context, { host: address.host, port });

@@ -8,7 +8,7 @@ import type {
 } from '../../proto/interface.ts';
 import type { FileHandle } from '../../runtime/interface.ts';
 import { followRequestOf } from './database-rpcs.ts';
-import { authorize, failure, type RpcContext } from './rpc.ts';
+import { audited, authenticate, failure, onDatabase, peerAddress, type RpcContext, runAs } from './rpc.ts';
 
 type ImportCall = ServerReadableStream<ImportDatabaseRequest, DatabaseStatus>;
 
@@ -22,27 +22,37 @@ export function importDatabase(context: RpcContext): AdminServer['importDatabase
   };
 }
 
+const rule = audited('database.import', onDatabase('admin'));
+
 async function run(context: RpcContext, call: ImportCall): Promise<DatabaseStatus> {
-  authorize(context, call.metadata);
+  const identity = authenticate(context, call.metadata);
   const { node } = context;
   const { files } = node.runtime;
   const workPath = node.newWorkPath();
   try {
-    const create = await receive(context, call, workPath);
-    await node.databases.import(create.database, followRequestOf(create), workPath);
-    return node.databaseStatus(create.database);
+    const check = (request: CreateDatabaseRequest) => rule.check(identity, request);
+    const request = await receive(context, call, { workPath, check });
+    return await runAs(context, rule, { identity, address: peerAddress(call), request }, async () => {
+      await node.databases.import(request.database, followRequestOf(request), workPath);
+      return node.databaseStatus(request.database);
+    });
   } finally {
     files.removeSync(workPath);
   }
 }
 
-async function receive(context: RpcContext, call: ImportCall, workPath: string): Promise<CreateDatabaseRequest> {
+async function receive(
+  context: RpcContext,
+  call: ImportCall,
+  { workPath, check }: { readonly workPath: string; readonly check: (request: CreateDatabaseRequest) => void },
+): Promise<CreateDatabaseRequest> {
   let create: CreateDatabaseRequest | undefined;
   let file: FileHandle | undefined;
   let sizeBytes = 0;
   try {
     for await (const { message } of call as AsyncIterable<ImportDatabaseRequest>) {
       if (message?.$case === 'create' && create === undefined) {
+        check(message.value);
         context.node.databases.checkNew(message.value.database);
         create = message.value;
         file = context.node.runtime.files.openSync(workPath, 'create');

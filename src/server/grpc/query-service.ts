@@ -2,27 +2,32 @@ import { fromWireStatement, toWireResult } from '../../client/interface.ts';
 import type { ExecuteRequest, ExecuteResponse, QueryServer } from '../../proto/interface.ts';
 import { ackLevelOf } from '../node/ack-settings.ts';
 import { executeSql } from '../node/sql.ts';
-import { type RpcContext, unaryRpc } from './rpc.ts';
+import { onDatabase, type RpcContext, unaryRpc } from './rpc.ts';
 
 /** SQL over gRPC. */
 export function queryService(context: RpcContext): QueryServer {
   return {
-    execute: unaryRpc(context, async (request: ExecuteRequest, { signal }): Promise<ExecuteResponse> => {
-      const answer = await executeSql(context.node, {
-        database: request.database,
-        statements: request.statements.map(fromWireStatement),
-        waitForTxId: Number(request.waitForTxId),
-        timeoutMs: request.timeoutMs,
-        signal,
-        acks: ackLevelOf(request.acks),
-        key: request.idempotencyKey || undefined,
-      });
-      return {
-        results: answer.results.map(toWireResult),
-        txId: BigInt(answer.position.txId),
-        term: BigInt(answer.position.term),
-        acks: answer.acks,
-      };
-    }),
+    execute: unaryRpc(
+      context,
+      onDatabase('read'),
+      async (request: ExecuteRequest, { signal, identity }): Promise<ExecuteResponse> => {
+        const answer = await executeSql(context.node, {
+          database: request.database,
+          statements: request.statements.map(fromWireStatement),
+          waitForTxId: Number(request.waitForTxId),
+          timeoutMs: request.timeoutMs,
+          signal,
+          requireWrite: () => identity.require(request.database, 'write'),
+          acks: ackLevelOf(request.acks),
+          key: request.idempotencyKey || undefined,
+        });
+        return {
+          results: answer.results.map(toWireResult),
+          txId: BigInt(answer.position.txId),
+          term: BigInt(answer.position.term),
+          acks: answer.acks,
+        };
+      },
+    ),
   };
 }

@@ -28,7 +28,7 @@ export function replicateTx(context: RpcContext): ReplicationServer['replicateTx
         );
       }
     };
-    serveStream(context, call, channel, {
+    serveStream(call, channel, {
       onMessage: receive,
       onDrain: () => session?.onDrain(),
       onEnd: (error) => session?.onEnd(error),
@@ -37,6 +37,7 @@ export function replicateTx(context: RpcContext): ReplicationServer['replicateTx
 }
 
 function startSession(context: RpcContext, channel: Channel, name: string): ReplicaSession {
+  channel.require(name, 'admin');
   const { node } = context;
   const managed = node.databases.get(name);
   const stopFeeding = managed.startFeeding((reason) => session.end(reason));

@@ -1,7 +1,8 @@
 import type { handleUnaryCall, Metadata } from '@grpc/grpc-js';
 import { asQuorateError, type ErrorCode } from '../../errors/interface.ts';
 import { errorToGrpc } from '../../replication/interface.ts';
-import { type Principal, requireAdmin } from '../auth/authenticator.ts';
+import type { Identity } from '../auth/authenticator.ts';
+import type { Permission } from '../auth/permissions.ts';
 import type { Node } from '../node/node.ts';
 
 /** What every RPC works with. */
@@ -13,7 +14,7 @@ export interface RpcContext {
 
 /** Who asks, from where, and until when the answer is wanted. */
 export interface Caller {
-  readonly principal: Principal;
+  readonly identity: Identity;
   readonly address: string;
   /** Aborts when the caller has gone or its deadline has passed. */
   readonly signal: AbortSignal;
@@ -26,15 +27,59 @@ interface AnyCall {
   on(event: 'cancelled', listener: () => void): unknown;
 }
 
-function bearerToken(metadata: Metadata): string | undefined {
-  const value = metadata.get('authorization')[0];
-  const [, token] = /^Bearer (.+)$/i.exec(String(value ?? '')) ?? [];
-  return token;
+/** Who may call an RPC, and whether it is an administrative action. */
+export interface RpcRule<Request> {
+  /** Throws when the caller may not. */
+  readonly check: (identity: Identity, request: Request) => void;
+  /** Name of the action in the audit log; undefined for what is not recorded. */
+  readonly action?: string;
 }
 
-/** The user behind a call. @throws QuorateError UNAUTHENTICATED, PERMISSION_DENIED */
-export function authorize(context: RpcContext, metadata: Metadata): Principal {
-  return requireAdmin(context.node.authenticator, bearerToken(metadata));
+/** For those who have a permission on the database that the request names. */
+export function onDatabase(permission: Permission): RpcRule<{ readonly database: string }> {
+  return { check: (identity, { database }) => identity.require(database, permission) };
+}
+
+/** For super-admins. */
+export const sysadminOnly: RpcRule<unknown> = { check: (identity) => identity.requireSysadmin() };
+
+/** For users about themselves, with a token that is not scoped, and for super-admins about everybody. */
+export const themselvesOrSysadmin: RpcRule<{ readonly user: string }> = {
+  check(identity, { user }) {
+    if (identity.user !== user || !identity.isUnscoped) {
+      identity.requireSysadmin();
+    }
+  },
+};
+
+/** For everybody with a valid token; the RPC itself looks at what it answers. */
+export const anyUser: RpcRule<unknown> = { check: () => {} };
+
+/** The same rule for an action that the audit log records. */
+export function audited<Request>(action: string, rule: RpcRule<Request>): RpcRule<Request> {
+  return { ...rule, action };
+}
+
+/** Who makes a call. @throws QuorateError UNAUTHENTICATED, UNAVAILABLE */
+export function authenticate(context: RpcContext, metadata: Metadata): Identity {
+  return context.node.authenticator.authenticate(metadata.get('authorization')[0]?.toString());
+}
+
+/** Checks the rule of an RPC and runs it, with an entry in the audit log if it is an administrative action. */
+export async function runAs<Request, Response>(
+  context: RpcContext,
+  rule: RpcRule<NoInfer<Request>>,
+  { identity, address, request }: { readonly identity: Identity; readonly address: string; readonly request: Request },
+  run: () => Promise<Response> | Response,
+): Promise<Response> {
+  const checked = () => {
+    rule.check(identity, request);
+    return run();
+  };
+  const { user, tokenId } = identity;
+  return rule.action === undefined
+    ? await checked()
+    : await context.node.security.audit.run({ action: rule.action, user, tokenId, address, request }, checked);
 }
 
 /** Counts an error and makes the gRPC status that tells the caller. */
@@ -48,13 +93,14 @@ export function failure(context: RpcContext, thrown: unknown): ReturnType<typeof
 }
 
 /** The address of the caller's machine, without its port. */
-export function peerAddress(call: AnyCall): string {
+export function peerAddress(call: Pick<AnyCall, 'getPeer'>): string {
   return call.getPeer().replace(/:\d+$/, '');
 }
 
-/** A unary RPC for authorized callers. */
+/** A unary RPC for those whom its rule lets in. */
 export function unaryRpc<Request, Response>(
   context: RpcContext,
+  rule: RpcRule<NoInfer<Request>>,
   run: (request: Request, caller: Caller) => Promise<Response> | Response,
 ): handleUnaryCall<Request, Response> {
   return (call, callback) => {
@@ -66,9 +112,13 @@ export function unaryRpc<Request, Response>(
         abort.abort();
       }
     });
+    const { request } = call;
     const answer = async () => {
-      const principal = authorize(context, call.metadata);
-      return await run(call.request, { principal, address: peerAddress(call), signal: abort.signal });
+      const identity = authenticate(context, call.metadata);
+      const address = peerAddress(call);
+      return await runAs(context, rule, { identity, address, request }, () =>
+        run(request, { identity, address, signal: abort.signal }),
+      );
     };
     answer()
       .finally(() => {

@@ -1,7 +1,9 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import { asQuorateError, type QuorateError } from '../../errors/interface.ts';
+import { asQuorateError, assertInvariant, type QuorateError } from '../../errors/interface.ts';
 import type { ChannelListener, MessageChannel } from '../../replication/interface.ts';
-import { authorize, failure, type RpcContext } from './rpc.ts';
+import type { Identity } from '../auth/authenticator.ts';
+import type { Permission } from '../auth/permissions.ts';
+import { authenticate, failure, type RpcContext } from './rpc.ts';
 
 /** The server's end of a bidirectional stream. @typeParam Wire what goes over the wire for one message */
 export class ServerChannel<Out, Wire> implements MessageChannel<Out> {
@@ -9,11 +11,27 @@ export class ServerChannel<Out, Wire> implements MessageChannel<Out> {
   readonly #call: ServerDuplexStream<unknown, Wire>;
   readonly #wrap: (message: Out) => Wire;
   #ended = false;
+  #identity: Identity | undefined;
+  #unwatch = () => {};
 
   constructor(context: RpcContext, call: ServerDuplexStream<unknown, Wire>, wrap: (message: Out) => Wire) {
     this.#context = context;
     this.#call = call;
     this.#wrap = wrap;
+  }
+
+  /** Learns who the caller is. @throws QuorateError UNAUTHENTICATED, UNAVAILABLE */
+  authenticate(): void {
+    this.#identity = authenticate(this.#context, this.#call.metadata);
+  }
+
+  /** Ends the stream when its caller, who must have the permission now, loses it. @throws QuorateError PERMISSION_DENIED */
+  require(database: string, permission: Permission): void {
+    const identity = this.#identity;
+    assertInvariant(identity !== undefined, 'a stream has a caller before it has messages');
+    const check = () => identity.require(database, permission);
+    check();
+    this.#unwatch = this.#context.node.security.streams.add({ check, end: (error) => this.end(error) });
   }
 
   send(message: Out): boolean {
@@ -25,6 +43,7 @@ export class ServerChannel<Out, Wire> implements MessageChannel<Out> {
       return;
     }
     this.#ended = true;
+    this.#unwatch();
     if (error === undefined) {
       this.#call.end();
     } else {
@@ -41,11 +60,10 @@ export class ServerChannel<Out, Wire> implements MessageChannel<Out> {
   }
 }
 
-/** Serves a bidirectional stream of an authorized caller; `onEnd` of the listener is called once. */
+/** Serves a bidirectional stream of a caller with a valid token; `onEnd` of the listener is called once. */
 export function serveStream<In, Wire>(
-  context: RpcContext,
   call: ServerDuplexStream<In, Wire>,
-  channel: { end(error?: QuorateError): void },
+  channel: { authenticate(): void; end(error?: QuorateError): void },
   listener: ChannelListener<In>,
 ): void {
   let ended = false;
@@ -59,7 +77,7 @@ export function serveStream<In, Wire>(
   for (const event of ['end', 'cancelled', 'error', 'close']) {
     call.on(event, end);
   }
-  guard(channel, () => authorize(context, call.metadata));
+  guard(channel, () => channel.authenticate());
   call.on('data', (message: In) => guard(channel, () => ended || listener.onMessage(message)));
   call.on('drain', () => listener.onDrain());
 }

@@ -1,6 +1,7 @@
 import type { AdminServer } from '../../proto/interface.ts';
-import { type RpcContext, unaryRpc } from './rpc.ts';
+import { visibleStatus } from '../node/visible-status.ts';
+import { anyUser, type RpcContext, unaryRpc } from './rpc.ts';
 
 export function status(context: RpcContext): AdminServer['status'] {
-  return unaryRpc(context, ({ database }) => context.node.status(database));
+  return unaryRpc(context, anyUser, ({ database }, { identity }) => visibleStatus(context.node, identity, database));
 }

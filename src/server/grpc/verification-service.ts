@@ -5,7 +5,7 @@ import type { KeyRange, MarkerRequest, RangesResponse, RowRepair, VerificationSe
 import type * as stored from '../../sqlite/interface.ts';
 import { markerIdBytes } from '../../sqlite/interface.ts';
 import { LocalNode } from '../node/local-node.ts';
-import { type RpcContext, unaryRpc } from './rpc.ts';
+import { audited, onDatabase, type RpcContext, unaryRpc } from './rpc.ts';
 
 /** Largest answer of ranges that a caller may ask for, in bytes of the rows they stand for. */
 const maxAnswerBytes = 64 * 1024 * 1024;
@@ -15,17 +15,20 @@ const maxPositions = 1000;
 
 const repairPhases: readonly RepairPhase[] = ['goes-on', 'equal', 'given-up'];
 
+/** It pins snapshots and writes markers, and sends rows. */
+const admin = onDatabase('admin');
+
 /** Comparing databases of this node with those of others. */
 export function verificationService(context: RpcContext): VerificationServer {
   const local = (name: string) => new LocalNode(context.node.databases.get(name), context.node.upstreams);
   return {
-    prepare: unaryRpc(context, async (request) => ({
+    prepare: unaryRpc(context, admin, async (request) => ({
       databaseId: Buffer.from(await local(request.database).prepare(markerOf(request))),
     })),
-    writeMarker: unaryRpc(context, async (request) => ({
+    writeMarker: unaryRpc(context, admin, async (request) => ({
       txId: await local(request.database).writeMarker(markerOf(request)),
     })),
-    overview: unaryRpc(context, async (request) => {
+    overview: unaryRpc(context, admin, async (request) => {
       const { txId, schemaDigest, stateDigest, tables } = await local(request.database).ask(
         markerOf(request),
         'overview',
@@ -38,7 +41,7 @@ export function verificationService(context: RpcContext): VerificationServer {
         tables: tables.map(({ name, definitionDigest }) => ({ name, definitionDigest: Buffer.from(definitionDigest) })),
       };
     }),
-    ranges: unaryRpc(context, async (request) => {
+    ranges: unaryRpc(context, admin, async (request) => {
       const { table, after } = request;
       const answerBytes = Math.min(request.answerBytes, maxAnswerBytes);
       const limits = { ...rangeLimits, answerBytes };
@@ -50,12 +53,12 @@ export function verificationService(context: RpcContext): VerificationServer {
         }),
       );
     }),
-    measure: unaryRpc(context, async (request) => {
+    measure: unaryRpc(context, admin, async (request) => {
       const ranges = request.ranges.map(rangeOf);
       const { table } = request;
       return wireRanges(await local(request.database).ask(markerOf(request), 'measure', { table, ranges }));
     }),
-    rows: unaryRpc(context, async (request) => {
+    rows: unaryRpc(context, admin, async (request) => {
       const { table, range, content } = request;
       const limits = { ...pageLimits, content };
       const page = await local(request.database).ask(markerOf(request), 'rows', {
@@ -71,17 +74,19 @@ export function verificationService(context: RpcContext): VerificationServer {
       }));
       return { rows, done: page.done };
     }),
-    end: unaryRpc(context, async (request) => {
+    end: unaryRpc(context, admin, async (request) => {
       await local(request.database).end(markerOf(request));
       return {};
     }),
     repair: repair(context),
-    setRepairPhase: unaryRpc(context, async ({ database, phase }) => {
+    setRepairPhase: unaryRpc(context, audited('database.repair-phase', admin), async ({ database, phase }) => {
       await context.node.databases.get(database).repairIs(phaseOf(phase));
       return {};
     }),
     positions: positions(context),
-    rejoin: unaryRpc(context, ({ database, snapshot }) => context.node.databases.get(database).rejoin(snapshot)),
+    rejoin: unaryRpc(context, audited('database.rejoin', admin), ({ database, snapshot }) =>
+      context.node.databases.get(database).rejoin(snapshot),
+    ),
   };
 }
 
@@ -94,13 +99,13 @@ function phaseOf(text: string): RepairPhase {
 }
 
 function repair(context: RpcContext): VerificationServer['repair'] {
-  return unaryRpc(context, ({ database, txId, table, rows }) =>
+  return unaryRpc(context, audited('database.repair', admin), ({ database, txId, table, rows }) =>
     context.node.databases.get(database).repair({ txId, table, rows: rows.map(ownBytes) }),
   );
 }
 
 function positions(context: RpcContext): VerificationServer['positions'] {
-  return unaryRpc(context, async ({ database: name, txIds }) => {
+  return unaryRpc(context, admin, async ({ database: name, txIds }) => {
     const database = context.node.databases.require(name);
     const tipTxId = database.source.exportableTxId();
     if (txIds.length > maxPositions) {

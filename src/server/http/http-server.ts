@@ -1,10 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { asQuorateError, httpStatusOf, QuorateError } from '../../errors/interface.ts';
-import { requireAdmin } from '../auth/authenticator.ts';
+import type { Identity } from '../auth/authenticator.ts';
+import { everyDatabase } from '../auth/permissions.ts';
 import type { RpcContext } from '../grpc/rpc.ts';
 import type { NodeAddress } from '../node/follow-settings.ts';
 import { statusJson } from '../node/status-json.ts';
+import { visibleStatus } from '../node/visible-status.ts';
 import { renderNodeMetrics } from './node-metrics.ts';
 
 interface Answer {
@@ -74,26 +76,35 @@ function answer(context: RpcContext, request: IncomingMessage): Answer {
   }
 }
 
+type Route = (context: RpcContext, request: IncomingMessage) => Answer;
+
+/** What each path answers; those that are not for everybody authenticate. */
+const routes: ReadonlyMap<string, Route> = new Map<string, Route>([
+  ['/health', () => json(200, { status: 'ok' })],
+  ['/ready', ({ node }) => (node.isReady ? json(200, { status: 'ready' }) : json(503, { status: 'starting' }))],
+  ['/metrics', metrics],
+  ['/status', (context, request) => json(200, statusJson(visibleStatus(context.node, authenticate(context, request))))],
+]);
+
+function metrics(context: RpcContext, request: IncomingMessage): Answer {
+  if (context.node.options.security.metricsAccess === 'token') {
+    authenticate(context, request).require(everyDatabase, 'read');
+  }
+  return { status: 200, type: metricsType, body: renderNodeMetrics(context) };
+}
+
 function route(context: RpcContext, request: IncomingMessage): Answer {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return json(405, { error: { code: 'INVALID_ARGUMENT', message: `${request.method} is not allowed; use GET` } });
   }
-  const { node } = context;
-  switch (request.url?.split('?')[0]) {
-    case '/health':
-      return json(200, { status: 'ok' });
-    case '/ready':
-      return node.isReady ? json(200, { status: 'ready' }) : json(503, { status: 'starting' });
-    case '/metrics':
-      return { status: 200, type: metricsType, body: renderNodeMetrics(context) };
-    case '/status':
-      requireAdmin(node.authenticator, bearerToken(request));
-      return json(200, statusJson(node.status()));
-    default:
-      return json(404, { error: { code: 'INVALID_ARGUMENT', message: 'use /health, /ready, /status or /metrics' } });
+  const found = routes.get(request.url?.split('?')[0] ?? '');
+  if (found === undefined) {
+    const message = `use ${[...routes.keys()].join(', ')}`;
+    return json(404, { error: { code: 'INVALID_ARGUMENT', message } });
   }
+  return found(context, request);
 }
 
-function bearerToken(request: IncomingMessage): string | undefined {
-  return /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
+function authenticate({ node }: RpcContext, request: IncomingMessage): Identity {
+  return node.authenticator.authenticate(request.headers.authorization);
 }

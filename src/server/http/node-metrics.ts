@@ -9,6 +9,7 @@ const millisecondsPerSecond = 1_000;
 export function renderNodeMetrics(context: RpcContext): string {
   const metrics = new MetricsText();
   nodeMetrics(metrics, context);
+  securityMetrics(metrics, context);
   readerMetrics(metrics, context);
   for (const database of context.node.status().databases) {
     databaseMetrics(metrics, database);
@@ -40,6 +41,20 @@ function nodeMetrics(metrics: MetricsText, { node, errors }: RpcContext): void {
   for (const [code, count] of errors) {
     metrics.counter('quorate_errors_total', 'Errors answered, by code.', count, { code });
   }
+}
+
+function securityMetrics(metrics: MetricsText, { node }: RpcContext): void {
+  const { audit, limits } = node.security;
+  const { users, revokedTokens } = node.security.counts();
+  metrics.gauge('quorate_users', 'Users of the server, as far as it knows them.', users);
+  metrics.gauge('quorate_users_limit', 'Option max-users.', limits.maxUsers);
+  metrics.gauge('quorate_revoked_tokens', 'Tokens that were revoked one by one.', revokedTokens);
+  metrics.gauge('quorate_revoked_tokens_limit', 'Option max-revoked-tokens.', limits.maxRevokedTokens);
+  metrics.counter(
+    'quorate_audit_failures_total',
+    'Entries of the audit log that could not be written.',
+    audit.failures,
+  );
 }
 
 function readerMetrics(metrics: MetricsText, { node }: RpcContext): void {

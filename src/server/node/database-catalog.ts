@@ -1,13 +1,13 @@
 import type { Database, DatabaseSettings } from '../../database/interface.ts';
 import { asQuorateError, QuorateError } from '../../errors/interface.ts';
 import type { UpdateDatabaseRequest } from '../../proto/interface.ts';
+import { systemDatabaseName } from '../auth/permissions.ts';
 import { changedSettings, checkDatabaseName, newSettings } from './follow-settings.ts';
 import { checkLocalLoop } from './local-loop.ts';
 import { ManagedDatabase } from './managed-database.ts';
 import type { FollowRequest } from './node-options.ts';
 import type { NodeServices } from './node-services.ts';
 
-export const systemDatabaseName = 'systemdb';
 export const defaultDatabaseName = 'defaultdb';
 
 /** Databases that every node has. */
@@ -43,6 +43,10 @@ export class DatabaseCatalog {
       });
     }
     return database;
+  }
+
+  find(name: string): ManagedDatabase | undefined {
+    return this.#databases.get(name);
   }
 
   has(name: string): boolean {

@@ -18,7 +18,8 @@ export interface NodeIdentity {
  *
  *     lock              held while the node runs
  *     node.json         its identity
- *     token.key         signs the tokens it issues
+ *     token-keys.json   sign the tokens it issues
+ *     audit/            what was administered, by whom
  *     databases/NAME/   one database
  *     databases/NAME/unloaded   present when people have unloaded it
  *     work/             unfinished imports, exports and deletions; emptied at each start
@@ -55,7 +56,11 @@ export class NodeDirectory implements Disposable {
   }
 
   get tokenKeyPath(): string {
-    return path.join(this.#root, 'token.key');
+    return path.join(this.#root, 'token-keys.json');
+  }
+
+  get auditPath(): string {
+    return path.join(this.#root, 'audit');
   }
 
   /** The identity of this node; made at the first start. `name` renames it. */

@@ -2,6 +2,7 @@ import type { nodeLimitOptions, OptionValues } from '../../config/interface.ts';
 import type { DatabaseLimits } from '../../database/interface.ts';
 import type { AckSettings } from '../../proto/interface.ts';
 import type { ReplicationLimits } from '../../replication/interface.ts';
+import type { SecurityLimits } from '../auth/security.ts';
 
 /** What to do with replication flags of the server: they tell whose databases it follows, `systemdb` among them. */
 export interface NodeReplicationOptions {
@@ -28,8 +29,7 @@ export interface NodeOptions {
   /** What people call the node; kept from the first start when absent. */
   readonly name?: string | undefined;
   readonly adminPassword?: string | undefined;
-  /** Milliseconds that a login is valid. */
-  readonly tokenTtlMs: number;
+  readonly security: SecurityLimits;
   readonly replication: NodeReplicationOptions;
   readonly limits: NodeLimits;
   readonly databaseLimits: DatabaseLimits;

@@ -8,6 +8,7 @@ import {
   nodeLimitOptions,
   parseOptions,
   replicationLimitOptions,
+  securityOptions,
 } from '../../config/interface.ts';
 import { createNodeRuntime } from '../../runtime/interface.ts';
 import { Node, noReplication } from './node.ts';
@@ -38,7 +39,7 @@ async function start(directory: string, maxDatabases = 10): Promise<Node> {
     {
       directory,
       adminPassword: 'open sesame 42',
-      tokenTtlMs: 60_000,
+      security: parseOptions(securityOptions, { files }).values,
       replication: noReplication,
       limits: { ...parseOptions(nodeLimitOptions, { files }).values, maxDatabases },
       databaseLimits: parseOptions(databaseLimitOptions, { files }).values,
@@ -57,6 +58,7 @@ const sql = (node: Node, database: string, text: string) =>
     waitForTxId: 0,
     timeoutMs: 0,
     signal: new AbortController().signal,
+    requireWrite: () => {},
   });
 
 test('a folder belongs to one node at a time, and is free again when that one is closed', async (t) => {

@@ -1,13 +1,12 @@
-import { type Database, ReaderPool, type Upstream } from '../../database/interface.ts';
+import { ReaderPool, type Upstream } from '../../database/interface.ts';
 import { QuorateError } from '../../errors/interface.ts';
 import type { DatabaseStatus, ListDatabasesResponse, StatusResponse } from '../../proto/interface.ts';
 import { GrpcReplicationTransport } from '../../replication/interface.ts';
 import type { Runtime } from '../../runtime/interface.ts';
 import type { Authenticator } from '../auth/authenticator.ts';
-import { PasswordAuthenticator } from '../auth/password-authenticator.ts';
-import { TokenSigner } from '../auth/token-signer.ts';
-import { SystemUserStore } from '../auth/user-store.ts';
-import { DatabaseCatalog, defaultDatabaseName, systemDatabaseName } from './database-catalog.ts';
+import { systemDatabaseName } from '../auth/permissions.ts';
+import { Security } from '../auth/security.ts';
+import { DatabaseCatalog, defaultDatabaseName } from './database-catalog.ts';
 import { databaseStatus } from './database-status.ts';
 import { type NodeAddress, resolveUpstream } from './follow-settings.ts';
 import { namePatterns } from './name-patterns.ts';
@@ -27,14 +26,13 @@ export class Node implements AsyncDisposable {
   readonly options: NodeOptions;
   readonly runtime: Runtime;
   readonly databases: DatabaseCatalog;
-  readonly authenticator: Authenticator;
+  readonly security: Security;
   readonly readers: ReaderPool;
   /** Milliseconds of the monotonic clock. */
   readonly startedAtMs: number;
   readonly #transport: GrpcReplicationTransport;
   readonly upstreams: UpstreamClients;
   readonly #directory: NodeDirectory;
-  readonly #users: SystemUserStore;
   readonly #isWanted: (name: string) => boolean;
   #follower: ServerFollower | undefined;
   #address: NodeAddress | undefined;
@@ -62,13 +60,13 @@ export class Node implements AsyncDisposable {
       address: () => this.#address,
     });
     this.databases = new DatabaseCatalog(this.#services());
-    this.#users = new SystemUserStore(() => this.#systemDatabase(), this.readers, runtime);
-    const tokens = TokenSigner.open(directory.tokenKeyPath, runtime);
-    this.authenticator = new PasswordAuthenticator({
-      users: this.#users,
-      tokens,
+    this.security = Security.open({
       runtime,
-      tokenTtlMs: options.tokenTtlMs,
+      node: this.identity,
+      limits: options.security,
+      keyPath: directory.tokenKeyPath,
+      auditPath: directory.auditPath,
+      systemDatabase: () => this.databases.find(systemDatabaseName)?.opened,
     });
   }
 
@@ -97,6 +95,10 @@ export class Node implements AsyncDisposable {
     };
   }
 
+  get authenticator(): Authenticator {
+    return this.security.authenticator;
+  }
+
   /** The password of the administrator if this start had to generate one: to be shown once. */
   get generatedPassword(): string | undefined {
     return this.#generatedPassword;
@@ -121,7 +123,7 @@ export class Node implements AsyncDisposable {
     await this.databases.openAll();
     await this.#ensureBuiltIn(systemDatabaseName, systemDatabaseName);
     await this.#ensureBuiltIn(defaultDatabaseName, this.options.replication.database ?? defaultDatabaseName);
-    await this.#ensureAdmin();
+    this.#generatedPassword = await this.security.start(this.options.adminPassword);
     await this.#followServer();
     this.#isReady = true;
   }
@@ -194,25 +196,6 @@ export class Node implements AsyncDisposable {
     });
   }
 
-  #systemDatabase(): Database {
-    if (!this.databases.has(systemDatabaseName)) {
-      throw new QuorateError('UNAVAILABLE', 'this server is starting', { hint: 'Try again in a moment.' });
-    }
-    return this.databases.require(systemDatabaseName);
-  }
-
-  async #ensureAdmin(): Promise<void> {
-    const { opened } = this.databases.get(systemDatabaseName);
-    if (opened === undefined) {
-      return;
-    }
-    if (opened.settings.role === 'primary') {
-      this.#generatedPassword = await this.#users.ensureAdmin(this.options.adminPassword);
-    } else if (this.options.adminPassword !== undefined) {
-      this.runtime.logger.warn({}, 'the admin password was ignored: the users of this server come from its upstream');
-    }
-  }
-
   /** Where this node can be reached; undefined before it listens. */
   get address(): NodeAddress | undefined {
     return this.#address;
@@ -267,6 +250,7 @@ export class Node implements AsyncDisposable {
     await this.#follower?.[Symbol.asyncDispose]();
     await this.readers[Symbol.asyncDispose]();
     await this.databases.closeAll();
+    this.security[Symbol.dispose]();
     this.#directory[Symbol.dispose]();
   }
 }

@@ -70,6 +70,8 @@ export class Scrubber implements AsyncDisposable {
   #finishedAtMs = 0;
   #alarm: QuorateError | undefined;
   #alarmAtMs = 0;
+  /** Why the last piece could not be compared, so that it is logged once. */
+  #obstacle = '';
 
   constructor(options: ScrubberOptions) {
     this.#options = options;
@@ -135,11 +137,14 @@ export class Scrubber implements AsyncDisposable {
       const work = this.#options.withUpstream((upstream) => this.#compare(upstream));
       const comparison = await this.#unlessStopped(work);
       this.#note(comparison);
+      this.#obstacle = '';
       return comparison.next === undefined;
     } catch (error) {
       const { code, message } = asQuorateError(error);
       const { runtime, database } = this.#options;
-      runtime.logger[quiet.has(code) ? 'debug' : 'warn']({ database, code, error: message }, 'could not scrub');
+      const isTold = quiet.has(code) || this.#obstacle === message;
+      this.#obstacle = message;
+      runtime.logger[isTold ? 'debug' : 'warn']({ database, code, error: message }, 'could not scrub');
       return true;
     }
   }

@@ -19,6 +19,8 @@ export interface SqlRequest {
   /** Milliseconds; 0 for the node's limit, which it cannot pass. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** Called before anything but reads; throws when the caller may only read. */
+  readonly requireWrite: () => void;
   /** Level of this transaction; that of the database when absent. */
   readonly acks?: AckLevel | undefined;
   /** Idempotency key of a write. */
@@ -37,7 +39,7 @@ export interface SqlAnswer {
 /**
  * Runs statements as one transaction: in a reader process when all of them only read, on any role; else on the writer
  * of a primary.
- * @throws QuorateError SQL_ERROR, READ_ONLY_REPLICA, QUERY_TIMEOUT, WAIT_TIMEOUT, CONSTRAINT_VIOLATION …
+ * @throws QuorateError SQL_ERROR, PERMISSION_DENIED, READ_ONLY_REPLICA, QUERY_TIMEOUT, WAIT_TIMEOUT, CONSTRAINT_VIOLATION …
  */
 export async function executeSql(node: Node, request: SqlRequest): Promise<SqlAnswer> {
   refuseSystemDatabase(request.database);
@@ -53,6 +55,7 @@ export async function executeSql(node: Node, request: SqlRequest): Promise<SqlAn
       return answer;
     }
   }
+  request.requireWrite();
   return await write(node, database, statements, request);
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { type LogicalDigest, logicalDigest } from '../logical-digest.ts';
 import { PrimaryConnection } from '../primary-connection.ts';
 import type { PrimaryOptions } from '../primary-options.ts';
@@ -97,6 +98,15 @@ export class ReplicatedPair implements Disposable {
 
   queryReplica(sql: string): RowObject[] {
     return query(this.#replicaFile, sql);
+  }
+
+  /** Reads what statements of clients may not: tables of Quorate. */
+  inspectReplica(sql: string): RowObject[] {
+    using db = new DatabaseSync(this.#replicaFile, { readOnly: true });
+    return db
+      .prepare(sql)
+      .all()
+      .map((row) => ({ ...row })) as RowObject[];
   }
 
   /** The replica becomes the primary, and the primary its replica. */

@@ -2615,7 +2615,10 @@ export const OutcomeResponse: MessageFns<OutcomeResponse> = {
   },
 };
 
-/** All calls but Login need the metadata entry `authorization: Bearer TOKEN`. */
+/**
+ * All calls but Login need the metadata entry `authorization: Bearer TOKEN`. docs/security.md tells which permission each needs.
+ * ListDatabases is for those who may read every database.
+ */
 export type AdminService = typeof AdminService;
 export const AdminService = {
   login: {
