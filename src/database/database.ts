@@ -92,6 +92,7 @@ export class Database implements AsyncDisposable {
       // Appended records are copied to this thread only while somebody follows.
       onDemand: (wanted) => this.#tell((id) => ['stream', id, wanted]),
       databaseBytes: () => this.#files.sqliteBytes(),
+      bytesAt: (txId) => this.#writer().client.request((id) => ['bytes-at', id, txId]),
       onHold: (replica) => this.#holds.note(replica),
       ackMembers: () => this.settings.acks?.members ?? [],
       onAcknowledged: (durable, applied) => this.#acks.acknowledge({ durable, applied }),

@@ -10,14 +10,16 @@ import { MarkerWatch } from './marker-watch.ts';
 import { PrimaryRole } from './primary-role.ts';
 import { ReplicaRole } from './replica-role.ts';
 import { SharedPositions } from './shared-positions.ts';
-import type {
-  ClientRequest,
-  ControlRequest,
-  RoleSettings,
-  WriterPort,
-  WriterReply,
-  WriterRequest,
-  WriterStart,
+import {
+  type ClientRequest,
+  type ControlRequest,
+  isClientRequest,
+  type RoleSettings,
+  startsWrite,
+  type WriterPort,
+  type WriterReply,
+  type WriterRequest,
+  type WriterStart,
 } from './writer-messages.ts';
 import { WriterOutbox } from './writer-outbox.ts';
 import type { Call, WriterServices } from './writer-role.ts';
@@ -142,7 +144,14 @@ export class WriterCore {
       const { runtime, start } = this.#services;
       runtime.logger.warn({ database: start.name, error: String(error) }, 'cannot drop old segments of the log');
     }
-    this.#services.positions.set('logFirst', log.firstTxId);
+    this.#noteLog(log);
+  }
+
+  #noteLog(log: TransactionLog): void {
+    const { positions } = this.#services;
+    positions.set('logFirst', log.firstTxId);
+    positions.set('logBytes', log.sizeBytes);
+    positions.set('tipBytes', log.recordBytes);
   }
 
   get #logDirectory(): string {
@@ -163,8 +172,7 @@ export class WriterCore {
     positions.set('tip', log.tip.txId);
     positions.set('durable', log.tip.txId);
     positions.set('term', log.tip.term);
-    positions.set('logFirst', log.firstTxId);
-    positions.set('logBytes', log.sizeBytes);
+    this.#noteLog(log);
     this.#observeTimeOfTip(log);
     this.#outbox.emit(['log-opened', log.databaseId]);
   }
@@ -280,6 +288,8 @@ export class WriterCore {
       case 'set-content':
         this.#setContent(request[2], request[3], request[4]);
         return call.succeed(undefined);
+      case 'bytes-at':
+        return call.succeed(this.#log?.recordBytesAt(request[2]) ?? 0);
       case 'ends':
         return call.succeed(this.#as(ReplicaRole).ends());
       case 'close':
@@ -335,7 +345,6 @@ export class WriterCore {
     this.#working = false;
     const { positions } = this.#services;
     this.#retain();
-    positions.set('logBytes', this.#log?.sizeBytes ?? 0);
     this.#outbox.emit(['moved', positions.get('tip'), positions.get('commit')]);
     this.#outbox.flush();
     if (more) {
@@ -384,15 +393,4 @@ export class WriterCore {
     this.#outbox.emit(['failure', described]);
     this.#wakeToFlush();
   }
-}
-
-const clientKinds: ReadonlySet<string> = new Set(['transact', 'begin', 'run', 'commit', 'rollback']);
-
-/** What ends a transaction is let through also when the disk is nearly full. */
-function startsWrite([kind]: ClientRequest): boolean {
-  return kind === 'transact' || kind === 'begin' || kind === 'run';
-}
-
-function isClientRequest(request: WriterRequest): request is ClientRequest {
-  return clientKinds.has(request[0]);
 }

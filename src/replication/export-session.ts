@@ -29,6 +29,8 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
   readonly #options: ExportSessionOptions;
   #start: ExportStart | undefined;
   #sentTxId = 0;
+  /** Where this stream stands on the scale of `source.tipBytes()`. */
+  #sentBytes = 0;
   #sentCommit = 0;
   #durableTxId = 0;
   #appliedTxId = 0;
@@ -122,6 +124,7 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
 
   async #run(start: ExportStart): Promise<void> {
     const from = await this.#agree(start);
+    this.#sentBytes = await this.#options.source.bytesAt(from.txId);
     if (this.#ended) {
       return;
     }
@@ -197,7 +200,8 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
     const { source, runtime } = this.#options;
     const { tip, commit, term } = source.positions();
     this.#sentCommit = commit;
-    return { tipTxId: tip, commitTxId: commit, term, clockMs: Math.floor(runtime.clock.nowMs()) };
+    const unsentBytes = this.#sentTxId >= tip ? 0 : Math.max(0, source.tipBytes() - this.#sentBytes);
+    return { tipTxId: tip, commitTxId: commit, term, clockMs: Math.floor(runtime.clock.nowMs()), unsentBytes };
   }
 
   #scheduleHeartbeat(): void {
@@ -221,6 +225,7 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
         const batch = await source.read(this.#sentTxId + 1, limits.exportBatchBytes);
         await this.#sendRecords(batch.bytes);
         this.#sentTxId = batch.lastTxId;
+        this.#sentBytes += batch.bytes.length;
       } else if (this.#sentCommit < Math.min(source.positions().commit, this.#sentTxId)) {
         this.#send({ $case: 'heartbeat', value: this.#heartbeat() });
       } else {

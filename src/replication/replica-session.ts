@@ -4,7 +4,7 @@ import type { LogPosition } from '../log/interface.ts';
 import type { ExportStarted, ExportTxResponse, Heartbeat, Position, Records } from '../proto/interface.ts';
 import type { Runtime, Timer } from '../runtime/interface.ts';
 import { checkVersion } from './export-session.ts';
-import { LagMeter } from './lag-meter.ts';
+import { type LagMeter, newLagMeter } from './lag-meter.ts';
 import { protocolVersions, type ReplicationLimits } from './limits.ts';
 import { RecordAssembler } from './record-assembler.ts';
 import type { ChannelListener, ExportStream } from './types.ts';
@@ -24,6 +24,8 @@ export interface ReplicaSessionOptions {
   readonly identity: ReplicaIdentity;
   readonly runtime: Runtime;
   readonly limits: ReplicationLimits;
+  /** Measures over several sessions. Default: one for this session. */
+  readonly lag?: LagMeter | undefined;
   /** Whether a snapshot can be fetched when the upstream asks for that. */
   readonly acceptsSnapshot?: boolean | undefined;
   /** Called with the replica ids of the upstream and of those that it follows; with none when it is refused as a loop. */
@@ -50,6 +52,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
   #phase: 'starting' | 'preparing' | 'streaming' = 'starting';
   #ended = false;
   #waitingBytes = 0;
+  #heardAtMs: number;
   #acknowledged = { durable: -1, applied: -1 };
   #writable = true;
   #unsubscribe: () => void = () => {};
@@ -58,14 +61,15 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
   constructor(options: ReplicaSessionOptions) {
     this.#options = options;
     this.#assembler = new RecordAssembler(options.limits.maxRecordBytes);
-    this.lag = new LagMeter(options.runtime.clock, options.limits.heartbeatIntervalMs * 4);
+    this.lag = options.lag ?? newLagMeter(options.runtime.clock, options.limits);
+    this.#heardAtMs = options.runtime.clock.monotonicMs();
     this.#measure();
   }
 
   #measure(): void {
-    const { durable, applied } = this.#options.sink.positions();
-    this.lag.received(durable);
-    this.lag.applied(applied);
+    const { sink } = this.#options;
+    const { durable, applied } = sink.positions();
+    this.lag.moved({ durable, applied, unappliedBytes: sink.unappliedBytes() });
   }
 
   /** Begins on a channel whose messages go to this session. */
@@ -99,6 +103,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
       return;
     }
     const { message } = response;
+    this.#heardAtMs = this.#options.runtime.clock.monotonicMs();
     try {
       if (message?.$case === 'path') {
         this.#learnPath(message.value.replicaIds);
@@ -202,7 +207,8 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
     this.#phase = 'streaming';
     this.#unsubscribe = this.#options.sink.subscribe(() => this.#moved());
     if (started.heartbeat !== undefined) {
-      this.#hear(started.heartbeat);
+      this.lag.started(started.heartbeat);
+      this.#options.sink.commitTo(started.heartbeat.commitTxId);
     }
     this.#options.onStreaming?.();
     this.#acknowledge();
@@ -213,7 +219,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
   }
 
   #receive(message: Records): void {
-    this.lag.heard(0, message.commitTxId);
+    this.lag.arrived(message.records.length, message.commitTxId);
     const records = this.#assembler.add(message.records, message.more);
     if (records === undefined) {
       return;
@@ -231,6 +237,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
 
   #stored(sizeBytes: number): void {
     const { receiveWindowBytes } = this.#options.limits;
+    this.lag.stored(sizeBytes);
     const wasFull = this.#waitingBytes > receiveWindowBytes;
     this.#waitingBytes -= sizeBytes;
     if (wasFull && this.#waitingBytes <= receiveWindowBytes && !this.#ended) {
@@ -239,7 +246,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
   }
 
   #hear(heartbeat: Heartbeat): void {
-    this.lag.heard(heartbeat.tipTxId, heartbeat.commitTxId);
+    this.lag.heard(heartbeat);
     this.#options.sink.commitTo(heartbeat.commitTxId);
   }
 
@@ -276,7 +283,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
   #watch(): void {
     const { runtime, limits } = this.#options;
     this.#watchdog = runtime.timers.after(limits.upstreamTimeoutMs / 4, () => {
-      if (this.lag.silenceMs > limits.upstreamTimeoutMs) {
+      if (runtime.clock.monotonicMs() - this.#heardAtMs > limits.upstreamTimeoutMs) {
         this.end(
           new QuorateError('UNAVAILABLE', `nothing was heard of the upstream for ${limits.upstreamTimeoutMs} ms`),
         );

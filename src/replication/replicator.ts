@@ -1,6 +1,7 @@
 import type { ReplicationSink, SnapshotInbox, Upstream } from '../database/interface.ts';
 import { asQuorateError, type ErrorCode, QuorateError } from '../errors/interface.ts';
 import { type Backoff, createBackoff, type Runtime } from '../runtime/interface.ts';
+import { type LagMeter, newLagMeter } from './lag-meter.ts';
 import type { ReplicationLimits } from './limits.ts';
 import { type ReplicaIdentity, ReplicaSession } from './replica-session.ts';
 import { Seeding } from './seeding.ts';
@@ -53,9 +54,11 @@ export class Replicator implements AsyncDisposable {
   #reason = '';
   #retries = 0;
   #lastError: ReplicatorStatus['lastError'];
+  readonly #lag: LagMeter;
 
   constructor(options: ReplicatorOptions) {
     this.#options = options;
+    this.#lag = newLagMeter(options.runtime.clock, options.limits);
     this.#backoff = createBackoff(options.runtime.random, options.limits.backoffInitialMs, options.limits.backoffMaxMs);
   }
 
@@ -65,16 +68,11 @@ export class Replicator implements AsyncDisposable {
 
   status(): ReplicatorStatus {
     const { host, port, database } = this.#options.upstream;
-    const lag = this.#session?.lag;
     return {
       state: this.#state,
       reason: this.#reason,
       upstream: `${host}:${port}/${database}`,
-      upstreamTipTxId: lag?.upstreamTipTxId ?? 0,
-      lagTransactions: lag?.lagTransactions ?? 0,
-      lagMs: lag?.lagMs ?? 0,
-      receivedLagTransactions: lag?.receivedLagTransactions ?? 0,
-      receivedLagMs: lag?.receivedLagMs ?? 0,
+      ...this.#lag.report(),
       retries: this.#retries,
       snapshot: this.#seeding?.progress,
       lastError: this.#lastError,
@@ -126,6 +124,7 @@ export class Replicator implements AsyncDisposable {
       runtime,
       databaseId: sink.databaseId,
       signal: this.#stop.signal,
+      lag: this.#lag,
       onInstalling: () => this.#enter('installing', ''),
     });
     try {
@@ -147,6 +146,7 @@ export class Replicator implements AsyncDisposable {
       identity,
       runtime,
       limits,
+      lag: this.#lag,
       acceptsSnapshot: this.#options.snapshots !== undefined,
       onUpstreamPath: (path) => {
         reached = true;

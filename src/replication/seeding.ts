@@ -2,6 +2,7 @@ import type { SnapshotHeader, SnapshotInbox, Upstream } from '../database/interf
 import { QuorateError } from '../errors/interface.ts';
 import type { SnapshotHeader as HeaderMessage, SnapshotChunk, SnapshotEnd } from '../proto/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
+import type { LagMeter } from './lag-meter.ts';
 import { protocolVersions } from './limits.ts';
 import type { ReplicaIdentity } from './replica-session.ts';
 import { snapshotFormat } from './snapshot-export.ts';
@@ -20,6 +21,7 @@ export interface SeedingOptions {
   readonly databaseId: Uint8Array | undefined;
   readonly runtime: Runtime;
   readonly signal: AbortSignal;
+  readonly lag: LagMeter;
   /** Everything is received and is being checked and installed. */
   readonly onInstalling: () => void;
 }
@@ -28,6 +30,7 @@ export interface SeedingOptions {
 export class Seeding {
   readonly #options: SeedingOptions;
   #meter: ProgressMeter | undefined;
+  #txId = 0;
   #nextLogMs = 0;
 
   constructor(options: SeedingOptions) {
@@ -80,6 +83,8 @@ export class Seeding {
     }
     await inbox.begin(headerOf(message), message.offset);
     this.#meter = new ProgressMeter(runtime.clock, message.sizeBytes, message.offset);
+    this.#txId = message.position?.txId ?? 0;
+    this.#measure(message.sizeBytes - message.offset);
     this.#nextLogMs = runtime.clock.monotonicMs() + logIntervalMs;
     const { snapshotId, sizeBytes, offset } = message;
     runtime.logger.info({ replica: identity.replicaName, snapshotId, sizeBytes, offset }, 'copying a snapshot');
@@ -88,11 +93,18 @@ export class Seeding {
   #receive({ offset, content }: SnapshotChunk): void {
     const { inbox, runtime, identity } = this.#options;
     inbox.write(offset, content);
-    this.#meter?.received(offset + content.length);
+    const receivedBytes = offset + content.length;
+    this.#meter?.received(receivedBytes);
+    this.#measure((this.progress?.sizeBytes ?? receivedBytes) - receivedBytes);
     if (runtime.clock.monotonicMs() >= this.#nextLogMs) {
       this.#nextLogMs += logIntervalMs;
       runtime.logger.info({ replica: identity.replicaName, ...this.progress }, 'copying a snapshot');
     }
+  }
+
+  /** Until the stream goes on, all that is known of the upstream is that it has what the snapshot has. */
+  #measure(unsentBytes: number): void {
+    this.#options.lag.heard({ tipTxId: this.#txId, commitTxId: this.#txId, unsentBytes });
   }
 
   async #install({ sha256 }: SnapshotEnd): Promise<void> {

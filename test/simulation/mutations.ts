@@ -109,6 +109,7 @@ function delegating(sink: ReplicationSink, changed: Partial<ReplicationSink>): R
     },
     positions: () => sink.positions(),
     ends: () => sink.ends(),
+    unappliedBytes: () => sink.unappliedBytes(),
     initialize: (databaseId) => sink.initialize(databaseId),
     truncateAfter: (txId) => sink.truncateAfter(txId),
     append: (records, commitTxId) => sink.append(records, commitTxId),

@@ -234,6 +234,13 @@ export interface ReplicatorStatus {
   receivedLagMs: number;
   /** By how much it applies late on purpose, in milliseconds. */
   delayMs: number;
+  /**
+   * Bytes of log records that the upstream has and this replica does not show; 0 when `lag_transactions` is. What is not
+   * committed yet counts here.
+   */
+  lagBytes: number;
+  /** Bytes of log records that the upstream has and this replica does not hold on disk yet. */
+  receivedLagBytes: number;
   /** While a snapshot is copied or installed. */
   snapshot?: SnapshotProgress | undefined;
 }
@@ -1894,6 +1901,8 @@ function createBaseReplicatorStatus(): ReplicatorStatus {
     receivedLagTransactions: 0,
     receivedLagMs: 0,
     delayMs: 0,
+    lagBytes: 0,
+    receivedLagBytes: 0,
     snapshot: undefined,
   };
 }
@@ -1932,6 +1941,12 @@ export const ReplicatorStatus: MessageFns<ReplicatorStatus> = {
     }
     if (message.delayMs !== 0) {
       writer.uint32(88).uint64(message.delayMs);
+    }
+    if (message.lagBytes !== 0) {
+      writer.uint32(96).uint64(message.lagBytes);
+    }
+    if (message.receivedLagBytes !== 0) {
+      writer.uint32(104).uint64(message.receivedLagBytes);
     }
     if (message.snapshot !== undefined) {
       SnapshotProgress.encode(message.snapshot, writer.uint32(162).fork()).join();
@@ -2038,6 +2053,22 @@ export const ReplicatorStatus: MessageFns<ReplicatorStatus> = {
             }
 
             message.delayMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.lagBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.receivedLagBytes = longToNumber(reader.uint64());
             continue;
           }
           case 20: {

@@ -120,6 +120,8 @@ export interface Heartbeat {
   term: number;
   /** Wall clock of the upstream in milliseconds since 1970. */
   clockMs: number;
+  /** Bytes of the records up to `tip_tx_id` that this stream has not sent yet. */
+  unsentBytes: number;
 }
 
 /**
@@ -828,7 +830,7 @@ export const Records: MessageFns<Records> = {
 };
 
 function createBaseHeartbeat(): Heartbeat {
-  return { tipTxId: 0, commitTxId: 0, term: 0, clockMs: 0 };
+  return { tipTxId: 0, commitTxId: 0, term: 0, clockMs: 0, unsentBytes: 0 };
 }
 
 export const Heartbeat: MessageFns<Heartbeat> = {
@@ -844,6 +846,9 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     }
     if (message.clockMs !== 0) {
       writer.uint32(32).uint64(message.clockMs);
+    }
+    if (message.unsentBytes !== 0) {
+      writer.uint32(40).uint64(message.unsentBytes);
     }
     return writer;
   },
@@ -891,6 +896,14 @@ export const Heartbeat: MessageFns<Heartbeat> = {
             }
 
             message.clockMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.unsentBytes = longToNumber(reader.uint64());
             continue;
           }
         }
