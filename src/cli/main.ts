@@ -17,6 +17,9 @@ import { addVerifyCommand } from './verify-command.ts';
 const processStreams: Streams = {
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
+  get terminal() {
+    return process.stdout.isTTY ? { columns: process.stdout.columns } : undefined;
+  },
 };
 
 function buildProgram(context: CommandContext): Command {

@@ -79,6 +79,12 @@ export class Replicator implements AsyncDisposable {
     };
   }
 
+  /** Whether this replica shows all that its upstream has, as far as is known here. */
+  get isLevel(): boolean {
+    const { lagTransactions, receivedLagTransactions } = this.#lag;
+    return this.#state === 'streaming' && lagTransactions === 0 && receivedLagTransactions === 0;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     this.#session?.end();
@@ -118,12 +124,11 @@ export class Replicator implements AsyncDisposable {
     this.#enter('copying', '');
     this.#seeding = new Seeding({
       inbox,
-      transport,
-      upstream,
+      database: upstream.database,
+      open: (request) => transport.openSnapshot(upstream, request, this.#stop.signal),
       identity,
       runtime,
       databaseId: sink.databaseId,
-      signal: this.#stop.signal,
       lag: this.#lag,
       onInstalling: () => this.#enter('installing', ''),
     });

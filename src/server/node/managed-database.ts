@@ -16,6 +16,7 @@ import {
   Replicator,
   type ReplicatorStatus,
 } from '../../replication/interface.ts';
+import { type Feeder, FeedingSlot } from './feeding-slot.ts';
 import { resolveUpstream } from './follow-settings.ts';
 import { LocalNode } from './local-node.ts';
 import type { NodeServices } from './node-services.ts';
@@ -45,10 +46,7 @@ export class ManagedDatabase {
   #tail: Promise<unknown> = Promise.resolve();
   /** Replica ids of the upstream and of those that it follows, as far as known. */
   #upstreamPath: readonly string[] = [];
-  /** Somebody feeds this database through ReplicateTx. */
-  #fed = false;
-  /** Ends that feeding when the settings change. */
-  #stopFeeding: ((reason: QuorateError) => void) | undefined;
+  readonly #feeding = new FeedingSlot();
 
   constructor(name: string, services: NodeServices, state: DatabaseState) {
     this.name = name;
@@ -72,7 +70,7 @@ export class ManagedDatabase {
   }
 
   get replicatorStatus(): ReplicatorStatus | undefined {
-    return this.#replicator?.status();
+    return this.#replicator?.status() ?? this.#feeding.status();
   }
 
   get attachedReplicas(): readonly AttachedReplica[] {
@@ -252,32 +250,12 @@ export class ManagedDatabase {
   /** Ends the streams of those who follow or feed this database. */
   endStreams(reason: QuorateError): void {
     this.#opened?.exporter.close(reason);
-    this.#stopFeeding?.(reason);
+    void this.#feeding.stop(reason);
   }
 
-  /**
-   * Registers the one stream that may feed this replica, and returns what ends the registration.
-   * @throws QuorateError WRONG_ROLE
-   */
-  startFeeding(stop: (reason: QuorateError) => void): () => void {
-    const { role, replication } = this.require().settings;
-    if (role === 'primary' || replication.enabled) {
-      const reason = role === 'primary' ? 'is a primary' : 'has a replicator of its own';
-      throw new QuorateError('WRONG_ROLE', `database ${this.name} ${reason}`, {
-        hint: `ReplicateTx feeds replicas with replication disabled: quorate database update ${this.name} --role replica --replication-enabled=false`,
-      });
-    }
-    if (this.#fed) {
-      throw new QuorateError('WRONG_ROLE', `database ${this.name} is fed by another replicator already`, {
-        hint: 'Stop the other one; two would only repeat each other.',
-      });
-    }
-    this.#fed = true;
-    this.#stopFeeding = stop;
-    return () => {
-      this.#fed = false;
-      this.#stopFeeding = undefined;
-    };
+  /** Registers the one who may feed this replica, and returns what ends that. @throws QuorateError WRONG_ROLE */
+  startFeeding(feeder: Feeder): () => void {
+    return this.#feeding.take(this.name, this.require().settings, feeder);
   }
 
   #context(): DatabaseContext {
@@ -374,6 +352,8 @@ export class ManagedDatabase {
       here: new LocalNode(this, upstreams),
       withUpstream: (action) => upstreams.use(database, (client, name) => action(client.verification.database(name))),
       isFollowing: () => this.#replicator?.status().state === 'streaming',
+      standsAt: () => (this.#replicator?.isLevel ? database.positions().applied : undefined),
+      databaseBytes: () => database.source.databaseBytes(),
       intervalMs,
       bytesPerSecond,
     });
@@ -381,7 +361,7 @@ export class ManagedDatabase {
   }
 
   async #stopReplicator(reason: string): Promise<void> {
-    this.#stopFeeding?.(new QuorateError('CANCELLED', reason));
+    await this.#feeding.stop(new QuorateError('CANCELLED', reason));
     const replicator = this.#replicator;
     this.#replicator = undefined;
     const scrubber = this.#scrubber;
