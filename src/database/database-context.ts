@@ -11,6 +11,8 @@ export interface DatabaseContext {
   /** Identity of the node, written into every record that begins here. */
   readonly origin: bigint;
   readonly limits: DatabaseLimits;
+  /** Gives up the opening of a database. */
+  readonly signal?: AbortSignal | undefined;
   /** Where the writer runs; a thread of its own unless told otherwise. */
   readonly startWriter?: WriterStarter | undefined;
   /** Called when the SQLite file is another one, so that readers of the old one change over. */

@@ -147,7 +147,7 @@ export class Database implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { name, origin, limits, runtime, startWriter = startWriterThread } = this.#context;
+    const { name, origin, limits, runtime, signal, startWriter = startWriterThread } = this.#context;
     this.#files.makeDurable();
     const start = {
       name,
@@ -158,7 +158,7 @@ export class Database implements AsyncDisposable {
       positions: this.#positions.buffer,
       neededFrom: this.#holds.neededFrom,
     };
-    this.#link = await startWriter(start, runtime.logger, (event) => this.#onEvent(event));
+    this.#link = await startWriter(start, runtime.logger, (event) => this.#onEvent(event), signal);
     this.#noteFirstTxId();
     this.#holds.resume();
   }

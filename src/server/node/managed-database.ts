@@ -259,9 +259,10 @@ export class ManagedDatabase {
   }
 
   #context(): DatabaseContext {
-    const { runtime, directory, identity, options } = this.#services;
+    const { runtime, directory, identity, options, signal } = this.#services;
     return {
       runtime,
+      signal,
       directory: directory.databasePath(this.name),
       name: this.name,
       origin: BigInt(`0x${identity.nodeId}`),
@@ -291,7 +292,8 @@ export class ManagedDatabase {
   #fail(error: QuorateError): void {
     this.#state = 'failed';
     this.#failure = failureOf(error, this.#services.runtime.clock.nowMs());
-    this.#services.runtime.logger.error({ database: this.name, code: error.code }, `not opened: ${error.message}`);
+    const level = error.code === 'CANCELLED' ? 'info' : 'error';
+    this.#services.runtime.logger[level]({ database: this.name, code: error.code }, `not opened: ${error.message}`);
   }
 
   async #end(state: DatabaseState): Promise<void> {
