@@ -1,17 +1,22 @@
 /** A replica that another process feeds gets a snapshot, too, and `quorate` shows how far it is. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { DatabaseStatus } from '../src/proto/interface.ts';
 import { errorFromGrpc } from '../src/replication/interface.ts';
 import { quorate } from './command-line.ts';
 import { adminPassword, ServerFixture, type ServerProcess } from './server-process.ts';
 
 const program = fileURLToPath(new URL('../bin/quorate', import.meta.url));
+
+/** Runs a command on a terminal of its own (util-linux). */
+const terminalProgram = '/usr/bin/script';
 
 /** A log that is cut soon, and snapshots that take their time. */
 const smallLog = [
@@ -104,7 +109,7 @@ test('the settings of a fed replica can be changed while a snapshot is brought t
   await target.execute('fed', 'CREATE TABLE own (id INTEGER PRIMARY KEY)');
 });
 
-test('creating a replica shows its progress, in plain lines without a terminal', async (t) => {
+test('creating a replica shows its progress, as a bar on a terminal and in plain lines elsewhere', async (t) => {
   const fixture = new ServerFixture(t);
   const source = await fixture.start('source', ...smallLog, ...slowly);
   const target = await fixture.start('target', ...smallLog);
@@ -115,23 +120,30 @@ test('creating a replica shows its progress, in plain lines without a terminal',
     QUORATE_REPLICATION_PRIMARY_PASSWORD: adminPassword,
   };
   await quorate(['login', 'admin'], { env, input: `${adminPassword}\n` });
-  const create = (name: string, upstreamPort: number, ...more: string[]) =>
-    quorate(
-      [
-        ...['database', 'create', name, '--replication-enabled', '--replication-primary-database', 'defaultdb'],
-        ...['--replication-primary-host', '127.0.0.1', '--replication-primary-port', String(upstreamPort)],
-        ...['--replication-primary-username', 'admin', ...more],
-      ],
-      { env },
-    );
-  const shown = await create('copy', source.port, '--wait');
+  const args = (name: string, ...more: string[]) => [
+    ...['database', 'create', name, '--replication-enabled', '--replication-primary-database', 'defaultdb'],
+    ...['--replication-primary-host', '127.0.0.1', '--replication-primary-port', String(source.port)],
+    ...['--replication-primary-username', 'admin', ...more],
+  ];
+  const create = (name: string, ...more: string[]) => quorate(args(name, ...more), { env });
+  const shown = await create('copy', '--wait');
   assert.equal(shown.exitCode, 0, shown.stderr);
-  assert.match(shown.stdout, /^copy: copying a snapshot {2}\[#*\.*\] \d+ % {2}\d.* of \d.* MiB, \d.*\/s/m);
+  assert.match(shown.stdout, /^copy: copying \[#*\.*\] \d+ % {2}\d.* of \d.* MiB, \d.*\/s/m);
   assert.match(shown.stdout, /copy +replica +open .*\(streaming\)/);
-  const silent = await create('other', source.port);
+  const silent = await create('other');
   assert.doesNotMatch(silent.stdout, /\[#/, 'without a terminal nobody waits unless told to');
 
-  const refused = await create('wrong', source.port, '--wait', '--replication-primary-password', 'no such password');
+  const refused = await create('wrong', '--wait', '--replication-primary-password', 'no such password');
   assert.match(refused.stderr, /UNAUTHENTICATED/);
   assert.notEqual(refused.exitCode, 0);
+
+  if (existsSync(terminalProgram)) {
+    const command = [process.execPath, program, ...args('drawn')].map((word) => `'${word}'`).join(' ');
+    const { stdout } = await promisify(execFile)(terminalProgram, ['-qec', command, '/dev/null'], {
+      env: { ...process.env, ...env },
+    });
+    const bars = stdout.split('\r\u001b[K').filter((line) => /^drawn: copying \[#*\.*\] \d+ %/.test(line));
+    assert.ok(bars.length > 1, 'the bar is drawn again and again in its place');
+    assert.match(stdout, /drawn +replica +open .*\(streaming\)/);
+  }
 });

@@ -14,11 +14,14 @@ import { addServerCommand } from './server-command.ts';
 import { addDigestCommand, addOutcomeCommand, addStatusCommand } from './status-command.ts';
 import { addVerifyCommand } from './verify-command.ts';
 
+const defaultColumns = 80;
+
 const processStreams: Streams = {
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
   get terminal() {
-    return process.stdout.isTTY ? { columns: process.stdout.columns } : undefined;
+    // A terminal that does not know its size says 0.
+    return process.stdout.isTTY ? { columns: process.stdout.columns || defaultColumns } : undefined;
   },
 };
 

@@ -4,6 +4,9 @@ import type { Streams } from './output.ts';
 /** Milliseconds between two lines where there is no terminal to write the same line again. */
 const plainIntervalMs = 5_000;
 
+/** Width of a bar that leaves room for its figures on a terminal of 80 columns. */
+export const lineBarWidth = 20;
+
 /** To the start of the line, and the rest of it cleared: carriage return and ECMA-48 EL. */
 const startOver = '\r\u001b[K';
 

@@ -2,7 +2,7 @@ import type { NodeClient } from '../client/interface.ts';
 import { type ErrorCode, QuorateError } from '../errors/interface.ts';
 import type { DatabaseStatus, ReplicatorStatus } from '../proto/interface.ts';
 import type { CommandContext } from './command-context.ts';
-import { ProgressLine } from './progress-line.ts';
+import { lineBarWidth, ProgressLine } from './progress-line.ts';
 import { stopSignal } from './stop-signal.ts';
 import { progressText } from './storage-text.ts';
 
@@ -25,7 +25,7 @@ export async function waitForReplica(context: CommandContext, client: NodeClient
     if (replicator === undefined || replicator.state === 'streaming') {
       return;
     }
-    line.show(replicator.state, replicaProgress(name, replicator));
+    line.show(keyOf(replicator), replicaProgress(name, replicator));
     if (stuck.has(replicator.state)) {
       line.end();
       throw reasonOf(name, replicator);
@@ -43,9 +43,16 @@ async function statusOf(client: NodeClient, name: string): Promise<DatabaseStatu
   return status;
 }
 
+function keyOf({ state, snapshot }: ReplicatorStatus): string {
+  return snapshot === undefined ? state : `${state} a snapshot`;
+}
+
 function replicaProgress(name: string, { state, reason, snapshot }: ReplicatorStatus): string {
   if (snapshot !== undefined) {
-    return `${name}: ${state} a snapshot  ${progressText(snapshot)}`;
+    return `${name}: ${state} ${progressText(snapshot, lineBarWidth)}`;
+  }
+  if (state === 'copying') {
+    return `${name}: the upstream makes a snapshot`;
   }
   return `${name}: ${state}${reason === '' ? '' : `: ${reason}`}`;
 }

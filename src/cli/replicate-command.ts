@@ -4,7 +4,7 @@ import { defineOptions, replicationLimitOptions } from '../config/interface.ts';
 import { outputOptions } from './client-options.ts';
 import { type CommandContext, describe } from './command-context.ts';
 import { parseDatabaseAddress } from './database-address.ts';
-import { ProgressLine } from './progress-line.ts';
+import { lineBarWidth, ProgressLine } from './progress-line.ts';
 import { stopSignal } from './stop-signal.ts';
 import { progressText } from './storage-text.ts';
 
@@ -94,7 +94,7 @@ function stateText(state: ReplicationPumpState): string {
     case 'streaming':
       return state.kind;
     case 'copying':
-      return `copying a snapshot  ${progressText(state)}`;
+      return `copying ${progressText(state, lineBarWidth)}`;
     case 'installing':
       return 'the replica installs the snapshot';
     case 'progress':
