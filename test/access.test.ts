@@ -79,6 +79,7 @@ const methods: Readonly<Record<string, Expected>> = {
   '/quorate.v1.Replication/ExportSnapshot': onGhost(['owner', 'replica', 'root']),
   '/quorate.v1.Verification/Prepare': onGhost(owners, { marker }),
   '/quorate.v1.Verification/WriteMarker': onGhost(owners, { marker }),
+  '/quorate.v1.Verification/Pin': onGhost(owners, { marker }),
   '/quorate.v1.Verification/Overview': onGhost(owners, { marker }),
   '/quorate.v1.Verification/Ranges': onGhost(owners, { marker }),
   '/quorate.v1.Verification/Measure': onGhost(owners, { marker }),

@@ -94,6 +94,8 @@ describe('endpoints of a server', () => {
     exportTx.write({ message: { $case: 'start', value: emptyStart } });
     const replicateTx = replication.replicateTx();
     replicateTx.write({ message: { $case: 'start', value: request } });
+    const replicateSnapshot = replication.replicateSnapshot();
+    replicateSnapshot.write({ message: { $case: 'start', value: request } });
     const codes = await Promise.all([
       unary((done) => admin.status(request, done)),
       unary((done) => admin.createDatabase({ ...request, role: '', replication: undefined }, done)),
@@ -106,6 +108,7 @@ describe('endpoints of a server', () => {
       stream(admin.exportDatabase(request)),
       stream(exportTx),
       stream(replicateTx),
+      stream(replicateSnapshot),
     ]);
     assert.deepEqual(new Set(codes), new Set([grpcStatus.UNAUTHENTICATED]));
     for (const client of [admin, query, replication]) {
@@ -118,6 +121,21 @@ describe('endpoints of a server', () => {
     const large = [{ sql: 'INSERT INTO t VALUES (?)', parameters: ['x'.repeat(2_000_000)] }];
     await assert.rejects(client.execute('defaultdb', large), { code: 'MESSAGE_TOO_LARGE' });
     await assert.rejects(server.query('defaultdb', 'SELECT randomblob(2000000)'), { code: 'RESULT_TOO_LARGE' });
+    assert.deepEqual(await server.query('defaultdb', 'SELECT count(*) FROM t'), [[1n]]);
+  });
+
+  test('SQLite refuses values over the limit before it takes the memory for them', async () => {
+    const huge = [
+      'INSERT INTO t VALUES (zeroblob(1000000000))',
+      "INSERT INTO t VALUES (printf('%.*c', 900000000, 'x'))",
+      'SELECT zeroblob(1000000000)',
+      "SELECT length(replace(hex(zeroblob(100000000)), '0', 'abc'))",
+    ];
+    for (const sql of huge) {
+      await assert.rejects(server.query('defaultdb', sql), { code: 'MESSAGE_TOO_LARGE' }, sql);
+    }
+    const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${server.processId}/status`, 'utf8'))?.[1];
+    assert.ok(Number(peak) < 700_000, `the server took ${peak} kB`);
     assert.deepEqual(await server.query('defaultdb', 'SELECT count(*) FROM t'), [[1n]]);
   });
 

@@ -230,7 +230,7 @@ test('a delayed replica acknowledges at once, shows late, keeps its delay over a
   assert.deepEqual([lag.replicator?.lagTransactions, lag.replicator?.receivedLagMs], [2, 0]);
   const { stdout } = await quorate(['status', '--port', String(late.port), '--token', await tokenOf(late)]);
   assert.match(stdout, /streaming, delay 1h\)/);
-  assert.match(stdout, /on disk 0 tx, 0 ms/);
+  assert.match(stdout, /on disk 0 tx, 0 B, 0 ms/);
 
   await late.stop('SIGKILL');
   const again = await fixture.start('late', `--port=${late.port}`);

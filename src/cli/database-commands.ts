@@ -5,9 +5,10 @@ import { databaseStatusJson } from '../server/interface.ts';
 import { clientOptions } from './client-options.ts';
 import { type CommandContext, describe } from './command-context.ts';
 import { addFileCommands } from './database-file-commands.ts';
-import { createRequest, databaseOptions, updateRequest } from './database-options.ts';
+import { createRequest, databaseOptions, updateRequest, waitOptions } from './database-options.ts';
 import { printDatabase } from './print-database.ts';
 import { addRejoinCommand } from './rejoin-command.ts';
+import { waitForReplica } from './replica-wait.ts';
 import { databasesText } from './status-text.ts';
 
 export function addDatabaseCommands(program: Command, context: CommandContext): void {
@@ -29,15 +30,23 @@ function addCreate(group: Command, context: CommandContext): void {
   const command = group
     .command('create <database>')
     .description('Create a database: a primary or, with replication flags, a replica of another database.');
-  describe(command, databaseOptions, [
+  describe(command, { ...databaseOptions, ...waitOptions }, [
     'database create shop',
     'database create shop-copy --replication-enabled --replication-primary-database shop --replication-primary-username admin --replication-primary-password-file ./password.txt',
     'database create shop --replication-enabled --replication-primary-host 10.0.0.5 --replication-primary-username admin --replication-primary-password-file ./password.txt',
     'database create fed --role replica',
   ]).action(async (name: string) => {
     const parsed = context.parse(command, databaseOptions);
+    const { json } = parsed.values;
+    const { wait = !json && context.streams.terminal !== undefined } = context.parse(command, waitOptions).values;
     using client = context.connect(parsed.values);
-    printDatabase(context, parsed.values.json, await client.createDatabase(createRequest(name, parsed)));
+    const created = await client.createDatabase(createRequest(name, parsed));
+    if (!wait || created.replicator === undefined) {
+      return printDatabase(context, json, created);
+    }
+    await waitForReplica(context, client, name);
+    const { databases } = await client.status(name);
+    printDatabase(context, json, databases[0] ?? created);
   });
 }
 

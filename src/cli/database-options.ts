@@ -30,6 +30,13 @@ export const databaseOptions = {
   ...clientOptions,
 } as const;
 
+export const waitOptions = defineOptions('Waiting', {
+  wait: {
+    type: 'boolean',
+    help: 'Show how a new replica gets its content, until it streams; on a terminal that is the default.',
+  },
+});
+
 type Parsed = ParsedOptions<typeof databaseOptions>;
 
 /** What was given of the replication flags. The port has a default, which must not count as given. */

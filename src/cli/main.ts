@@ -16,9 +16,15 @@ import { addTokenCommands } from './token-commands.ts';
 import { addUserCommands } from './user-commands.ts';
 import { addVerifyCommand } from './verify-command.ts';
 
+const defaultColumns = 80;
+
 const processStreams: Streams = {
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
+  get terminal() {
+    // A terminal that does not know its size says 0.
+    return process.stdout.isTTY ? { columns: process.stdout.columns || defaultColumns } : undefined;
+  },
 };
 
 function buildProgram(context: CommandContext): Command {

@@ -4,6 +4,8 @@ import type { QuorateError } from '../errors/interface.ts';
 export interface Streams {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
+  /** When `out` is a terminal: how wide it is. */
+  readonly terminal?: { readonly columns: number } | undefined;
 }
 
 /** JSON in which integers beyond 2^53 keep all their digits and bytes are base64. */

@@ -4,7 +4,9 @@ import { defineOptions, replicationLimitOptions } from '../config/interface.ts';
 import { outputOptions } from './client-options.ts';
 import { type CommandContext, describe } from './command-context.ts';
 import { parseDatabaseAddress } from './database-address.ts';
+import { lineBarWidth, ProgressLine } from './progress-line.ts';
 import { stopSignal } from './stop-signal.ts';
+import { progressText } from './storage-text.ts';
 
 const credentialOptions = defineOptions('Credentials', {
   fromUsername: { type: 'string', default: 'admin', help: 'User on the server of --from.' },
@@ -55,20 +57,30 @@ export function addReplicateCommand(program: Command, context: CommandContext): 
   });
 }
 
-/** Prints what changes, and progress at most once a second. */
+/** Prints what changes, and what only goes on at most once a second; on a terminal the copying of a snapshot is one line. */
 function reporter(context: CommandContext, json: boolean): (state: ReplicationPumpState) => void {
+  const { clock } = context.runtime;
+  const line = new ProgressLine(context.streams, clock);
   let printedAtMs = Number.NEGATIVE_INFINITY;
   return (state) => {
-    if (state.kind === 'progress') {
-      const nowMs = context.runtime.clock.monotonicMs();
-      const isBehind = state.appliedTxId < state.upstreamTipTxId;
-      if (isBehind && nowMs - printedAtMs < progressIntervalMs) {
+    if (state.kind === 'copying' && !json) {
+      return line.show(state.kind, stateText(state));
+    }
+    if (goesOn(state)) {
+      const nowMs = clock.monotonicMs();
+      if (nowMs - printedAtMs < progressIntervalMs) {
         return;
       }
       printedAtMs = nowMs;
     }
+    line.end();
     context.print(json, stateJson(state), () => `${stateText(state)}\n`);
   };
+}
+
+/** Whether more of the same will follow soon. */
+function goesOn(state: ReplicationPumpState): boolean {
+  return state.kind === 'copying' || (state.kind === 'progress' && state.appliedTxId < state.upstreamTipTxId);
 }
 
 function stateJson(state: ReplicationPumpState): Record<string, unknown> {
@@ -81,6 +93,10 @@ function stateText(state: ReplicationPumpState): string {
     case 'connecting':
     case 'streaming':
       return state.kind;
+    case 'copying':
+      return `copying ${progressText(state, lineBarWidth)}`;
+    case 'installing':
+      return 'the replica installs the snapshot';
     case 'progress':
       return `the replica shows transaction ${state.appliedTxId} of ${state.upstreamTipTxId}`;
     case 'backing-off':

@@ -10,7 +10,8 @@ import {
   securityOptions,
   serverOptions,
 } from '../config/interface.ts';
-import { createNodeRuntime } from '../runtime/interface.ts';
+import { asQuorateError } from '../errors/interface.ts';
+import { createNodeRuntime, type Runtime } from '../runtime/interface.ts';
 import { Server, type ServerOptions, version } from '../server/interface.ts';
 import { outputOptions } from './client-options.ts';
 import { type CommandContext, describe } from './command-context.ts';
@@ -34,10 +35,28 @@ export function addServerCommand(program: Command, context: CommandContext): voi
     const { json, logLevel } = parsed.values;
     const runtime = createNodeRuntime(createServerLogger(logLevel, json));
     using stop = stopSignal();
-    await using server = await Server.start(serverOptionsOf(parsed), runtime);
-    announce(context, server, parsed.values);
-    await stopped(stop.signal);
+    await using server = await started(serverOptionsOf(parsed), runtime, stop.signal);
+    if (server !== undefined) {
+      announce(context, server, parsed.values);
+      await stopped(stop.signal);
+    }
   });
+}
+
+/** The server when it is ready; undefined when it was told to stop before. */
+async function started(
+  serverOptions: ServerOptions,
+  runtime: Runtime,
+  signal: AbortSignal,
+): Promise<Server | undefined> {
+  try {
+    return await Server.start(serverOptions, runtime, signal);
+  } catch (error) {
+    if (signal.aborted && asQuorateError(error).code === 'CANCELLED') {
+      return undefined;
+    }
+    throw error;
+  }
 }
 
 function stopped(signal: AbortSignal): Promise<void> {

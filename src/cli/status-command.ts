@@ -1,4 +1,3 @@
-import process from 'node:process';
 import type { Command } from 'commander';
 import { defineOptions } from '../config/interface.ts';
 import { QuorateError } from '../errors/interface.ts';
@@ -6,6 +5,7 @@ import type { DatabaseStatus, StatusResponse } from '../proto/interface.ts';
 import { statusJson } from '../server/interface.ts';
 import { clientOptions } from './client-options.ts';
 import { type CommandContext, describe } from './command-context.ts';
+import { detailText } from './detail-text.ts';
 import { statusText } from './status-text.ts';
 import { stopSignal } from './stop-signal.ts';
 import { storageText } from './storage-text.ts';
@@ -46,7 +46,7 @@ export function addStatusCommand(program: Command, context: CommandContext): voi
 
 function textOf(status: StatusResponse, database: string): string {
   const [one] = status.databases;
-  return `${statusText(status)}${database === '' || one === undefined ? '' : `\n${storageText(one)}`}`;
+  return `${statusText(status)}${database === '' || one === undefined ? '' : `\n${detailText(one)}${storageText(one)}`}`;
 }
 
 /** Shows the status again and again, until every replica in it streams or a person has seen enough. */
@@ -58,7 +58,7 @@ async function watchStatus(
   using stop = stopSignal();
   while (!stop.signal.aborted) {
     const status = await ask();
-    streams.out(process.stdout.isTTY ? clearScreen : '');
+    streams.out(streams.terminal === undefined ? '' : clearScreen);
     print(status);
     if (status.databases.every(({ replicator }) => replicator === undefined || replicator.state === 'streaming')) {
       return;

@@ -1,5 +1,6 @@
 import { formatDuration } from '../config/interface.ts';
 import type { DatabaseStatus, StatusResponse } from '../proto/interface.ts';
+import { behindText, receivedLagText } from './detail-text.ts';
 import { seedingText } from './storage-text.ts';
 import { type Cell, renderTable } from './text-table.ts';
 
@@ -11,9 +12,9 @@ function lagText({ replicator }: DatabaseStatus): string {
   if (replicator === undefined) {
     return '';
   }
-  const { lagTransactions, lagMs, delayMs, receivedLagTransactions, receivedLagMs } = replicator;
-  const shown = `${lagTransactions} tx, ${Math.round(lagMs)} ms`;
-  return delayMs === 0 ? shown : `${shown}; on disk ${receivedLagTransactions} tx, ${Math.round(receivedLagMs)} ms`;
+  const { lagTransactions, lagBytes, lagMs, delayMs } = replicator;
+  const shown = behindText(lagTransactions, lagBytes, lagMs);
+  return delayMs === 0 ? shown : `${shown}; on disk ${receivedLagText(replicator)}`;
 }
 
 /** What writes wait for, and how that stands: `sync 1`, `quorum (waiting)`. */
@@ -26,13 +27,8 @@ function acksText({ acks, ackStatus }: DatabaseStatus): string {
 }
 
 /** What would be gone if this primary and its disk died now. */
-function atRisk({ database, role, state, tipTxId, replicas }: DatabaseStatus): string {
-  if (role !== 'primary' || state !== 'open' || replicas.length === 0) {
-    return '';
-  }
-  const missing = tipTxId - Math.max(...replicas.map((replica) => replica.durableTxId));
-  const lost = missing <= 0 ? 'nothing: a replica holds every transaction' : `the last ${missing} transactions`;
-  return `${database}: if this node died now, what would be lost: ${lost}\n`;
+function atRisk({ database, loss }: DatabaseStatus): string {
+  return loss === undefined ? '' : `${database}: if this node died now, what would be lost: ${loss.summary}\n`;
 }
 
 function followsText({ replicator, replication, role }: DatabaseStatus): string {

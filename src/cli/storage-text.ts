@@ -1,6 +1,6 @@
 import type { DatabaseStatus, SnapshotProgress } from '../proto/interface.ts';
 
-const barWidth = 30;
+const defaultBarWidth = 30;
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
 
 /** Bytes for people: three digits or so, and a unit. */
@@ -15,7 +15,10 @@ export function bytesText(bytes: number): string {
 }
 
 /** A bar, the share, the bytes, the rate and the time left. */
-export function progressText({ receivedBytes, sizeBytes, bytesPerSecond, secondsLeft }: SnapshotProgress): string {
+export function progressText(
+  { receivedBytes, sizeBytes, bytesPerSecond, secondsLeft }: SnapshotProgress,
+  barWidth = defaultBarWidth,
+): string {
   const share = sizeBytes === 0 ? 1 : receivedBytes / sizeBytes;
   const filled = Math.round(share * barWidth);
   const bar = '#'.repeat(filled) + '.'.repeat(barWidth - filled);

@@ -6,6 +6,8 @@ export interface ComparedNode {
   prepare(marker: string): Promise<Uint8Array>;
   /** Has the marker written into the log of the primary; its transaction. */
   writeMarker(marker: string): Promise<number>;
+  /** Pins the snapshot at once, wherever the node stands; the transaction that it ends with. */
+  pin(marker: string): Promise<number>;
   /** Asks the snapshot at the marker, waiting until it is pinned. */
   ask<K extends SnapshotCall>(
     marker: string,

@@ -62,6 +62,8 @@ export interface ComparisonOptions {
   readonly reference: ComparedNode;
   /** The one that has the marker written. */
   readonly writer: ComparedNode;
+  /** Compares the two where they stand, without a marker in the log: for nodes at which nothing happens. */
+  readonly still?: boolean | undefined;
   /** 16 random bytes in hexadecimal. */
   readonly marker: string;
   /** Differing rows after which no more are listed. */
@@ -93,7 +95,7 @@ export async function compareNodes(options: ComparisonOptions): Promise<Comparis
         hint: 'Compare a replica with its primary, or with another replica of it.',
       });
     }
-    await writer.writeMarker(marker);
+    await (options.still ? Promise.all(nodes.map((node) => node.pin(marker))) : writer.writeMarker(marker));
     return await new SnapshotComparison(options).run();
   } finally {
     // What cannot be ended now ends by itself when nobody asks anything more.

@@ -6,6 +6,7 @@ import {
   type DatabaseStatus,
   type DigestResponse,
   type ExecuteResponse,
+  type ExportSnapshotRequest,
   type LoginResponse,
   type OutcomeResponse,
   QueryClient,
@@ -219,6 +220,16 @@ export class NodeClient implements Disposable {
   /** Opens ReplicateTx with the token of this client. */
   openReplicateTx(): ReturnType<ReplicationClient['replicateTx']> {
     return this.#replication.replicateTx(this.#metadata);
+  }
+
+  /** Opens ReplicateSnapshot with the token of this client. */
+  openReplicateSnapshot(): ReturnType<ReplicationClient['replicateSnapshot']> {
+    return this.#replication.replicateSnapshot(this.#metadata);
+  }
+
+  /** Opens ExportSnapshot with the token of this client. */
+  openExportSnapshot(request: ExportSnapshotRequest): ReturnType<ReplicationClient['exportSnapshot']> {
+    return this.#replication.exportSnapshot(request, this.#metadata);
   }
 
   [Symbol.dispose](): void {

@@ -2,6 +2,7 @@ import type { Metadata } from '@grpc/grpc-js';
 import type { RepairPhase, SnapshotCall, SnapshotCalls } from '../database/interface.ts';
 import type {
   KeyRange,
+  PinResponse,
   PositionsResponse,
   PrepareResponse,
   RangesResponse,
@@ -83,6 +84,13 @@ class RemoteDatabase implements ComparedNode {
   async writeMarker(marker: string): Promise<number> {
     const { txId } = await unary<WriteMarkerResponse>((callback) =>
       this.#client.writeMarker(this.#at(marker), this.#metadata, callback),
+    );
+    return txId;
+  }
+
+  async pin(marker: string): Promise<number> {
+    const { txId } = await unary<PinResponse>((callback) =>
+      this.#client.pin(this.#at(marker), this.#metadata, callback),
     );
     return txId;
   }

@@ -1,9 +1,10 @@
 import type { ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import { asQuorateError, type ErrorCode, QuorateError } from '../errors/interface.ts';
 import type { ExportTxRequest, ExportTxResponse, ReplicateTxRequest, ReplicateTxResponse } from '../proto/interface.ts';
-import { errorFromGrpc } from '../replication/interface.ts';
+import { errorFromGrpc, type SnapshotProgress } from '../replication/interface.ts';
 import { createBackoff, type Runtime } from '../runtime/interface.ts';
 import type { NodeClient } from './node-client.ts';
+import { carrySnapshot } from './snapshot-carrier.ts';
 
 /** What only a person can put right; trying again would hide it. */
 const fatalCodes = new Set<ErrorCode>([
@@ -17,7 +18,6 @@ const fatalCodes = new Set<ErrorCode>([
   'PROTOCOL_ERROR',
   'PROTOCOL_VERSION',
   'SCHEMA_MISMATCH',
-  'SNAPSHOT_REQUIRED',
   'STALE_TERM',
   'UNAUTHENTICATED',
   'WRONG_DATABASE',
@@ -34,6 +34,8 @@ export interface PumpEnd {
 export type ReplicationPumpState =
   | { readonly kind: 'connecting' }
   | { readonly kind: 'streaming' }
+  | ({ readonly kind: 'copying' } & SnapshotProgress)
+  | { readonly kind: 'installing' }
   | {
       readonly kind: 'progress';
       readonly upstreamTipTxId: number;
@@ -54,9 +56,13 @@ export interface ReplicationPumpOptions {
 type UpstreamStream = ClientDuplexStream<ExportTxRequest, ExportTxResponse>;
 type ReplicaStream = ClientDuplexStream<ReplicateTxRequest, ReplicateTxResponse>;
 
+/** How long a replica may take to let go of a stream that was ended, in milliseconds. */
+const endTimeoutMs = 5_000;
+
 /**
  * The external replicator: carries the messages of a replica, which it reaches through ReplicateTx, to an upstream,
- * which it reaches through ExportTx, and the upstream's back. It keeps nothing: the replica itself says where it stands.
+ * which it reaches through ExportTx, and the upstream's back. When the upstream's log no longer has what the replica needs,
+ * it carries a snapshot first. It keeps nothing: the replica itself says where it stands.
  */
 export class ReplicationPump {
   readonly #options: ReplicationPumpOptions;
@@ -78,6 +84,10 @@ export class ReplicationPump {
       if (signal.aborted) {
         return;
       }
+      if (error === undefined) {
+        backoff.reset();
+        continue;
+      }
       if (fatalCodes.has(error.code)) {
         throw error;
       }
@@ -87,13 +97,21 @@ export class ReplicationPump {
     }
   }
 
-  /** One pair of connections; resolves with the reason why it ended. */
-  async #attempt(signal: AbortSignal, onStreaming: () => void): Promise<QuorateError> {
+  /** One pair of connections; resolves with the reason why it ended, or with nothing when a snapshot was carried. */
+  async #attempt(signal: AbortSignal, onStreaming: () => void): Promise<QuorateError | undefined> {
     this.#options.onState({ kind: 'connecting' });
     try {
       using from = await this.#options.from.connect();
       using to = await this.#options.to.connect();
-      return await this.#pump(from.openExportTx(), to.openReplicateTx(), signal, onStreaming);
+      const replica = to.openReplicateTx();
+      const error = await this.#pump(from.openExportTx(), replica, signal, onStreaming);
+      if (error.code !== 'SNAPSHOT_REQUIRED') {
+        replica.cancel();
+        return error;
+      }
+      await this.#letGo(replica);
+      await this.#seed(from, to, signal);
+      return undefined;
     } catch (error) {
       return asQuorateError(error);
     }
@@ -109,7 +127,6 @@ export class ReplicationPump {
       const stop = (error: QuorateError) => {
         signal.removeEventListener('abort', onAbort);
         upstream.cancel();
-        replica.cancel();
         resolve(error);
       };
       const onAbort = () => stop(new QuorateError('CANCELLED', 'the replicator was stopped'));
@@ -127,6 +144,28 @@ export class ReplicationPump {
       if (signal.aborted) {
         onAbort();
       }
+    });
+  }
+
+  /** The replica takes a snapshot only when nobody feeds it any more. */
+  async #letGo(replica: ReplicaStream): Promise<void> {
+    const { timers } = this.#options.runtime;
+    const ended = new AbortController();
+    replica.once('status', () => ended.abort());
+    replica.end();
+    await timers.sleep(endTimeoutMs, ended.signal).catch(() => {});
+    replica.cancel();
+  }
+
+  async #seed(from: NodeClient, to: NodeClient, signal: AbortSignal): Promise<void> {
+    const { runtime, onState } = this.#options;
+    await carrySnapshot({
+      from: { client: from, database: this.#options.from.database },
+      to: { client: to, database: this.#options.to.database },
+      clock: runtime.clock,
+      signal,
+      onProgress: (progress) => onState({ kind: 'copying', ...progress }),
+      onInstalling: () => onState({ kind: 'installing' }),
     });
   }
 
@@ -157,11 +196,13 @@ export class ReplicationPump {
     });
   }
 
-  /** The replica does not know what its upstream is called; the pump does. */
-  #addressed(request: ExportTxRequest): ExportTxRequest {
-    return request.message?.$case === 'start'
-      ? { message: { $case: 'start', value: { ...request.message.value, database: this.#options.from.database } } }
-      : request;
+  /** The replica does not know what its upstream is called, nor that a snapshot can be brought; the pump does. */
+  #addressed({ message }: ExportTxRequest): ExportTxRequest {
+    if (message?.$case !== 'start') {
+      return { message };
+    }
+    const start = { ...message.value, database: this.#options.from.database, acceptsSnapshot: true };
+    return { message: { $case: 'start', value: start } };
   }
 
   #observe({ message }: ExportTxResponse, onStreaming: () => void): void {

@@ -8,6 +8,9 @@ const minute = 60 * second;
 /** Room for a few of them in the memory of one process. */
 const maxBufferBytes = 1024 * mebibyte;
 
+/** What SQLite takes at most in one value. */
+const maxSqliteValueBytes = 1_000_000_000;
+
 /** Limits of each database on a node: of its writer, its log and its replica. */
 export const databaseLimitOptions = defineOptions('Limits of a database', {
   maxGroupTransactions: {
@@ -51,6 +54,13 @@ export const databaseLimitOptions = defineOptions('Limits of a database', {
     min: 64 * kibibyte,
     max: maxBufferBytes,
     help: 'Size of the log record of one transaction.',
+  },
+  maxValueBytes: {
+    type: 'bytes',
+    default: 256 * mebibyte,
+    min: mebibyte,
+    max: maxSqliteValueBytes,
+    help: 'Size of one text, blob or row; SQLite refuses to make a larger one (with Node 25.8 or newer; before, above 1 GB).',
   },
   maxResultBytes: {
     type: 'bytes',

@@ -12,6 +12,8 @@ export interface DatabaseContext {
   /** Identity of the node, written into every record that begins here. */
   readonly origin: bigint;
   readonly limits: DatabaseLimits;
+  /** Gives up the opening of a database. */
+  readonly signal?: AbortSignal | undefined;
   /** Where the writer runs; a thread of its own unless told otherwise. */
   readonly startWriter?: WriterStarter | undefined;
   /** Address of the module that the writer takes feeds from; without it there are none. */

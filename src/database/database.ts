@@ -97,6 +97,7 @@ export class Database implements AsyncDisposable {
       // Appended records are copied to this thread only while somebody follows.
       onDemand: (wanted) => this.#tell(['stream', noReply, wanted]),
       databaseBytes: () => this.#files.sqliteBytes(),
+      bytesAt: (txId) => this.#writer().client.request((id) => ['bytes-at', id, txId]),
       onHold: (replica) => this.#holds.note(replica),
       ackMembers: () => this.settings.acks?.members ?? [],
       onAcknowledged: (durable, applied) => this.#acks.acknowledge({ durable, applied }),
@@ -140,7 +141,7 @@ export class Database implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { name, origin, limits, runtime, startWriter = startWriterThread } = this.#context;
+    const { name, origin, limits, runtime, signal, startWriter = startWriterThread } = this.#context;
     this.#files.makeDurable();
     const start = {
       name,
@@ -152,7 +153,7 @@ export class Database implements AsyncDisposable {
       neededFrom: this.#holds.neededFrom,
       feedModule: this.#context.feedModule,
     };
-    this.#link = await startWriter(start, runtime.logger, (event) => this.#onEvent(event));
+    this.#link = await startWriter(start, runtime.logger, (event) => this.#onEvent(event), signal);
     this.#noteFirstTxId();
     this.#holds.resume();
   }

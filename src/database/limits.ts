@@ -12,6 +12,8 @@ export interface DatabaseLimits {
   readonly writerQueueBytes: number;
   /** Bytes of one transaction's record. */
   readonly maxTransactionBytes: number;
+  /** Bytes of one text, blob or row that SQL of clients may make or read. */
+  readonly maxValueBytes: number;
   /** Bytes of the rows that one statement on the writer may return. */
   readonly maxResultBytes: number;
   /** Milliseconds an interactive transaction may wait for its next statement. */
@@ -57,6 +59,7 @@ export const defaultDatabaseLimits: DatabaseLimits = {
   writerQueueLimit: 10_000,
   writerQueueBytes: 256 * mebibyte,
   maxTransactionBytes: 128 * mebibyte,
+  maxValueBytes: 256 * mebibyte,
   maxResultBytes: 64 * mebibyte,
   transactionIdleTimeoutMs: 10_000,
   transactionTotalTimeoutMs: 60_000,

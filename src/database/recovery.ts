@@ -106,8 +106,8 @@ export function openAtLogEnd(
   limits: DatabaseLimits,
   isTailCommitted: boolean,
 ): PrimaryConnection | number {
-  const { maxTransactionBytes, maxResultBytes } = limits;
-  const open = () => PrimaryConnection.open(file, { maxTransactionBytes, maxResultBytes });
+  const { maxTransactionBytes, maxValueBytes, maxResultBytes } = limits;
+  const open = () => PrimaryConnection.open(file, { maxTransactionBytes, maxValueBytes, maxResultBytes });
   const connection = open();
   const appliedTxId = checkedPosition(connection, log);
   if (appliedTxId >= log.tip.txId) {

@@ -215,6 +215,10 @@ export class ReplicaPipeline {
       this.#unapplied.remove(slice);
       const reached = slice.at(-1)?.txId ?? applied;
       positions.set('applied', reached);
+      positions.set(
+        'appliedBytes',
+        slice.reduce((sum, { sizeBytes }) => sum + sizeBytes, positions.get('appliedBytes')),
+      );
       if (marker !== undefined) {
         markers.reached(marker, reached);
       }

@@ -71,6 +71,7 @@ export class ReplicaRole implements WriterRole {
     checkAgainstLog(applied, log);
     this.#log = log;
     positions.set('applied', applied.txId);
+    positions.set('appliedBytes', log.recordBytesAt(applied.txId));
     positions.set('commit', Math.max(applied.txId, this.#mark.read(log)));
     this.#pipeline = new ReplicaPipeline({
       connection: this.#connection,

@@ -29,6 +29,11 @@ export class DatabaseSink implements ReplicationSink {
     return this.#options.positions.read();
   }
 
+  unappliedBytes(): number {
+    const { positions } = this.#options;
+    return Math.max(0, positions.get('tipBytes') - positions.get('appliedBytes'));
+  }
+
   ends(): Promise<LogEnds> {
     return this.#options.client().request((id) => ['ends', id]);
   }

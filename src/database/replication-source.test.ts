@@ -19,6 +19,7 @@ function newSource() {
     files,
     logDirectory: () => '/data/log',
     databaseBytes: () => 0,
+    bytesAt: () => Promise.resolve(0),
     onHold: () => {},
     positions,
     tailCacheBytes: 100_000,

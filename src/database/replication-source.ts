@@ -15,6 +15,7 @@ export interface DatabaseSourceOptions {
   /** Called when the first subscriber comes and after the last one went. */
   readonly onDemand: (wanted: boolean) => void;
   readonly databaseBytes: () => number;
+  readonly bytesAt: (txId: number) => Promise<number>;
   readonly onHold: (replica: KnownReplica) => void;
   readonly ackMembers: () => readonly string[];
   readonly onAcknowledged: (durable: readonly number[], applied: readonly number[]) => void;
@@ -100,6 +101,14 @@ export class DatabaseSource implements ReplicationSource {
 
   logBytes(): number {
     return this.#options.positions.get('logBytes');
+  }
+
+  tipBytes(): number {
+    return this.#options.positions.get('tipBytes');
+  }
+
+  bytesAt(txId: number): Promise<number> {
+    return this.#options.bytesAt(txId);
   }
 
   databaseBytes(): number {

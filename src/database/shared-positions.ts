@@ -14,6 +14,9 @@ const slot = {
   content: 8,
   /** Groups committed. */
   groups: 9,
+  /** Bytes of the records up to the tip, and up to the last applied one; only their distances mean something. */
+  tipBytes: 10,
+  appliedBytes: 11,
 } as const;
 type Slot = keyof typeof slot;
 const slotCount = Object.keys(slot).length;

@@ -207,6 +207,10 @@ export interface ReplicationSource {
   firstTxId(): TxId;
   /** Bytes of the log on disk. */
   logBytes(): number;
+  /** Bytes of the records up to the tip; only its distance from `bytesAt` means something. */
+  tipBytes(): number;
+  /** What `tipBytes` was when the log ended with this record. */
+  bytesAt(txId: TxId): Promise<number>;
   /** Bytes of the SQLite file. */
   databaseBytes(): number;
   /** Keeps the log for a replica from the record after `durableTxId` on. */
@@ -305,6 +309,8 @@ export interface LogEnds {
 export interface ReplicationSink {
   readonly databaseId: Uint8Array | undefined;
   positions(): DatabasePositions;
+  /** Bytes of the records that are in the log and not applied. */
+  unappliedBytes(): number;
   ends(): Promise<LogEnds>;
   /** Starts an empty log of the given identity. @throws QuorateError WRONG_DATABASE when there is one of another identity */
   initialize(databaseId: Uint8Array): Promise<void>;

@@ -140,18 +140,22 @@ export class Verifications implements AsyncDisposable {
     verification.pinned.resolve();
   }
 
+  /** Pins the snapshot at once, without waiting for the marker; the transaction that it ends with. */
+  async pin(marker: string): Promise<number> {
+    const verification = this.#require(marker);
+    verification.pinTimer.cancel();
+    const txId = await verification.thread.pin();
+    verification.pinned.resolve();
+    return txId;
+  }
+
   /** Asks the snapshot that is pinned at a marker, waiting for it. @throws QuorateError INVALID_ARGUMENT, WAIT_TIMEOUT … */
   async ask<K extends SnapshotCall>(
     marker: string,
     call: K,
     request: SnapshotCalls[K]['request'],
   ): Promise<SnapshotCalls[K]['answer']> {
-    const verification = this.#running.get(marker);
-    if (verification === undefined) {
-      throw new QuorateError('INVALID_ARGUMENT', `${this.#options.name} has no snapshot at this marker`, {
-        hint: 'The verification has ended or took too long; begin it again.',
-      });
-    }
+    const verification = this.#require(marker);
     this.#refuseFailed();
     await verification.pinned.promise;
     verification.idleTimer.cancel();
@@ -161,6 +165,16 @@ export class Verifications implements AsyncDisposable {
       verification.idleTimer.cancel();
       verification.idleTimer = this.#after(idleTimeoutMs, () => this.#expire(marker, 'nobody asked anything'));
     }
+  }
+
+  #require(marker: string): Verification {
+    const verification = this.#running.get(marker);
+    if (verification === undefined) {
+      throw new QuorateError('INVALID_ARGUMENT', `${this.#options.name} has no snapshot at this marker`, {
+        hint: 'The verification has ended or took too long; begin it again.',
+      });
+    }
+    return verification;
   }
 
   #refuseFailed(): void {

@@ -17,8 +17,10 @@ import {
   type AppendRequest,
   type ClientRequest,
   type ControlRequest,
+  isClientRequest,
   noReply,
   type RoleSettings,
+  startsWrite,
   type WriterPort,
   type WriterReply,
   type WriterRequest,
@@ -156,7 +158,14 @@ export class WriterCore {
       const { runtime, start } = this.#services;
       runtime.logger.warn({ database: start.name, error: String(error) }, 'cannot drop old segments of the log');
     }
-    this.#services.positions.set('logFirst', log.firstTxId);
+    this.#noteLog(log);
+  }
+
+  #noteLog(log: TransactionLog): void {
+    const { positions } = this.#services;
+    positions.set('logFirst', log.firstTxId);
+    positions.set('logBytes', log.sizeBytes);
+    positions.set('tipBytes', log.recordBytes);
   }
 
   #createLog(databaseId: Uint8Array): TransactionLog {
@@ -165,6 +174,7 @@ export class WriterCore {
 
   #useLog(log: TransactionLog): TransactionLog {
     this.#log = log;
+    this.#noteLog(log);
     this.#outbox.emit(['log-opened', log.databaseId]);
     return log;
   }
@@ -273,6 +283,8 @@ export class WriterCore {
       case 'set-content':
         this.#setContent(request[2], request[3], request[4]);
         return call.succeed(undefined);
+      case 'bytes-at':
+        return call.succeed(this.#log?.recordBytesAt(request[2]) ?? 0);
       case 'ends':
         return call.succeed(this.#as(ReplicaRole).ends());
       case 'open-feed':
@@ -340,9 +352,7 @@ export class WriterCore {
     this.#working = true;
     const more = this.#role?.work() ?? false;
     this.#working = false;
-    const { positions } = this.#services;
     this.#retain();
-    positions.set('logBytes', this.#log?.sizeBytes ?? 0);
     this.#endTurn();
     if (more) {
       this.#wake();
@@ -385,15 +395,4 @@ export class WriterCore {
     this.#feeds.setFailure(described ?? undefined);
     this.#wakeToFlush();
   }
-}
-
-const clientKinds: ReadonlySet<string> = new Set(['transact', 'begin', 'run', 'commit', 'rollback']);
-
-/** What ends a transaction is let through also when the disk is nearly full. */
-function startsWrite([kind]: ClientRequest): boolean {
-  return kind === 'transact' || kind === 'begin' || kind === 'run';
-}
-
-function isClientRequest(request: WriterRequest): request is ClientRequest {
-  return clientKinds.has(request[0]);
 }

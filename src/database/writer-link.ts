@@ -19,6 +19,8 @@ export type WriterStarter = (
   start: WriterStart,
   logger: Logger,
   onEvent: (event: WriterEvent) => void,
+  /** Gives the opening up; what it has done so far is as good as after a crash. */
+  signal?: AbortSignal | undefined,
 ) => Promise<WriterLink>;
 
 type ThreadMessage = WriterToHost & {
@@ -30,7 +32,7 @@ type ThreadMessage = WriterToHost & {
 const entry = new URL(import.meta.url.endsWith('.ts') ? './writer-thread.ts' : './writer-thread.js', import.meta.url);
 
 /** Starts the writer on a thread of its own. */
-export const startWriterThread: WriterStarter = async (start, logger, onEvent) => {
+export const startWriterThread: WriterStarter = async (start, logger, onEvent, signal) => {
   const worker = new Worker(entry, { workerData: start, name: `quorate writer ${start.name}` });
   const opened = Promise.withResolvers<void>();
   const exited = Promise.withResolvers<void>();
@@ -62,11 +64,18 @@ export const startWriterThread: WriterStarter = async (start, logger, onEvent) =
     onEvent(['failure', { code: 'INTERNAL', message: String(error), hint: 'Load the database again.', atMs: 0 }]);
   });
   worker.on('exit', () => exited.resolve());
+  const giveUp = () => opened.reject(new QuorateError('CANCELLED', `the opening of ${start.name} was given up`));
+  signal?.addEventListener('abort', giveUp, { once: true });
+  if (signal?.aborted) {
+    giveUp();
+  }
   try {
     await opened.promise;
   } catch (error) {
     await worker.terminate();
     throw error;
+  } finally {
+    signal?.removeEventListener('abort', giveUp);
   }
   return {
     client,

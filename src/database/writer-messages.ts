@@ -74,6 +74,8 @@ export type ControlRequest =
   | AppendRequest
   | readonly [kind: 'commit-to', id: number, commitTxId: number]
   | readonly [kind: 'ends', id: number]
+  /** Bytes of the log's records up to this one, on the scale of `tipBytes`. */
+  | readonly [kind: 'bytes-at', id: number, txId: number]
   /** What the replicas that count have, the largest first. */
   | readonly [kind: 'acks', id: number, durable: readonly number[], applied: readonly number[]]
   | readonly [kind: 'set-acks', id: number, settings: AckSettings | undefined]
@@ -166,6 +168,17 @@ export interface WriterPort {
   onMessage(listener: (message: unknown) => void): void;
   onClose(listener: () => void): void;
   close(): void;
+}
+
+const clientKinds: ReadonlySet<string> = new Set(['transact', 'begin', 'run', 'commit', 'rollback']);
+
+export function isClientRequest(request: WriterRequest): request is ClientRequest {
+  return clientKinds.has(request[0]);
+}
+
+/** What ends a transaction is let through also when the disk is nearly full. */
+export function startsWrite([kind]: ClientRequest): boolean {
+  return kind === 'transact' || kind === 'begin' || kind === 'run';
 }
 
 const noColumns: readonly never[] = [];

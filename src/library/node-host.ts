@@ -135,8 +135,8 @@ export class NodeHost {
 
   async #query({ name, statement, bigint, timeoutMs }: HostCalls['query']['request']) {
     const database = await this.#require(name);
-    const { queryTimeoutMs, maxResultBytes } = this.#node.options.databaseLimits;
-    const options = { bigint, timeoutMs: timeoutMs ?? queryTimeoutMs, maxBytes: maxResultBytes };
+    const { queryTimeoutMs, maxResultBytes, maxValueBytes } = this.#node.options.databaseLimits;
+    const options = { bigint, timeoutMs: timeoutMs ?? queryTimeoutMs, maxBytes: maxResultBytes, maxValueBytes };
     const { results } = await this.#node.readers.query(database.filePath, [statement], options);
     const [result] = results;
     assertInvariant(result !== undefined, 'a query of one statement has one result');

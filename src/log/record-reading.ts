@@ -1,6 +1,7 @@
 import type { FileSystem } from '../runtime/interface.ts';
-import { decodeRecord } from './record.ts';
-import { corruptLog, type SegmentEntry } from './segment-header.ts';
+import { frameHeaderBytes } from './frame.ts';
+import { decodeRecord, recordSizeAt, recordTxIdAt, viewOf } from './record.ts';
+import { corruptLog, type SegmentEntry, segmentHeaderBytes } from './segment-header.ts';
 import { SegmentScanner } from './segment-scanner.ts';
 import type { LogRecord, TxId } from './types.ts';
 
@@ -55,6 +56,37 @@ function* readSegmentRecords(
   } finally {
     handle.closeSync();
   }
+}
+
+/** Bytes of the records of a segment up to `txId`, which it is known to hold; 0 for the transaction before its first. */
+export function recordBytesUpTo(files: FileSystem, segment: SegmentEntry, txId: TxId): number {
+  const handle = files.openSync(segment.path, 'read');
+  try {
+    const scanner = new SegmentScanner(handle, segment);
+    let sum = 0;
+    let offset = segmentHeaderBytes;
+    let header = scanner.frameHeaderAt(offset);
+    while (header !== undefined && header.firstTxId + header.count - 1 <= txId) {
+      sum += header.payloadBytes;
+      offset += frameHeaderBytes + header.payloadBytes;
+      header = scanner.frameHeaderAt(offset);
+    }
+    return sum + bytesInFrame(scanner.frameAt(offset)?.records, txId);
+  } finally {
+    handle.closeSync();
+  }
+}
+
+/** Bytes of the first records of a frame, up to `txId`, which is not the last of them. */
+function bytesInFrame(records: Uint8Array | undefined, txId: TxId): number {
+  let offset = 0;
+  if (records !== undefined) {
+    const view = viewOf(records);
+    while (recordTxIdAt(view, offset) <= txId) {
+      offset += recordSizeAt(view, offset);
+    }
+  }
+  return offset;
 }
 
 /** The records of one frame. */

@@ -15,6 +15,8 @@ const rewriteChunkBytes = 1024 * 1024;
 /** A segment file with its size on disk. */
 export interface SizedSegment extends SegmentEntry {
   readonly sizeBytes: number;
+  /** Bytes of the records in the segments before it, as far back as the log went when it was opened. */
+  readonly bytesBefore: number;
 }
 
 export interface RecoveredLog {
@@ -23,6 +25,8 @@ export interface RecoveredLog {
   /** Writes on in the last segment. */
   readonly writer: SegmentWriter;
   readonly tip: LogPosition;
+  /** Bytes of all records. */
+  readonly recordBytes: number;
   readonly report: RecoveryReport;
 }
 
@@ -32,6 +36,8 @@ interface Progress {
   readonly offset: number;
   /** Where the last frame begins; `offset` when there is none. */
   readonly frameOffset: number;
+  /** Bytes of the records read in this file. */
+  readonly recordBytes: number;
 }
 
 /** The end of the segment before, which the next one must follow on. */
@@ -58,16 +64,19 @@ export function recoverLog(files: FileSystem, directory: string): RecoveredLog {
   }
   const segments: SizedSegment[] = [];
   let before: Predecessor | undefined;
+  let bytesBefore = 0;
   for (const [index, entry] of entries.entries()) {
     const nextTxId = (entries[index + 1] ?? last).firstTxId;
     const complete = readCompleteSegment(files, entry, nextTxId - 1, before);
     before = complete.end;
-    segments.push({ ...entry, sizeBytes: complete.sizeBytes });
+    segments.push({ ...entry, sizeBytes: complete.sizeBytes, bytesBefore });
+    bytesBefore += complete.recordBytes;
   }
   const tail = recoverLastSegment(files, last, before);
-  segments.push({ ...last, sizeBytes: tail.writer.sizeBytes });
+  segments.push({ ...last, sizeBytes: tail.writer.sizeBytes, bytesBefore });
   const records = tail.tip.txId - (segments[0] ?? last).firstTxId + 1;
-  return { segments, writer: tail.writer, tip: tail.tip, report: { cutBytes: tail.cutBytes, records } };
+  const recordBytes = bytesBefore + tail.recordBytes;
+  return { segments, writer: tail.writer, tip: tail.tip, recordBytes, report: { cutBytes: tail.cutBytes, records } };
 }
 
 /** Whatever ends in `.tmp` had not become part of the log when the process ended. */
@@ -105,16 +114,16 @@ function readCompleteSegment(
   entry: SegmentEntry,
   lastTxId: TxId,
   before: Predecessor | undefined,
-): { readonly end: Predecessor; readonly sizeBytes: number } {
+): { readonly end: Predecessor; readonly sizeBytes: number; readonly recordBytes: number } {
   const handle = files.openSync(entry.path, 'read');
   try {
     const scanner = openScanner(handle, entry, before);
-    const { position, offset } = readFrames(scanner, lastTxId);
+    const { position, offset, recordBytes } = readFrames(scanner, lastTxId);
     if (position.txId !== lastTxId) {
       const what = `a frame is damaged or missing; later segments begin with transaction ${lastTxId + 1}`;
       throw corruptLog(entry.path, offset, position.txId + 1, what);
     }
-    return { end: { position, databaseId: scanner.header.databaseId }, sizeBytes: scanner.sizeBytes };
+    return { end: { position, databaseId: scanner.header.databaseId }, sizeBytes: scanner.sizeBytes, recordBytes };
   } finally {
     handle.closeSync();
   }
@@ -126,6 +135,7 @@ function readFrames(scanner: SegmentScanner, lastTxId: TxId): Progress {
     position: scanner.header.previous,
     offset: segmentHeaderBytes,
     frameOffset: segmentHeaderBytes,
+    recordBytes: 0,
   };
   while (progress.position.txId < lastTxId) {
     const frame = scanner.frameAt(progress.offset);
@@ -136,6 +146,7 @@ function readFrames(scanner: SegmentScanner, lastTxId: TxId): Progress {
       position: followFrame(scanner, frame, progress.position),
       offset: frame.endOffset,
       frameOffset: frame.offset,
+      recordBytes: progress.recordBytes + frame.payloadBytes,
     };
   }
   return progress;
@@ -161,18 +172,24 @@ function recoverLastSegment(
   files: FileSystem,
   entry: SegmentEntry,
   before: Predecessor | undefined,
-): { readonly writer: SegmentWriter; readonly tip: LogPosition; readonly cutBytes: number } {
+): {
+  readonly writer: SegmentWriter;
+  readonly tip: LogPosition;
+  readonly recordBytes: number;
+  readonly cutBytes: number;
+} {
   const handle = files.openSync(entry.path, 'readwrite');
   try {
     const scanner = openScanner(handle, entry, before);
-    const { position: tip, offset: tail, frameOffset } = readFrames(scanner, Number.MAX_SAFE_INTEGER);
+    const read = readFrames(scanner, Number.MAX_SAFE_INTEGER);
+    const { position: tip, offset: tail, frameOffset, recordBytes } = read;
     const cutBytes = cutTornTail(handle, scanner, tail, tip.txId);
     rewrite(handle, frameOffset, tail);
     // After kill -9 the page cache may hold frames that the dead process had not fsynced.
     handle.syncSync();
     files.syncDirectorySync(path.dirname(entry.path));
     const segment = { handle, entry, header: scanner.header, sizeBytes: scanner.sizeBytes };
-    return { writer: new SegmentWriter(segment, tail), tip, cutBytes };
+    return { writer: new SegmentWriter(segment, tail), tip, recordBytes, cutBytes };
   } catch (error) {
     handle.closeSync();
     throw error;

@@ -4,7 +4,7 @@ import { writeFirstSegment } from './first-segment.ts';
 import { frameHeaderBytes, maxPayloadBytes } from './frame.ts';
 import { NextSegment } from './next-segment.ts';
 import { genesisHash, hashSizeBytes } from './record.ts';
-import { readRecords } from './record-reading.ts';
+import { readRecords, recordBytesUpTo } from './record-reading.ts';
 import { type RecoveredLog, recoverLog, type SizedSegment } from './recovery.ts';
 import { listSegments, readSegmentHeader, segmentHeaderBytes } from './segment-header.ts';
 import { SegmentWriter } from './segment-writer.ts';
@@ -34,6 +34,7 @@ export class TransactionLog {
   #writer: SegmentWriter;
   #tip: LogPosition;
   #durable: LogPosition;
+  #recordBytes: number;
   #preparationFailed = false;
   #failure: unknown;
   #closed = false;
@@ -47,6 +48,7 @@ export class TransactionLog {
     this.#writer = recovered.writer;
     this.#tip = recovered.tip;
     this.#durable = recovered.tip;
+    this.#recordBytes = recovered.recordBytes;
   }
 
   /** Whether the directory holds a log. */
@@ -112,6 +114,21 @@ export class TransactionLog {
     return this.#segments.reduce((sum, segment) => sum + segment.sizeBytes, 0);
   }
 
+  /** Bytes of the records up to the tip, counted from the oldest one that the log had when it was opened. */
+  get recordBytes(): number {
+    return this.#recordBytes;
+  }
+
+  /** What `recordBytes` was when the log ended with this transaction; the oldest or newest known where it is outside. */
+  recordBytesAt(txId: TxId): number {
+    this.#checkUsable();
+    if (txId >= this.#tip.txId) {
+      return this.#recordBytes;
+    }
+    const segment = this.#segments.findLast(({ firstTxId }) => firstTxId <= txId + 1) ?? this.#firstSegment;
+    return segment.bytesBefore + recordBytesUpTo(this.#files, segment, txId);
+  }
+
   /**
    * Writes `count` encoded records, which end at `end`, as one frame. They are durable after `sync`, which must come
    * before the next `append`. After an error the log stands where it stood before.
@@ -136,6 +153,7 @@ export class TransactionLog {
       throw error;
     }
     this.#tip = end;
+    this.#recordBytes += records.length;
   }
 
   /**
@@ -184,6 +202,7 @@ export class TransactionLog {
       return;
     }
     this.#eraseFailedFrame();
+    const recordBytes = this.recordBytesAt(txId);
     const keptCount = this.#segments.findLastIndex((segment) => segment.firstTxId <= txId + 1) + 1;
     const last = this.#segments[keptCount - 1] ?? this.#firstSegment;
     const shortened = writeShortenedSegment(this.#files, this.#directory, last, txId);
@@ -193,6 +212,7 @@ export class TransactionLog {
     this.#durably(() => replaceSegment(this.#files, this.#directory, last, removed));
     this.#tip = position;
     this.#durable = position;
+    this.#recordBytes = recordBytes;
   }
 
   /**
@@ -279,6 +299,7 @@ export class TransactionLog {
     this.#segments.splice(replacesEmptyOne ? -1 : this.#segments.length, 1, {
       ...segment.entry,
       sizeBytes: segment.sizeBytes,
+      bytesBefore: this.#recordBytes,
     });
   }
 

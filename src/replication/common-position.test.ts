@@ -30,6 +30,8 @@ function upstream(
     firstTxId: () => firstTxId,
     hold: () => {},
     logBytes: () => 0,
+    tipBytes: () => 0,
+    bytesAt: () => Promise.resolve(0),
     databaseBytes: () => 0,
     awaited: () => undefined,
     ackMembers: () => [],

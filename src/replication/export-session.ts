@@ -29,6 +29,8 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
   readonly #options: ExportSessionOptions;
   #start: ExportStart | undefined;
   #sentTxId = 0;
+  /** Where this stream stands on the scale of `source.tipBytes()`. */
+  #sentBytes = 0;
   #sentCommit = 0;
   /** When the news of a commit is to be sent at the latest that no records have taken along, by the monotonic clock. */
   #commitDueMs: number | undefined;
@@ -124,6 +126,7 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
 
   async #run(start: ExportStart): Promise<void> {
     const from = await this.#agree(start);
+    this.#sentBytes = await this.#options.source.bytesAt(from.txId);
     if (this.#ended) {
       return;
     }
@@ -201,7 +204,8 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
     const { tip, commit, term } = source.positions();
     this.#tellsCommit(commit);
     const clockMs = Math.floor(runtime.clock.nowMs());
-    return { tipTxId: tip, commitTxId: commit, term, clockMs, awaited: source.awaited() };
+    const unsentBytes = this.#sentTxId >= tip ? 0 : Math.max(0, source.tipBytes() - this.#sentBytes);
+    return { tipTxId: tip, commitTxId: commit, term, clockMs, unsentBytes, awaited: source.awaited() };
   }
 
   #tellsCommit(commit: number): void {
@@ -230,6 +234,7 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
         const batch = await source.read(this.#sentTxId + 1, limits.exportBatchBytes);
         await this.#sendRecords(batch.bytes);
         this.#sentTxId = batch.lastTxId;
+        this.#sentBytes += batch.bytes.length;
       } else if (this.#sentCommit < Math.min(source.positions().commit, this.#sentTxId)) {
         await this.#tellCommit();
       } else {

@@ -27,6 +27,8 @@ async function exporterWithReplicas() {
     ackMembers: () => state.members,
     firstTxId: () => 1,
     logBytes: () => 0,
+    tipBytes: () => 0,
+    bytesAt: () => Promise.resolve(0),
     databaseBytes: () => 0,
     hold: () => {},
   };

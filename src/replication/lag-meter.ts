@@ -1,17 +1,47 @@
 import type { Clock } from '../runtime/interface.ts';
+import type { ReplicationLimits } from './limits.ts';
+import type { LagReport } from './types.ts';
+
+/** What an upstream says of its log. */
+export interface UpstreamPosition {
+  readonly tipTxId: number;
+  readonly commitTxId: number;
+  /** Bytes of the records up to the tip that it has not sent yet. */
+  readonly unsentBytes: number;
+}
+
+/** Where a replica itself stands. */
+export interface OwnPosition {
+  readonly durable: number;
+  /** What it knows to be committed. */
+  readonly commit: number;
+  readonly applied: number;
+  /** Bytes of the records that are durable and not applied. */
+  readonly unappliedBytes: number;
+}
+
+/** Heartbeats that may fail to come before the upstream counts as silent. */
+const missedHeartbeats = 4;
+
+export function newLagMeter(clock: Clock, { heartbeatIntervalMs }: ReplicationLimits): LagMeter {
+  return new LagMeter(clock, heartbeatIntervalMs * missedHeartbeats);
+}
 
 /**
- * How far a replica is behind, in time. It is behind from the moment it last showed everything its upstream had committed;
- * while it shows all of that it is behind by nothing, unless the upstream has fallen silent: then by the silence. The same is
- * told of what it holds on disk, which a delayed replica has long before it shows it.
+ * How far a replica is behind, in transactions, bytes and time. It is behind from the moment it last showed everything its
+ * upstream had committed; while it shows all of that it is behind by nothing, unless the upstream has fallen silent: then
+ * by the silence. The same is told of what it holds on disk, which a delayed replica has long before it shows it. It goes on
+ * measuring while the replica has no connection.
  */
 export class LagMeter {
   readonly #clock: Clock;
   readonly #silenceMs: number;
   #upstreamTip = 0;
   #upstreamCommit = 0;
-  #applied = 0;
-  #received = 0;
+  #own: OwnPosition = { durable: 0, commit: 0, applied: 0, unappliedBytes: 0 };
+  #unsentBytes = 0;
+  /** Bytes that have arrived and are not durable yet. */
+  #arrivedBytes = 0;
   #caughtUpAt: number;
   #receivedAllAt: number;
   #heardAt: number;
@@ -25,32 +55,47 @@ export class LagMeter {
     this.#receivedAllAt = this.#caughtUpAt;
   }
 
-  heard(tipTxId: number, commitTxId: number): void {
-    this.#heardAt = this.#clock.monotonicMs();
+  /** A stream begins: what the upstream says now counts, also where it has less than before. */
+  started(position: UpstreamPosition): void {
+    this.#upstreamTip = 0;
+    this.#upstreamCommit = 0;
+    this.#arrivedBytes = 0;
+    this.heard(position);
+  }
+
+  heard({ tipTxId, commitTxId, unsentBytes }: UpstreamPosition): void {
+    this.#unsentBytes = unsentBytes;
     this.#upstreamTip = Math.max(this.#upstreamTip, tipTxId);
+    this.#hear(commitTxId);
+  }
+
+  /** A message with records has arrived. */
+  arrived(sizeBytes: number, commitTxId: number): void {
+    this.#unsentBytes = Math.max(0, this.#unsentBytes - sizeBytes);
+    this.#arrivedBytes += sizeBytes;
+    this.#hear(commitTxId);
+  }
+
+  #hear(commitTxId: number): void {
+    this.#heardAt = this.#clock.monotonicMs();
     this.#upstreamCommit = Math.max(this.#upstreamCommit, commitTxId);
     this.#check();
   }
 
-  /** The upstream has committed at least this much, as the log here knows without having heard of it now. */
-  committed(txId: number): void {
-    this.#upstreamCommit = Math.max(this.#upstreamCommit, txId);
-    this.#check();
+  /** Records that have arrived are durable. */
+  stored(sizeBytes: number): void {
+    this.#arrivedBytes = Math.max(0, this.#arrivedBytes - sizeBytes);
   }
 
-  applied(txId: number): void {
-    this.#applied = txId;
-    this.#check();
-  }
-
-  /** Everything up to this transaction is on disk here. */
-  received(txId: number): void {
-    this.#received = txId;
+  /** The replica stands there now. */
+  moved(own: OwnPosition): void {
+    this.#own = own;
+    this.#upstreamCommit = Math.max(this.#upstreamCommit, own.commit);
     this.#check();
   }
 
   #check(): void {
-    if (this.#applied >= this.#upstreamCommit) {
+    if (this.#own.applied >= this.#upstreamCommit) {
       this.#caughtUpAt = this.#heardAt;
     }
     if (this.receivedLagTransactions === 0) {
@@ -58,12 +103,22 @@ export class LagMeter {
     }
   }
 
+  /** What is known of the upstream, for another meter: what has arrived is not durable here yet. */
+  get upstream(): UpstreamPosition {
+    return { tipTxId: this.#upstreamTip, commitTxId: this.#upstreamCommit, unsentBytes: this.#missingBytes };
+  }
+
   get upstreamTipTxId(): number {
     return this.#upstreamTip;
   }
 
   get lagTransactions(): number {
-    return Math.max(0, this.#upstreamCommit - this.#applied);
+    return Math.max(0, this.#upstreamCommit - this.#own.applied);
+  }
+
+  /** Of log records; those that the upstream has not committed yet are among them, as long as there are others. */
+  get lagBytes(): number {
+    return this.lagTransactions === 0 ? 0 : this.#missingBytes + this.#own.unappliedBytes;
   }
 
   get lagMs(): number {
@@ -71,16 +126,33 @@ export class LagMeter {
   }
 
   get receivedLagTransactions(): number {
-    return Math.max(0, Math.max(this.#upstreamTip, this.#upstreamCommit) - this.#received);
+    return Math.max(0, Math.max(this.#upstreamTip, this.#upstreamCommit) - this.#own.durable);
+  }
+
+  get receivedLagBytes(): number {
+    return this.receivedLagTransactions === 0 ? 0 : this.#missingBytes;
   }
 
   get receivedLagMs(): number {
     return this.#since(this.#receivedAllAt, this.receivedLagTransactions);
   }
 
+  get #missingBytes(): number {
+    return this.#unsentBytes + this.#arrivedBytes;
+  }
+
   #since(moment: number, missing: number): number {
     const silent = this.silenceMs > this.#silenceMs;
     return missing === 0 && !silent ? 0 : this.#clock.monotonicMs() - moment;
+  }
+
+  report(): LagReport {
+    const { upstreamTipTxId, lagTransactions, lagBytes, lagMs } = this;
+    const { receivedLagTransactions, receivedLagBytes, receivedLagMs } = this;
+    return {
+      ...{ upstreamTipTxId, lagTransactions, lagBytes, lagMs },
+      ...{ receivedLagTransactions, receivedLagBytes, receivedLagMs },
+    };
   }
 
   /** How long nothing was heard, in milliseconds. */

@@ -4,7 +4,7 @@ import type { LogPosition } from '../log/interface.ts';
 import type { ExportStarted, ExportTxResponse, Heartbeat, Position, Records } from '../proto/interface.ts';
 import type { Runtime, Timer } from '../runtime/interface.ts';
 import { checkVersion } from './export-session.ts';
-import { LagMeter } from './lag-meter.ts';
+import { type LagMeter, newLagMeter } from './lag-meter.ts';
 import { appliedNoticeMs, protocolVersions, type ReplicationLimits } from './limits.ts';
 import { RecordAssembler } from './record-assembler.ts';
 import type { ChannelListener, ExportStream } from './types.ts';
@@ -24,14 +24,16 @@ export interface ReplicaSessionOptions {
   readonly identity: ReplicaIdentity;
   readonly runtime: Runtime;
   readonly limits: ReplicationLimits;
+  /** Measures over several sessions. Default: one for this session. */
+  readonly lag?: LagMeter | undefined;
   /** Whether a snapshot can be fetched when the upstream asks for that. */
   readonly acceptsSnapshot?: boolean | undefined;
   /** Ends with SNAPSHOT_REQUIRED as soon as the upstream turns out to be one that may be followed. */
   readonly wantsSnapshot?: boolean | undefined;
   /** Called with the replica ids of the upstream and of those that it follows; with none when it is refused as a loop. */
   readonly onUpstreamPath?: ((path: readonly string[]) => void) | undefined;
-  /** Called with the positions of the upstream whenever it tells them; 0 for one that it does not tell. */
-  readonly onHeard?: ((tipTxId: number, commitTxId: number) => void) | undefined;
+  /** Called whenever more is known of the upstream. `began`: nothing of what was known before counts. */
+  readonly onHeard?: ((lag: LagMeter, began: boolean) => void) | undefined;
   /** Called when records begin to flow. */
   readonly onStreaming?: (() => void) | undefined;
   /** Called once, with the reason if it is an error. */
@@ -54,6 +56,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
   #phase: 'starting' | 'preparing' | 'streaming' = 'starting';
   #ended = false;
   #waitingBytes = 0;
+  #heardAtMs: number;
   #acknowledged = { durable: -1, applied: -1 };
   /** Whether a client of the upstream waits until replicas show what is committed. */
   #appliedAwaited = false;
@@ -65,14 +68,14 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
   constructor(options: ReplicaSessionOptions) {
     this.#options = options;
     this.#assembler = new RecordAssembler(options.limits.maxRecordBytes);
-    this.lag = new LagMeter(options.runtime.clock, options.limits.heartbeatIntervalMs * 4);
+    this.lag = options.lag ?? newLagMeter(options.runtime.clock, options.limits);
+    this.#heardAtMs = options.runtime.clock.monotonicMs();
     this.#measure();
   }
 
   #measure(): void {
-    const { durable, applied } = this.#options.sink.positions();
-    this.lag.received(durable);
-    this.lag.applied(applied);
+    const { sink } = this.#options;
+    this.lag.moved({ ...sink.positions(), unappliedBytes: sink.unappliedBytes() });
   }
 
   /** Begins on a channel whose messages go to this session. */
@@ -107,6 +110,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
       return;
     }
     const { message } = response;
+    this.#heardAtMs = this.#options.runtime.clock.monotonicMs();
     try {
       if (message?.$case === 'path') {
         this.#learnPath(message.value.replicaIds);
@@ -214,7 +218,9 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
     this.#phase = 'streaming';
     this.#unsubscribe = this.#options.sink.subscribe(() => this.#moved());
     if (started.heartbeat !== undefined) {
-      this.#hear(started.heartbeat);
+      this.lag.started(started.heartbeat);
+      this.#options.onHeard?.(this.lag, true);
+      this.#options.sink.commitTo(started.heartbeat.commitTxId);
     }
     this.#options.onStreaming?.();
     this.#acknowledge();
@@ -225,7 +231,8 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
   }
 
   #receive(message: Records): void {
-    this.#heard(0, message.commitTxId);
+    this.lag.arrived(message.records.length, message.commitTxId);
+    this.#options.onHeard?.(this.lag, false);
     this.#appliedAwaited = message.awaited?.applied === true;
     const records = this.#assembler.add(message.records, message.more);
     if (records === undefined) {
@@ -244,6 +251,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
 
   #stored(sizeBytes: number): void {
     const { receiveWindowBytes } = this.#options.limits;
+    this.lag.stored(sizeBytes);
     const wasFull = this.#waitingBytes > receiveWindowBytes;
     this.#waitingBytes -= sizeBytes;
     if (wasFull && this.#waitingBytes <= receiveWindowBytes && !this.#ended) {
@@ -252,14 +260,10 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
   }
 
   #hear(heartbeat: Heartbeat): void {
-    this.#heard(heartbeat.tipTxId, heartbeat.commitTxId);
+    this.lag.heard(heartbeat);
+    this.#options.onHeard?.(this.lag, false);
     this.#appliedAwaited = heartbeat.awaited?.applied === true;
     this.#options.sink.commitTo(heartbeat.commitTxId);
-  }
-
-  #heard(tipTxId: number, commitTxId: number): void {
-    this.lag.heard(tipTxId, commitTxId);
-    this.#options.onHeard?.(tipTxId, commitTxId);
   }
 
   #moved(): void {
@@ -310,9 +314,10 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
     const waitMs = limits.upstreamTimeoutMs / 4;
     const dueMs = runtime.clock.monotonicMs() + waitMs;
     this.#watchdog = runtime.timers.after(waitMs, () => {
+      const nowMs = runtime.clock.monotonicMs();
       // Where this thread was busy itself, what the upstream said meanwhile has still to be read.
-      const isLate = runtime.clock.monotonicMs() - dueMs > waitMs;
-      if (this.lag.silenceMs > limits.upstreamTimeoutMs && !isLate) {
+      const isLate = nowMs - dueMs > waitMs;
+      if (nowMs - this.#heardAtMs > limits.upstreamTimeoutMs && !isLate) {
         this.end(
           new QuorateError('UNAVAILABLE', `nothing was heard of the upstream for ${limits.upstreamTimeoutMs} ms`),
         );

@@ -1,6 +1,7 @@
 import type { Feeds, ReplicationSink, SnapshotInbox, Upstream } from '../database/interface.ts';
 import { asQuorateError, type ErrorCode, QuorateError } from '../errors/interface.ts';
 import { type Backoff, createBackoff, type Runtime } from '../runtime/interface.ts';
+import { type LagMeter, newLagMeter } from './lag-meter.ts';
 import type { ReplicationLimits } from './limits.ts';
 import type { ReplicaIdentity } from './replica-session.ts';
 import { Seeding } from './seeding.ts';
@@ -57,9 +58,11 @@ export class Replicator implements AsyncDisposable {
   #reason = '';
   #retries = 0;
   #lastError: ReplicatorStatus['lastError'];
+  readonly #lag: LagMeter;
 
   constructor(options: ReplicatorOptions) {
     this.#options = options;
+    this.#lag = newLagMeter(options.runtime.clock, options.limits);
     this.#backoff = createBackoff(options.runtime.random, options.limits.backoffInitialMs, options.limits.backoffMaxMs);
   }
 
@@ -69,20 +72,21 @@ export class Replicator implements AsyncDisposable {
 
   status(): ReplicatorStatus {
     const { host, port, database } = this.#options.upstream;
-    const lag = this.#session?.lag;
     return {
       state: this.#state,
       reason: this.#reason,
       upstream: `${host}:${port}/${database}`,
-      upstreamTipTxId: lag?.upstreamTipTxId ?? 0,
-      lagTransactions: lag?.lagTransactions ?? 0,
-      lagMs: lag?.lagMs ?? 0,
-      receivedLagTransactions: lag?.receivedLagTransactions ?? 0,
-      receivedLagMs: lag?.receivedLagMs ?? 0,
+      ...this.#lag.report(),
       retries: this.#retries,
       snapshot: this.#seeding?.progress,
       lastError: this.#lastError,
     };
+  }
+
+  /** Whether this replica shows all that its upstream has, as far as is known here. */
+  get isLevel(): boolean {
+    const { lagTransactions, receivedLagTransactions } = this.#lag;
+    return this.#state === 'streaming' && lagTransactions === 0 && receivedLagTransactions === 0;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -124,12 +128,12 @@ export class Replicator implements AsyncDisposable {
     this.#enter('copying', '');
     this.#seeding = new Seeding({
       inbox,
-      transport,
-      upstream,
+      database: upstream.database,
+      open: (request) => transport.openSnapshot(upstream, request, this.#stop.signal),
       identity,
       runtime,
       databaseId: sink.databaseId,
-      signal: this.#stop.signal,
+      lag: this.#lag,
       onInstalling: () => this.#enter('installing', ''),
     });
     try {
@@ -147,6 +151,7 @@ export class Replicator implements AsyncDisposable {
     this.#enter('connecting', '');
     const options = {
       ...this.#options,
+      lag: this.#lag,
       acceptsSnapshot: snapshots !== undefined,
       wantsSnapshot: snapshots?.inbox.isRequired === true,
     };

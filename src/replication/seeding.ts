@@ -1,25 +1,34 @@
-import type { SnapshotHeader, SnapshotInbox, Upstream } from '../database/interface.ts';
+import type { SnapshotHeader, SnapshotInbox } from '../database/interface.ts';
 import { QuorateError } from '../errors/interface.ts';
-import type { SnapshotHeader as HeaderMessage, SnapshotChunk, SnapshotEnd } from '../proto/interface.ts';
+import type {
+  ExportSnapshotRequest,
+  ExportSnapshotResponse,
+  SnapshotHeader as HeaderMessage,
+  SnapshotChunk,
+  SnapshotEnd,
+} from '../proto/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
+import type { LagMeter } from './lag-meter.ts';
 import { protocolVersions } from './limits.ts';
 import type { ReplicaIdentity } from './replica-session.ts';
 import { snapshotFormat } from './snapshot-export.ts';
 import { ProgressMeter } from './snapshot-progress.ts';
-import type { SnapshotProgress, SnapshotTransport } from './types.ts';
+import type { SnapshotProgress } from './types.ts';
 
 /** How often the progress is logged, in milliseconds. */
 const logIntervalMs = 10_000;
 
 export interface SeedingOptions {
   readonly inbox: SnapshotInbox;
-  readonly transport: SnapshotTransport;
-  readonly upstream: Upstream;
+  /** Name of the database on the upstream. */
+  readonly database: string;
+  /** Asks an upstream for the snapshot. */
+  readonly open: (request: ExportSnapshotRequest) => AsyncIterable<ExportSnapshotResponse>;
   readonly identity: ReplicaIdentity;
   /** Identity of the database, if this replica knows it. */
   readonly databaseId: Uint8Array | undefined;
   readonly runtime: Runtime;
-  readonly signal: AbortSignal;
+  readonly lag: LagMeter;
   /** Everything is received and is being checked and installed. */
   readonly onInstalling: () => void;
 }
@@ -28,6 +37,7 @@ export interface SeedingOptions {
 export class Seeding {
   readonly #options: SeedingOptions;
   #meter: ProgressMeter | undefined;
+  #txId = 0;
   #nextLogMs = 0;
 
   constructor(options: SeedingOptions) {
@@ -40,9 +50,9 @@ export class Seeding {
 
   /** @throws QuorateError UNAVAILABLE, DISK_FULL, DIVERGED, DATABASE_CORRUPT …; what was received stays */
   async run(): Promise<void> {
-    const { inbox, transport, upstream, signal } = this.#options;
+    const { inbox, open } = this.#options;
     try {
-      for await (const { message } of transport.openSnapshot(upstream, this.#request(), signal)) {
+      for await (const { message } of open(this.#request())) {
         if (message?.$case === 'header') {
           await this.#begin(message.value);
         } else if (message?.$case === 'chunk') {
@@ -58,12 +68,12 @@ export class Seeding {
   }
 
   #request() {
-    const { inbox, upstream, identity, databaseId } = this.#options;
+    const { inbox, database, identity, databaseId } = this.#options;
     const { snapshotId, bytes } = inbox.received();
     return {
       protocolMin: protocolVersions.min,
       protocolMax: protocolVersions.max,
-      database: upstream.database,
+      database,
       databaseId: Buffer.from(databaseId ?? []),
       ...identity,
       snapshotId,
@@ -80,6 +90,8 @@ export class Seeding {
     }
     await inbox.begin(headerOf(message), message.offset);
     this.#meter = new ProgressMeter(runtime.clock, message.sizeBytes, message.offset);
+    this.#txId = message.position?.txId ?? 0;
+    this.#measure(message.sizeBytes - message.offset);
     this.#nextLogMs = runtime.clock.monotonicMs() + logIntervalMs;
     const { snapshotId, sizeBytes, offset } = message;
     runtime.logger.info({ replica: identity.replicaName, snapshotId, sizeBytes, offset }, 'copying a snapshot');
@@ -88,11 +100,18 @@ export class Seeding {
   #receive({ offset, content }: SnapshotChunk): void {
     const { inbox, runtime, identity } = this.#options;
     inbox.write(offset, content);
-    this.#meter?.received(offset + content.length);
+    const receivedBytes = offset + content.length;
+    this.#meter?.received(receivedBytes);
+    this.#measure((this.progress?.sizeBytes ?? receivedBytes) - receivedBytes);
     if (runtime.clock.monotonicMs() >= this.#nextLogMs) {
       this.#nextLogMs += logIntervalMs;
       runtime.logger.info({ replica: identity.replicaName, ...this.progress }, 'copying a snapshot');
     }
+  }
+
+  /** Until the stream goes on, all that is known of the upstream is that it has what the snapshot has. */
+  #measure(unsentBytes: number): void {
+    this.#options.lag.heard({ tipTxId: this.#txId, commitTxId: this.#txId, unsentBytes });
   }
 
   async #install({ sha256 }: SnapshotEnd): Promise<void> {

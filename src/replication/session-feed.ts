@@ -3,7 +3,7 @@ import type { FeedOwner, FeedRunner, Feeds, ReplicationSink } from '../database/
 import type { QuorateError } from '../errors/interface.ts';
 import { createNodeRuntime, nullLogger, type Runtime } from '../runtime/interface.ts';
 import { GrpcReplicationTransport } from './grpc-transport.ts';
-import { LagMeter } from './lag-meter.ts';
+import type { LagMeter, UpstreamPosition } from './lag-meter.ts';
 import { localSession, type OpenSession, type SessionListener, type SessionSettings } from './session-opener.ts';
 import type { ReplicationTransport } from './types.ts';
 
@@ -11,7 +11,7 @@ import type { ReplicationTransport } from './types.ts';
 type SessionEvent =
   | readonly [kind: 'path', replicaIds: readonly string[]]
   | readonly [kind: 'streaming']
-  | readonly [kind: 'heard', tipTxId: number, commitTxId: number];
+  | readonly [kind: 'heard', upstream: UpstreamPosition, began: boolean];
 
 /** How often the node's thread hears of the upstream's positions at most, in milliseconds: it only shows them to people. */
 const heardIntervalMs = 100;
@@ -35,11 +35,11 @@ export function sessionFeeds(runtime: Runtime, transport: ReplicationTransport):
         {
           onUpstreamPath: (path) => report(['path', path]),
           onStreaming: () => report(['streaming']),
-          onHeard: (tipTxId, commitTxId) => {
+          onHeard: (lag, began) => {
             const nowMs = runtime.clock.monotonicMs();
-            if (nowMs - heardMs >= heardIntervalMs) {
+            if (began || nowMs - heardMs >= heardIntervalMs) {
               heardMs = nowMs;
-              report(['heard', tipTxId, commitTxId]);
+              report(['heard', lag.upstream, began]);
             }
           },
           onEnd: (error) => owner.ended(error),
@@ -54,19 +54,13 @@ export interface FeedSessionOptions extends SessionSettings {
   readonly feeds: Feeds;
   /** The sink of this thread, which tells how far the replica is. */
   readonly sink: ReplicationSink;
-  readonly runtime: Runtime;
+  readonly lag: LagMeter;
 }
 
 /** A session on the writer's thread, as the node's thread sees it. */
 export function feedSession(options: FeedSessionOptions, listener: SessionListener): OpenSession {
-  const { feeds, sink, runtime, upstream, identity, limits, acceptsSnapshot, wantsSnapshot } = options;
-  const lag = new LagMeter(runtime.clock, limits.heartbeatIntervalMs * 4);
-  const measure = () => {
-    const { durable, commit, applied } = sink.positions();
-    lag.committed(commit);
-    lag.received(durable);
-    lag.applied(applied);
-  };
+  const { feeds, sink, lag, upstream, identity, limits, acceptsSnapshot, wantsSnapshot } = options;
+  const measure = () => lag.moved({ ...sink.positions(), unappliedBytes: sink.unappliedBytes() });
   measure();
   const unsubscribe = sink.subscribe(measure);
   let ended = false;
@@ -90,16 +84,12 @@ export function feedSession(options: FeedSessionOptions, listener: SessionListen
         case 'streaming':
           return listener.onStreaming();
         case 'heard':
-          return lag.heard(event[1], event[2]);
+          return event[2] ? lag.started(event[1]) : lag.heard(event[1]);
       }
     },
     ended: end,
   });
   return {
-    get lag() {
-      measure();
-      return lag;
-    },
     end: () => {
       feed.close();
       end(undefined);

@@ -17,12 +17,8 @@ export interface SessionListener {
 
 /** A session from outside, wherever it runs. */
 export interface OpenSession {
-  readonly lag: LagMeter;
   end(): void;
 }
-
-/** Opens a session with an upstream. */
-export type SessionOpener = (listener: SessionListener) => OpenSession;
 
 export interface SessionSettings {
   readonly upstream: Upstream;
@@ -38,12 +34,14 @@ export interface LocalSessionOptions extends SessionSettings {
   readonly sink: ReplicationSink;
   readonly transport: ReplicationTransport;
   readonly runtime: Runtime;
+  /** See ReplicaSessionOptions. */
+  readonly lag?: LagMeter | undefined;
 }
 
 /** Sessions that run where they are opened. */
 export function localSession(
-  { sink, transport, runtime, upstream, identity, limits, acceptsSnapshot, wantsSnapshot }: LocalSessionOptions,
-  listener: SessionListener & { onHeard?(tipTxId: number, commitTxId: number): void },
+  { sink, transport, runtime, lag, upstream, identity, limits, acceptsSnapshot, wantsSnapshot }: LocalSessionOptions,
+  listener: SessionListener & { onHeard?(lag: LagMeter, began: boolean): void },
 ): OpenSession {
   const session = new ReplicaSession({
     sink,
@@ -55,7 +53,8 @@ export function localSession(
     wantsSnapshot,
     onUpstreamPath: (path) => listener.onUpstreamPath(path),
     onStreaming: () => listener.onStreaming(),
-    onHeard: (tip, commit) => listener.onHeard?.(tip, commit),
+    lag,
+    onHeard: (meter, began) => listener.onHeard?.(meter, began),
     onEnd: (error) => listener.onEnd(error),
   });
   const open = async () => await session.start(transport.openExport(upstream, session));

@@ -29,6 +29,8 @@ const source: ReplicationSource = {
   ackMembers: () => [],
   firstTxId: () => 1,
   logBytes: () => 0,
+  tipBytes: () => 0,
+  bytesAt: () => Promise.resolve(0),
   databaseBytes: () => 0,
   hold: () => {},
 };
@@ -102,6 +104,7 @@ async function replicaRefuses(...messages: ExportTxResponse['message'][]): Promi
   const sink: ReplicationSink = {
     databaseId,
     positions: () => positions,
+    unappliedBytes: () => 0,
     ends: () => Promise.resolve({ durable: position, committed: position, between: [] }),
     initialize: () => Promise.resolve(),
     truncateAfter: () => Promise.reject(new Error('nothing is to be cut')),
@@ -131,7 +134,7 @@ async function replicaRefuses(...messages: ExportTxResponse['message'][]): Promi
 
 function started(changes: { protocol?: number; term?: number; fromTxId?: number } = {}): ExportTxResponse['message'] {
   const { protocol = 1, term = 3, fromTxId = 7 } = changes;
-  const heartbeat = { tipTxId: 7, commitTxId: 7, term, clockMs: 0 };
+  const heartbeat = { tipTxId: 7, commitTxId: 7, term, clockMs: 0, unsentBytes: 0 };
   return { $case: 'started', value: { protocol, databaseId, term, from: { ...position, txId: fromTxId }, heartbeat } };
 }
 

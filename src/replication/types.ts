@@ -80,18 +80,29 @@ export type ReplicatorState =
   | 'refused'
   | 'stopped';
 
-export interface ReplicatorStatus {
-  readonly state: ReplicatorState;
-  readonly reason: string;
-  readonly upstream: string;
+/** How far a replica is behind its upstream, as far as it knows. */
+export interface LagReport {
   readonly upstreamTipTxId: number;
   readonly lagTransactions: number;
+  /**
+   * Bytes of log records that the upstream has and this replica does not show; 0 when `lagTransactions` is. While a snapshot
+   * is copied: bytes of it that are missing.
+   */
+  readonly lagBytes: number;
   /** Milliseconds since this replica last showed everything its upstream had committed; 0 when it does now. */
   readonly lagMs: number;
   /** Transactions of the upstream's log that are not durable here yet. */
   readonly receivedLagTransactions: number;
+  /** Bytes of their records. */
+  readonly receivedLagBytes: number;
   /** Milliseconds since this replica last held all of the upstream's log durably; 0 when it does now. */
   readonly receivedLagMs: number;
+}
+
+export interface ReplicatorStatus extends LagReport {
+  readonly state: ReplicatorState;
+  readonly reason: string;
+  readonly upstream: string;
   readonly retries: number;
   /** While a snapshot is copied or installed. */
   readonly snapshot?: SnapshotProgress | undefined;

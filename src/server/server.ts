@@ -30,11 +30,12 @@ export class Server implements AsyncDisposable {
 
   /**
    * Opens the data folder, listens, and resolves when every database is open or known to have failed.
-   * @throws QuorateError DATABASE_LOCKED, ADDRESS_IN_USE, INVALID_ARGUMENT, IO_ERROR
+   * @param signal gives up the start
+   * @throws QuorateError DATABASE_LOCKED, ADDRESS_IN_USE, INVALID_ARGUMENT, IO_ERROR, CANCELLED
    */
-  static async start(options: ServerOptions, runtime: Runtime): Promise<Server> {
+  static async start(options: ServerOptions, runtime: Runtime, signal?: AbortSignal): Promise<Server> {
     await using resources = new AsyncDisposableStack();
-    const node = resources.use(await Node.open(options, runtime));
+    const node = resources.use(await Node.open(options, runtime, signal));
     const context: RpcContext = { node, errors: new Map<ErrorCode, number>() };
     const { host } = options;
     const grpc = await GrpcServer.listen(context, { host, port: options.port });

@@ -8,9 +8,24 @@ import { quoteIdentifier } from './tokenizer.ts';
 export const captureFunction = '_quorate_capture';
 /** Takes the raw form of a change. */
 export const captureRawFunction = '_quorate_capture_raw';
+/** Takes a part of the raw form of a change, for tables with many columns; the first argument numbers the part. */
+export const capturePartFunction = '_quorate_capture_part';
+/** Takes a change in raw form whose values have come as parts; their answers are its further arguments. */
+export const capturePartsFunction = '_quorate_capture_parts';
+
+/** The functions that triggers call, and nobody else may. */
+export const captureFunctions: ReadonlySet<string> = new Set([
+  captureFunction,
+  captureRawFunction,
+  capturePartFunction,
+  capturePartsFunction,
+]);
 
 /** SQLite passes at most this many arguments to a function; an update passes up to four for each column. */
 const maximumArguments = 1000;
+
+/** Rows are also read as a whole, with marks of types among them, and a SELECT gives at most 2000 columns. */
+const maximumColumns = 1900;
 
 const events = [
   { name: 'insert', item: rowItems.insert, images: ['new'] },
@@ -34,30 +49,39 @@ function columnArguments(column: ColumnShape, images: readonly string[], raw: bo
   });
 }
 
-/** `images` are the names that columns are qualified with. Numbers are written as reals, which arrive as JS numbers. */
-function callArguments(table: TableShape, item: number, images: readonly string[], raw: boolean): string {
+/** `images` are the names that columns are qualified with. */
+function valueArguments(table: TableShape, images: readonly string[], raw: boolean): string[] {
   const keys = table.keyedByPrimaryKey
     ? table.keyColumns.flatMap((column) => columnArguments(column, images, raw))
     : table.keyColumns.flatMap((column) => images.map((image) => `${image}.${quoteIdentifier(column.name)}`));
   const values = table.valueColumns.flatMap((column) => columnArguments(column, images, raw));
-  const all = [`${table.number}.0`, `${item}.0`, ...keys, ...values];
-  if (all.length > maximumArguments) {
-    throw new QuorateError('UNSUPPORTED_STATEMENT', `the table ${table.name} has too many columns to be replicated`, {
-      hint: 'Split the table: up to 249 columns can be replicated.',
-      details: { table: table.name, columns: table.valueColumns.length },
-    });
+  return [...keys, ...values];
+}
+
+/** Numbers are written as reals, which arrive as JS numbers. */
+function call(name: string, first: readonly number[], rest: readonly string[]): string {
+  return `${name}(${[...first.map((number) => `${number}.0`), ...rest].join(', ')})`;
+}
+
+/** Captures the rows of `source`, or the one of a trigger. The raw call is evaluated only when the plain one asks for it. */
+function captureSql(table: TableShape, item: number, images: readonly string[], source = ''): string {
+  const change = [table.number, item];
+  const raw = valueArguments(table, images, true);
+  if (change.length + raw.length > maximumArguments) {
+    return `SELECT ${call(capturePartsFunction, change, partCalls(raw))} ${source}`;
   }
-  return all.join(', ');
+  const plain = valueArguments(table, images, false);
+  return `SELECT ${call(captureRawFunction, change, raw)} ${source} WHERE ${call(captureFunction, change, plain)}`;
 }
 
-/** The raw call is evaluated only when the plain one in WHERE asks for it. */
-function captureSelect(table: TableShape, item: number, images: readonly string[]): string {
-  const raw = `${captureRawFunction}(${callArguments(table, item, images, true)})`;
-  return `SELECT ${raw}`;
-}
-
-function captureCondition(table: TableShape, item: number, images: readonly string[]): string {
-  return `WHERE ${captureFunction}(${callArguments(table, item, images, false)})`;
+/** As arguments of the call that ends the change they are evaluated before it. */
+function partCalls(values: readonly string[]): string[] {
+  const parts: string[] = [];
+  const partLength = maximumArguments - 1;
+  for (let start = 0; start < values.length; start += partLength) {
+    parts.push(call(capturePartFunction, [parts.length], values.slice(start, start + partLength)));
+  }
+  return parts;
 }
 
 function triggerName(table: TableShape, event: string): string {
@@ -65,14 +89,21 @@ function triggerName(table: TableShape, event: string): string {
 }
 
 /** @throws QuorateError UNSUPPORTED_STATEMENT for a table with too many columns */
-export function requireCapturable(table: TableShape): void {
-  callArguments(table, rowItems.update, ['old', 'new'], true);
+export function requireCapturable({ name, keyColumns, valueColumns }: TableShape): void {
+  const columns = keyColumns.length + valueColumns.length;
+  if (columns > maximumColumns) {
+    throw new QuorateError('UNSUPPORTED_STATEMENT', `the table ${name} has too many columns to be replicated`, {
+      hint: `Split the table: up to ${maximumColumns} columns can be replicated.`,
+      details: { table: name, columns },
+    });
+  }
 }
 
 /** Creates the TEMP triggers that capture the changes of an ordinary table. */
 export function installCaptureTriggers(db: DatabaseSync, table: TableShape): void {
+  requireCapturable(table);
   for (const { name, item, images } of events) {
-    const body = `${captureSelect(table, item, images)} ${captureCondition(table, item, images)}`;
+    const body = captureSql(table, item, images);
     db.exec(
       `CREATE TEMP TRIGGER ${triggerName(table, name)} AFTER ${name} ON main.${quoteIdentifier(table.name)} ` +
         `BEGIN ${body}; END`,
@@ -89,7 +120,5 @@ export function removeCaptureTriggers(db: DatabaseSync, table: TableShape): void
 
 /** A statement that captures all rows of a table as inserts, in the order of their keys. */
 export function captureAllRowsSql(table: TableShape): string {
-  const images = ['t'];
-  const source = `FROM main.${quoteIdentifier(table.name)} AS t`;
-  return `${captureSelect(table, rowItems.insert, images)} ${source} ${captureCondition(table, rowItems.insert, images)}`;
+  return captureSql(table, rowItems.insert, ['t'], `FROM main.${quoteIdentifier(table.name)} AS t`);
 }

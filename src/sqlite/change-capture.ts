@@ -4,6 +4,8 @@ import { CaptureBuffer } from './capture-buffer.ts';
 import {
   captureAllRowsSql,
   captureFunction,
+  capturePartFunction,
+  capturePartsFunction,
   captureRawFunction,
   installCaptureTriggers,
   removeCaptureTriggers,
@@ -22,6 +24,8 @@ export class ChangeCapture {
   readonly #db: DatabaseSync;
   readonly #catalogue: TableCatalogue;
   readonly #encoder: RowEncoder;
+  /** Values of the change that is being captured, for tables whose values do not fit one call. */
+  readonly #parts: (readonly SqlValue[])[] = [];
 
   constructor(db: DatabaseSync, catalogue: TableCatalogue, limitBytes: number) {
     this.#db = db;
@@ -31,6 +35,8 @@ export class ChangeCapture {
     const options = { useBigIntArguments: true, varargs: true };
     db.function(captureFunction, options, (...values) => this.#capture(values as SqlValue[], false));
     db.function(captureRawFunction, options, (...values) => this.#capture(values as SqlValue[], true));
+    db.function(capturePartFunction, options, (...values) => this.#keepPart(values as SqlValue[]));
+    db.function(capturePartsFunction, options, (...values) => this.#captureParts(values as SqlValue[]));
     for (const table of catalogue.current.tables.values()) {
       this.#install(table);
     }
@@ -67,6 +73,18 @@ export class ChangeCapture {
     if (table.kind === 'ordinary') {
       installCaptureTriggers(this.#db, table);
     }
+  }
+
+  #keepPart([index, ...values]: readonly SqlValue[]): number {
+    this.#parts[index as number] = values;
+    return 0;
+  }
+
+  /** Called for every changed row of a wide table, after its parts. */
+  #captureParts([table = null, item = null, ...parts]: readonly SqlValue[]): 0 | 1 {
+    const values = this.#parts.slice(0, parts.length).flat();
+    this.#parts.length = 0;
+    return this.#capture([table, item, ...values], true);
   }
 
   /** Called for every changed row. Returns 1 to be called again with the raw form. */

@@ -103,7 +103,7 @@ test('what cannot be imported is refused before anything is written', () => {
   using pair = new ReplicatedPair();
   const utf16 = makeSource(pair, "PRAGMA encoding = 'UTF-16le'; CREATE TABLE t (a)", 'utf16');
   const unidentified = makeSource(pair, 'CREATE TABLE t (rowid, _rowid_, oid)', 'unidentified');
-  const wide = makeSource(pair, `CREATE TABLE t (${Array.from({ length: 300 }, (_, i) => `c${i}`).join()})`, 'wide');
+  const wide = makeSource(pair, `CREATE TABLE t (${Array.from({ length: 1950 }, (_, i) => `c${i}`).join()})`, 'wide');
   const module = makeSource(pair, 'CREATE TABLE t (a); CREATE VIRTUAL TABLE v USING dbstat', 'module');
   const miscounted = makeSource(
     pair,

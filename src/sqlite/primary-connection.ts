@@ -80,7 +80,7 @@ export class PrimaryConnection implements Disposable {
    */
   static open(path: string, options: PrimaryOptions = {}): PrimaryConnection {
     return translated(() => {
-      const db = openForWriting(path, { primary: true, busyTimeoutMs: options.busyTimeoutMs });
+      const db = openForWriting(path, { primary: true, ...options });
       try {
         return new PrimaryConnection(db, options);
       } catch (error) {

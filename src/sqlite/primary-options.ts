@@ -2,6 +2,8 @@
 export interface PrimaryOptions {
   /** Bytes that one client transaction may change. Default 64 MiB. */
   readonly maxTransactionBytes?: number | undefined;
+  /** Bytes of one text, blob or row. Default: what SQLite takes, 1 GB. */
+  readonly maxValueBytes?: number | undefined;
   /** Bytes of rows that one statement may return. Default: no limit. */
   readonly maxResultBytes?: number | undefined;
   /** Prepared statements that are kept. Default 500. */

@@ -11,6 +11,7 @@ import { StatementCache } from './statement-cache.ts';
 import { classify, singleStatement } from './statement-kind.ts';
 import type { AppliedPosition, SqlParameters, SqlValue, Statement, StatementResult } from './types.ts';
 import { bindParameters } from './value-binding.ts';
+import { valueLimit } from './value-limit.ts';
 import { translated } from './writing-connection.ts';
 
 /** How integers come back, and limits on what one query may return. */
@@ -24,6 +25,8 @@ export interface ReadOptions {
   readonly maxCachedStatements?: number | undefined;
   /** How long to wait for a lock that another connection holds, in milliseconds. Default 5000. */
   readonly busyTimeoutMs?: number | undefined;
+  /** Bytes of one text, blob or row. Default: what SQLite takes, 1 GB. */
+  readonly maxValueBytes?: number | undefined;
 }
 
 /** A row as an object: a value for each column name. */
@@ -48,7 +51,12 @@ export class ReadConnection implements Disposable {
   static open(path: string, options: ReadOptions = {}): ReadConnection {
     return translated(() => {
       const timeout = options.busyTimeoutMs ?? defaultBusyTimeoutMs;
-      const db = new DatabaseSync(path, { readOnly: true, defensive: true, timeout });
+      const db = new DatabaseSync(path, {
+        readOnly: true,
+        defensive: true,
+        timeout,
+        ...valueLimit(options.maxValueBytes),
+      });
       try {
         return new ReadConnection(db, options);
       } catch (error) {

@@ -40,6 +40,8 @@ const refused = [
   'DROP TRIGGER temp._quorate_0_insert',
   'SELECT _quorate_capture(0.0, 1.0, 5)',
   'SELECT _quorate_capture_raw(0.0, 1.0, 5)',
+  'SELECT _quorate_capture_part(0.0, 5)',
+  'SELECT _quorate_capture_parts(0.0, 1.0, 0)',
   'CREATE TEMP TRIGGER g AFTER INSERT ON t BEGIN SELECT 1; END',
   'CREATE VIRTUAL TABLE v USING dbstat',
   "CREATE VIRTUAL TABLE v USING csv(filename = 'x')",

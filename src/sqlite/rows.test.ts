@@ -236,16 +236,40 @@ test('a statement that changes nothing needs no record', () => {
   }
 });
 
-test('a table of 240 columns is replicated and a wider one is refused', () => {
+test('a table of 1899 columns is replicated and a wider one is refused', () => {
   using pair = new ReplicatedPair();
-  const columns = (count: number) => Array.from({ length: count }, (_, i) => `c${i} TEXT`).join(', ');
+  const names = (count: number) => Array.from({ length: count }, (_, i) => `c${i}`);
+  const columns = (count: number) => names(count).join(' TEXT, ');
+  for (const count of [240, 249, 250, 499, 500, 1899]) {
+    const last = `c${count - 1}`;
+    pair.run(
+      `CREATE TABLE t${count} (${columns(count)})`,
+      `INSERT INTO t${count} (c0, ${last}) VALUES ('first', 'last'), (CAST(x'ff00' AS TEXT), 7)`,
+      `UPDATE t${count} SET c100 = 'x', ${last} = x'00' WHERE c0 = 'first'`,
+      `UPDATE t${count} SET ${names(count)
+        .map((name) => `${name} = '${name}'`)
+        .join(', ')} WHERE rowid = 2`,
+      `INSERT INTO t${count} (rowid, c1) VALUES (9, 1.5), (10, NULL)`,
+      `UPDATE t${count} SET rowid = 11 WHERE rowid = 9`,
+      `DELETE FROM t${count} WHERE rowid = 10`,
+      `CREATE TABLE copy${count} AS SELECT * FROM t${count}`,
+    );
+    pair.assertEqual();
+    const expected = [[last, null]];
+    const found = pair.queryReplica(`SELECT ${last} AS a, c1 AS b FROM t${count} WHERE rowid IN (2)`);
+    assert.deepEqual(
+      found.map(({ a }) => [a, null]),
+      expected,
+    );
+  }
   pair.run(
-    `CREATE TABLE t (${columns(240)})`,
-    `INSERT INTO t (c0, c239) VALUES ('first', 'last')`,
-    "UPDATE t SET c100 = 'x'",
+    `CREATE TABLE keyed (${columns(1000)}, PRIMARY KEY (c999, c0)) WITHOUT ROWID`,
+    "INSERT INTO keyed (c999, c0, c1) VALUES ('b', 'a', 1), ('d', 'c', 2)",
+    "UPDATE keyed SET c999 = 'e' WHERE c1 = 2",
+    'DELETE FROM keyed WHERE c1 = 1',
   );
   pair.assertEqual();
-  assert.throws(() => pair.run(`CREATE TABLE u (${columns(260)})`), {
+  assert.throws(() => pair.run(`CREATE TABLE u (${columns(1900)})`), {
     code: 'UNSUPPORTED_STATEMENT',
     message: /too many/,
   });

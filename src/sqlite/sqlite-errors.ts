@@ -40,7 +40,7 @@ const hints: Partial<Record<ErrorCode, string>> = {
   DATABASE_LOCKED: 'Another process has the file open for writing; only Quorate may write to it.',
   DISK_FULL: 'Free some space on this file system. With enough of it, an AUTOINCREMENT table has used its last id.',
   DATABASE_CORRUPT: 'Copy the database again from a healthy node, or restore a backup.',
-  MESSAGE_TOO_LARGE: 'A text, a blob or a row may have at most one gigabyte.',
+  MESSAGE_TOO_LARGE: 'A text, a blob or a row may be as large as the option max-value-bytes says, and at most 1 GB.',
 };
 
 function isSqliteError(error: unknown): error is SqliteError {

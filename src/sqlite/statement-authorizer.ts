@@ -1,6 +1,6 @@
 import { type DatabaseSync, type StatementSync, constants as sqlite } from 'node:sqlite';
 import { QuorateError } from '../errors/interface.ts';
-import { captureFunction, captureRawFunction } from './capture-triggers.ts';
+import { captureFunctions } from './capture-triggers.ts';
 import { isInternalName } from './internal-names.ts';
 import { pragmaRefusal } from './pragma-rules.ts';
 import type { SchemaSnapshot } from './table-catalogue.ts';
@@ -242,7 +242,7 @@ export function moduleRefusal(module: string): QuorateError | undefined {
 }
 
 function functionRefusal(name: string): QuorateError | undefined {
-  if (name === captureFunction || name === captureRawFunction) {
+  if (captureFunctions.has(name)) {
     return internalRefusal(name);
   }
   return name === 'load_extension'

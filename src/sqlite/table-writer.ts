@@ -137,7 +137,7 @@ export class TableWriter {
     });
     const verified = (change.flags & changeFlags.unverified) === 0;
     const values = verified ? columns.map((column) => sameAs(column, names.next())) : [];
-    return [...keys, ...values].join(' AND ');
+    return conjunction([...keys, ...values]);
   }
 }
 
@@ -145,6 +145,17 @@ export class TableWriter {
 export function wholeRow(kind: typeof rowItems.insert | typeof rowItems.delete, { key, values }: StoredRow): RowChange {
   const image = kind === rowItems.insert ? { before: [], after: values } : { before: values, after: [] };
   return { kind, flags: 0, key, newKey: [], changed: [], changedKey: '', ...image };
+}
+
+/** Terms that stand beside each other: SQLite takes expressions that are at most 1000 deep, and each AND adds one. */
+const maxTerms = 200;
+
+function conjunction(terms: readonly string[]): string {
+  const groups: string[] = [];
+  for (let start = 0; start < terms.length; start += maxTerms) {
+    groups.push(terms.slice(start, start + maxTerms).join(' AND '));
+  }
+  return groups.length === 1 ? (groups[0] as string) : groups.map((group) => `(${group})`).join(' AND ');
 }
 
 /** True when the column holds exactly the value: no collation, no affinity, and the same type where types differ. */

@@ -3,11 +3,14 @@ import { createInternalTables, requireUtf8 } from './internal-schema.ts';
 import { defaultBusyTimeoutMs } from './primary-options.ts';
 import { mapSqliteError } from './sqlite-errors.ts';
 import { restoreTriggers } from './suspended-triggers.ts';
+import { valueLimit } from './value-limit.ts';
 
 interface WritingOptions {
   /** A primary enforces foreign keys and fires triggers; a replica does neither. */
   readonly primary: boolean;
   readonly busyTimeoutMs?: number | undefined;
+  /** See `PrimaryOptions`. A replica takes what its primary has taken. */
+  readonly maxValueBytes?: number | undefined;
 }
 
 /**
@@ -19,7 +22,7 @@ interface WritingOptions {
 const checkpointPages = 2000;
 
 /** Opens a file that this process will write to, with the internal tables in it. */
-export function openForWriting(path: string, { primary, busyTimeoutMs }: WritingOptions): DatabaseSync {
+export function openForWriting(path: string, { primary, busyTimeoutMs, maxValueBytes }: WritingOptions): DatabaseSync {
   const db = new DatabaseSync(path, {
     // Shadow tables of virtual tables are written by replication, which defensive mode forbids.
     defensive: false,
@@ -27,6 +30,7 @@ export function openForWriting(path: string, { primary, busyTimeoutMs }: Writing
     // Otherwise every statement fails once the last rowid is beyond 2^53, since its result holds it.
     readBigInts: true,
     timeout: busyTimeoutMs ?? defaultBusyTimeoutMs,
+    ...valueLimit(maxValueBytes),
   });
   try {
     requireUtf8(db);

@@ -44,6 +44,14 @@ export class EagerSource implements ReplicationSource {
     return this.#source.logBytes();
   }
 
+  tipBytes(): number {
+    return this.#source.tipBytes();
+  }
+
+  bytesAt(txId: number): Promise<number> {
+    return this.#source.bytesAt(txId);
+  }
+
   databaseBytes(): number {
     return this.#source.databaseBytes();
   }

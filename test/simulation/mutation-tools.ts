@@ -11,6 +11,7 @@ export function delegating(sink: ReplicationSink, changed: Partial<ReplicationSi
     },
     positions: () => sink.positions(),
     ends: () => sink.ends(),
+    unappliedBytes: () => sink.unappliedBytes(),
     initialize: (databaseId) => sink.initialize(databaseId),
     truncateAfter: (txId) => sink.truncateAfter(txId),
     append: (records, commitTxId, awaited) => sink.append(records, commitTxId, awaited),

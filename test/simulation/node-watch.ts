@@ -114,6 +114,7 @@ export class NodeWatch {
       },
       positions: () => sink.positions(),
       ends: () => sink.ends(),
+      unappliedBytes: () => sink.unappliedBytes(),
       initialize: (databaseId) => sink.initialize(databaseId),
       truncateAfter: (txId) => {
         this.#cut(txId);

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { databaseLimitOptions, type OptionDeclarations, replicationLimitOptions } from '../../src/config/interface.ts';
+import {
+  databaseLimitOptions,
+  nodeLimitOptions,
+  type OptionDeclarations,
+  replicationLimitOptions,
+} from '../../src/config/interface.ts';
 import { defaultDatabaseLimits } from '../../src/database/limits.ts';
 import { defaultReplicationLimits } from '../../src/replication/limits.ts';
 
@@ -16,4 +21,9 @@ test('every limit of a database is an option with the same default', () => {
 
 test('every limit of replication is an option with the same default', () => {
   assert.deepEqual(defaultsOf(replicationLimitOptions), { ...defaultReplicationLimits });
+});
+
+test('by default a replica of 100 MB is compared with its upstream within a minute', () => {
+  const { scrubIntervalMs, scrubRateBytes } = nodeLimitOptions;
+  assert.ok(scrubIntervalMs.default + (100e6 / scrubRateBytes.default) * 1000 < 60_000);
 });

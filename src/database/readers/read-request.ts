@@ -9,6 +9,8 @@ export interface ReadOptions {
   readonly timeoutMs: number;
   /** Bytes of the rows of all results together. */
   readonly maxBytes: number;
+  /** Bytes of one value that the statements may read or make. Default: what SQLite takes, 1 GB. */
+  readonly maxValueBytes?: number | undefined;
   /** Gives up the query, and stops it if it is running. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -22,8 +22,8 @@ function release(filePath: string): void {
   connections.delete(filePath);
 }
 
-function connectionTo(filePath: string): ReadConnection {
-  const connection = connections.get(filePath) ?? ReadConnection.open(filePath);
+function connectionTo({ filePath, maxValueBytes }: Query): ReadConnection {
+  const connection = connections.get(filePath) ?? ReadConnection.open(filePath, { maxValueBytes });
   connections.delete(filePath);
   connections.set(filePath, connection);
   if (connections.size > maxConnections) {
@@ -48,8 +48,8 @@ function sizeOf(result: StatementResult): number {
 
 /** All statements in one read transaction, so that they and the position tell of the same moment. */
 function answer(query: Query): ReadAnswer {
-  const { bigint, filePath } = query;
-  const connection = connectionTo(filePath);
+  const { bigint } = query;
+  const connection = connectionTo(query);
   return connection.snapshot(() => {
     const results: StatementResult[] = [];
     let maxBytes = query.maxBytes;

@@ -9,6 +9,7 @@ export type ReaderRequest =
       readonly statements: readonly Statement[];
       readonly bigint: boolean;
       readonly maxBytes: number;
+      readonly maxValueBytes: number | undefined;
     }
   /** Closes the connection to a file; not answered. */
   | { readonly kind: 'release'; readonly filePath: string };

@@ -168,8 +168,8 @@ export class ReaderPool implements AsyncDisposable {
     );
     request.onCancel = () => this.#onCancel(reader);
     const { filePath, statements, options } = request;
-    const { bigint = false, maxBytes } = options;
-    reader.process.run({ kind: 'query', filePath, statements, bigint, maxBytes }, (outcome) => {
+    const { bigint = false, maxBytes, maxValueBytes } = options;
+    reader.process.run({ kind: 'query', filePath, statements, bigint, maxBytes, maxValueBytes }, (outcome) => {
       request.onCancel = undefined;
       this.#settle(request, outcome);
     });

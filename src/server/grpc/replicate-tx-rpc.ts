@@ -6,7 +6,8 @@ import type {
   ReplicationServer,
 } from '../../proto/interface.ts';
 import { ReplicaSession } from '../../replication/interface.ts';
-import type { RpcContext } from './rpc.ts';
+import type { Feeder } from '../node/feeding-slot.ts';
+import { peerAddress, type RpcContext } from './rpc.ts';
 import { ServerChannel, serveStream } from './server-channel.ts';
 
 type Channel = ServerChannel<ExportTxRequest, ReplicateTxResponse>;
@@ -20,7 +21,7 @@ export function replicateTx(context: RpcContext): ReplicationServer['replicateTx
       if (message?.$case === 'upstream' && session !== undefined) {
         session.onMessage(message.value);
       } else if (message?.$case === 'start' && session === undefined) {
-        session = startSession(context, channel, message.value.database);
+        session = startSession(context, channel, { database: message.value.database, address: peerAddress(call) });
       } else {
         throw new QuorateError(
           'PROTOCOL_ERROR',
@@ -36,19 +37,36 @@ export function replicateTx(context: RpcContext): ReplicationServer['replicateTx
   };
 }
 
-function startSession(context: RpcContext, channel: Channel, name: string): ReplicaSession {
-  channel.require(name, 'admin');
-  const { node } = context;
-  const managed = node.databases.get(name);
-  const stopFeeding = managed.startFeeding((reason) => session.end(reason));
+function startSession(
+  { node }: RpcContext,
+  channel: Channel,
+  { database, address }: { readonly database: string; readonly address: string },
+): ReplicaSession {
+  channel.require(database, 'admin');
+  const managed = node.databases.get(database);
+  let state: Feeder['state'] = 'negotiating';
+  const stopFeeding = managed.startFeeding({
+    address,
+    get state() {
+      return state;
+    },
+    get lag() {
+      return session.lag.report();
+    },
+    stop: async (reason) => session.end(reason),
+  });
   const session = new ReplicaSession({
     sink: managed.require().sink,
     // The caller puts in the name that the upstream knows.
-    database: name,
+    database,
     identity: managed.identity,
     runtime: node.runtime,
     limits: node.options.replicationLimits,
     onUpstreamPath: (path) => managed.learnUpstreamPath(path),
+    onStreaming: () => {
+      state = 'streaming';
+      managed.require().inbox.discard();
+    },
     onEnd: () => {
       stopFeeding();
       managed.learnUpstreamPath([]);

@@ -28,6 +28,7 @@ export function verificationService(context: RpcContext): VerificationServer {
     writeMarker: unaryRpc(context, admin, async (request) => ({
       txId: await local(request.database).writeMarker(markerOf(request)),
     })),
+    pin: unaryRpc(context, admin, async (request) => ({ txId: await local(request.database).pin(markerOf(request)) })),
     overview: unaryRpc(context, admin, async (request) => {
       const { txId, schemaDigest, stateDigest, tables } = await local(request.database).ask(
         markerOf(request),

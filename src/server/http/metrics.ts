@@ -1,5 +1,5 @@
 /** Labels of one sample, in the order in which they are shown. */
-type Labels = Readonly<Record<string, string>>;
+export type Labels = Readonly<Record<string, string>>;
 
 interface Family {
   readonly help: string;

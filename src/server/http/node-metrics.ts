@@ -1,7 +1,13 @@
 import process from 'node:process';
-import type { AttachedReplica, DatabaseStatus, ReplicatorStatus, StorageStatus } from '../../proto/interface.ts';
+import type {
+  AttachedReplica,
+  DatabaseStatus,
+  ReplicatorStatus,
+  ScrubStatus,
+  StorageStatus,
+} from '../../proto/interface.ts';
 import type { RpcContext } from '../grpc/rpc.ts';
-import { MetricsText } from './metrics.ts';
+import { type Labels, MetricsText } from './metrics.ts';
 
 const millisecondsPerSecond = 1_000;
 
@@ -14,7 +20,6 @@ export function renderNodeMetrics(context: RpcContext): string {
   for (const database of context.node.status().databases) {
     databaseMetrics(metrics, database);
     writerMetrics(metrics, context, database.database);
-    scrubMetrics(metrics, context, database.database);
   }
   return metrics.render();
 }
@@ -95,6 +100,13 @@ function databaseMetrics(metrics: MetricsText, status: DatabaseStatus): void {
   if (status.replicator !== undefined) {
     replicatorMetrics(metrics, database, status.replicator);
   }
+  if (status.scrub !== undefined) {
+    scrubMetrics(metrics, labels, status.scrub);
+  }
+  if (status.loss !== undefined) {
+    const help = 'Committed transactions that no replica is known to hold.';
+    metrics.gauge('quorate_unreplicated_transactions', help, status.loss.transactions, labels);
+  }
 }
 
 function ackMetrics(metrics: MetricsText, { database, acks, ackStatus, degradations }: DatabaseStatus): void {
@@ -139,46 +151,45 @@ function attachedMetrics(metrics: MetricsText, { database, tipTxId }: DatabaseSt
 }
 
 function replicatorMetrics(metrics: MetricsText, database: string, replicator: ReplicatorStatus): void {
-  const { upstream, state, lagMs, lagTransactions, retries } = replicator;
+  const { upstream, state, lagMs, lagTransactions, lagBytes, retries } = replicator;
   const labels = { database, upstream };
   if (replicator.snapshot !== undefined) {
-    const { receivedBytes, sizeBytes } = replicator.snapshot;
+    const { receivedBytes, sizeBytes, bytesPerSecond } = replicator.snapshot;
+    metrics.gauge('quorate_snapshot_bytes_per_second', 'Rate of its copying.', bytesPerSecond, labels);
     metrics.gauge('quorate_snapshot_received_bytes', 'Received of a snapshot.', receivedBytes, labels);
     metrics.gauge('quorate_snapshot_size_bytes', 'Size of that snapshot.', sizeBytes, labels);
   }
   metrics.gauge('quorate_replicator_state', 'State of the replicator; always 1.', 1, { ...labels, state });
   metrics.gauge('quorate_replication_lag_seconds', 'Age of what is shown.', lagMs / millisecondsPerSecond, labels);
   metrics.gauge('quorate_replication_lag_transactions', 'Transactions not shown yet.', lagTransactions, labels);
-  const received = replicator.receivedLagTransactions;
-  metrics.gauge(
-    'quorate_replication_received_lag_transactions',
-    'Transactions not on disk here yet.',
-    received,
-    labels,
-  );
+  metrics.gauge('quorate_replication_lag_bytes', 'Bytes of log records not shown yet.', lagBytes, labels);
+  receivedMetrics(metrics, labels, replicator);
   metrics.counter('quorate_replication_retries_total', 'Attempts to connect again.', retries, labels);
 }
 
-function scrubMetrics(metrics: MetricsText, { node }: RpcContext, database: string): void {
-  const scrub = node.databases.get(database).scrubStatus;
-  if (scrub === undefined) {
-    return;
-  }
-  const labels = { database };
+function receivedMetrics(
+  metrics: MetricsText,
+  labels: Labels,
+  { receivedLagTransactions, receivedLagBytes, receivedLagMs }: ReplicatorStatus,
+): void {
+  const name = 'quorate_replication_received_lag';
+  metrics.gauge(`${name}_transactions`, 'Transactions not on disk here yet.', receivedLagTransactions, labels);
+  metrics.gauge(`${name}_bytes`, 'Bytes of log records not on disk here yet.', receivedLagBytes, labels);
+  const seconds = receivedLagMs / millisecondsPerSecond;
+  metrics.gauge(`${name}_seconds`, 'Age of what is on disk here.', seconds, labels);
+}
+
+function scrubMetrics(metrics: MetricsText, labels: Labels, scrub: ScrubStatus): void {
   const finished = scrub.finishedAtMs / millisecondsPerSecond;
-  metrics.gauge(
-    'quorate_scrub_differences',
-    'Differences from the upstream that were found.',
-    scrub.differences,
-    labels,
-  );
-  metrics.counter(
-    'quorate_scrub_rounds_total',
-    'Comparisons of the whole database with its upstream.',
-    scrub.rounds,
-    labels,
-  );
+  const duration = scrub.durationMs / millisecondsPerSecond;
+  const period = scrub.periodMs / millisecondsPerSecond;
+  const differences = 'Differences from the upstream that were found.';
+  metrics.gauge('quorate_scrub_differences', differences, scrub.differences, labels);
+  const rounds = 'Comparisons of the whole database with its upstream.';
+  metrics.counter('quorate_scrub_rounds_total', rounds, scrub.rounds, labels);
   metrics.gauge('quorate_scrub_finished_seconds', 'Unix time at which the last one ended; 0 before.', finished, labels);
+  metrics.gauge('quorate_scrub_duration_seconds', 'Time that the last one took.', duration, labels);
+  metrics.gauge('quorate_scrub_period_seconds', 'Time from the end of one to that of the next.', period, labels);
 }
 
 function writerMetrics(metrics: MetricsText, { node }: RpcContext, database: string): void {

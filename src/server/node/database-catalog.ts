@@ -58,15 +58,19 @@ export class DatabaseCatalog {
     return this.get(name).require();
   }
 
-  /** Opens whatever is not unloaded; resolves when each is open or has failed. */
+  /** Opens whatever is not unloaded; resolves when each is open or has failed. @throws QuorateError CANCELLED */
   async openAll(): Promise<void> {
+    const { signal } = this.#services;
     const waiting = this.list().filter((database) => database.state === 'opening');
     const work = async () => {
-      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      for (let next = waiting.shift(); next !== undefined && !signal?.aborted; next = waiting.shift()) {
         await next.open();
       }
     };
     await Promise.all(Array.from({ length: openAtOnce }, work));
+    if (signal?.aborted) {
+      throw new QuorateError('CANCELLED', 'the server was told to stop while it started');
+    }
   }
 
   /** @throws QuorateError DATABASE_EXISTS, INVALID_ARGUMENT, OVERLOADED when there are as many as may be */

@@ -5,11 +5,19 @@ import type {
   DatabasePositions,
   DatabaseSettings,
 } from '../../database/interface.ts';
-import type { DatabaseStatus, ErrorInfo, ReplicationSettings, StorageStatus } from '../../proto/interface.ts';
+import type {
+  DatabaseStatus,
+  ErrorInfo,
+  ReplicationSettings,
+  StorageStatus,
+  ScrubStatus as WireScrubStatus,
+} from '../../proto/interface.ts';
 import type { ReplicatorStatus } from '../../replication/interface.ts';
 import { wireAcks } from './ack-settings.ts';
 import { type NodeAddress, resolveUpstream } from './follow-settings.ts';
+import { lossStatus } from './loss-status.ts';
 import type { ManagedDatabase } from './managed-database.ts';
+import type { ScrubStatus } from './scrubber.ts';
 
 const nothing: DatabasePositions = { tip: 0, durable: 0, commit: 0, applied: 0, term: 0 };
 
@@ -19,7 +27,7 @@ export function databaseStatus(
   own: NodeAddress | undefined,
   limits: DatabaseLimits,
 ): DatabaseStatus {
-  const { opened, settings, replicatorStatus, failure } = managed;
+  const { opened, settings, replicatorStatus, scrubStatus, failure } = managed;
   const positions = opened?.positions() ?? nothing;
   return {
     database: managed.name,
@@ -37,6 +45,8 @@ export function databaseStatus(
     lastError: errorInfo(failure),
     ...ackStatus(opened),
     storage: opened && storageStatus(opened, limits),
+    scrub: scrubStatus && scrubInfo(scrubStatus),
+    loss: opened && settings?.role === 'primary' ? lossStatus(opened, managed.attachedReplicas) : undefined,
     replication: settings && replicationSettings(settings, own),
   };
 }
@@ -64,6 +74,17 @@ function storageStatus(database: Database, limits: DatabaseLimits): StorageStatu
     freeBytes,
     minFreeBytes: limits.minFreeBytes,
     holds: holds.map((hold) => ({ ...hold, seenAtMs: Math.floor(hold.seenAtMs) })),
+  };
+}
+
+function scrubInfo({ alarm, alarmAtMs, ...status }: ScrubStatus): WireScrubStatus {
+  const { finishedAtMs, durationMs, nextAtMs, periodMs } = status;
+  return {
+    ...status,
+    finishedAtMs: Math.floor(finishedAtMs),
+    durationMs: Math.round(durationMs),
+    nextAtMs: Math.floor(nextAtMs),
+    periodMs: Math.round(periodMs),
   };
 }
 

@@ -44,6 +44,10 @@ export class LocalNode implements ComparedNode {
       : this.#upstreams.use(this.#database, (client, name) => client.verification.database(name).writeMarker(marker));
   }
 
+  pin(marker: string): Promise<number> {
+    return this.#database.verifications.pin(marker);
+  }
+
   ask<K extends SnapshotCall>(
     marker: string,
     call: K,

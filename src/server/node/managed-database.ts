@@ -21,7 +21,7 @@ import {
   type ReplicatorStatus,
   sessionFeedModule,
 } from '../../replication/interface.ts';
-import { Feeding } from './feeding.ts';
+import { type Feeder, FeedingSlot } from './feeding-slot.ts';
 import { resolveUpstream } from './follow-settings.ts';
 import { LocalNode } from './local-node.ts';
 import type { NodeServices } from './node-services.ts';
@@ -52,13 +52,12 @@ export class ManagedDatabase {
   #tail: Promise<unknown> = Promise.resolve();
   /** Replica ids of the upstream and of those that it follows, as far as known. */
   #upstreamPath: readonly string[] = [];
-  readonly #feeding: Feeding;
+  readonly #feeding = new FeedingSlot();
 
   constructor(name: string, services: NodeServices, state: DatabaseState) {
     this.name = name;
     this.#services = services;
     this.#state = state;
-    this.#feeding = new Feeding(name);
   }
 
   get state(): DatabaseState {
@@ -77,7 +76,7 @@ export class ManagedDatabase {
   }
 
   get replicatorStatus(): ReplicatorStatus | undefined {
-    return this.#replicator?.status();
+    return this.#replicator?.status() ?? this.#feeding.status();
   }
 
   get attachedReplicas(): readonly AttachedReplica[] {
@@ -275,18 +274,19 @@ export class ManagedDatabase {
   /** Ends the streams of those who follow or feed this database. */
   endStreams(reason: QuorateError): void {
     this.#opened?.exporter.close(reason);
-    this.#feeding.stop(reason);
+    void this.#feeding.stop(reason);
   }
 
-  /** Registers the one stream that may feed this replica; see `Feeding`. @throws QuorateError WRONG_ROLE */
-  startFeeding(stop: (reason: QuorateError) => void): () => void {
-    return this.#feeding.start(this.require().settings, stop);
+  /** Registers the one who may feed this replica, and returns what ends that. @throws QuorateError WRONG_ROLE */
+  startFeeding(feeder: Feeder): () => void {
+    return this.#feeding.take(this.name, this.require().settings, feeder);
   }
 
   #context(): DatabaseContext {
-    const { runtime, directory, identity, options } = this.#services;
+    const { runtime, directory, identity, options, signal } = this.#services;
     return {
       runtime,
+      signal,
       directory: directory.databasePath(this.name),
       name: this.name,
       origin: BigInt(`0x${identity.nodeId}`),
@@ -317,7 +317,8 @@ export class ManagedDatabase {
   #fail(error: QuorateError): void {
     this.#state = 'failed';
     this.#failure = failureOf(error, this.#services.runtime.clock.nowMs());
-    this.#services.runtime.logger.error({ database: this.name, code: error.code }, `not opened: ${error.message}`);
+    const level = error.code === 'CANCELLED' ? 'info' : 'error';
+    this.#services.runtime.logger[level]({ database: this.name, code: error.code }, `not opened: ${error.message}`);
   }
 
   async #end(state: DatabaseState): Promise<void> {
@@ -379,6 +380,8 @@ export class ManagedDatabase {
       here: new LocalNode(this, upstreams),
       withUpstream: (action) => upstreams.use(database, (client, name) => action(client.verification.database(name))),
       isFollowing: () => this.#replicator?.status().state === 'streaming',
+      standsAt: () => (this.#replicator?.isLevel ? database.positions().applied : undefined),
+      databaseBytes: () => database.source.databaseBytes(),
       intervalMs,
       bytesPerSecond,
     });
@@ -386,7 +389,7 @@ export class ManagedDatabase {
   }
 
   async #stopReplicator(reason: string): Promise<void> {
-    this.#feeding.stop(new QuorateError('CANCELLED', reason));
+    await this.#feeding.stop(new QuorateError('CANCELLED', reason));
     const replicator = this.#replicator;
     this.#replicator = undefined;
     const scrubber = this.#scrubber;

@@ -15,6 +15,8 @@ export interface NodeServices {
   readonly readers: ReaderPool;
   readonly transport: ReplicationTransport & SnapshotTransport;
   readonly upstreams: UpstreamClients;
+  /** Aborts when the node is to stop, also while it starts. */
+  readonly signal: AbortSignal | undefined;
   /** Where this node listens; undefined while it does not. */
   address(): NodeAddress | undefined;
 }

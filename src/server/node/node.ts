@@ -36,11 +36,18 @@ export class Node implements AsyncDisposable {
   readonly #isWanted: (name: string) => boolean;
   #follower: ServerFollower | undefined;
   #address: NodeAddress | undefined;
+  readonly #signal: AbortSignal | undefined;
   #isReady = false;
   #generatedPassword: string | undefined;
 
-  private constructor(options: NodeOptions, runtime: Runtime, directory: NodeDirectory) {
+  private constructor(
+    options: NodeOptions,
+    runtime: Runtime,
+    directory: NodeDirectory,
+    signal: AbortSignal | undefined,
+  ) {
     const { limits } = options;
+    this.#signal = signal;
     this.options = options;
     this.runtime = runtime;
     this.#directory = directory;
@@ -70,11 +77,15 @@ export class Node implements AsyncDisposable {
     });
   }
 
-  /** Takes the folder; nothing is open before `start`. @throws QuorateError DATABASE_LOCKED, IO_ERROR */
-  static async open(options: NodeOptions, runtime: Runtime): Promise<Node> {
+  /**
+   * Takes the folder; nothing is open before `start`.
+   * @param signal gives up the start
+   * @throws QuorateError DATABASE_LOCKED, IO_ERROR
+   */
+  static async open(options: NodeOptions, runtime: Runtime, signal?: AbortSignal): Promise<Node> {
     const directory = NodeDirectory.open(options.directory, runtime);
     try {
-      return await Promise.resolve(new Node(options, runtime, directory));
+      return await Promise.resolve(new Node(options, runtime, directory, signal));
     } catch (error) {
       directory[Symbol.dispose]();
       throw error;
@@ -91,6 +102,7 @@ export class Node implements AsyncDisposable {
       directory: this.#directory,
       transport: this.#transport,
       upstreams,
+      signal: this.#signal,
       address: () => this.#address,
     };
   }
@@ -117,6 +129,7 @@ export class Node implements AsyncDisposable {
   /**
    * Opens all databases, and makes those that every node has.
    * @param address where this node can be reached, for replicas of its own databases
+   * @throws QuorateError CANCELLED when the signal aborts meanwhile
    */
   async start(address: NodeAddress | undefined): Promise<void> {
     this.#address = address;

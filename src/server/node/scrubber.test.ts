@@ -11,6 +11,7 @@ function emptyNode(): ComparedNode {
   return {
     prepare: async () => Buffer.alloc(16),
     writeMarker: async () => 1,
+    pin: async () => 1,
     ask: async () => overview as never,
     end: async () => {},
   };
@@ -24,6 +25,8 @@ test('a new round begins at once when it is asked for, however long the interval
     here: node,
     withUpstream: (action) => action(node),
     isFollowing: () => true,
+    standsAt: () => undefined,
+    databaseBytes: () => 0,
     intervalMs: 3_600_000,
     bytesPerSecond: 1024,
   });

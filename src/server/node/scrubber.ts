@@ -34,6 +34,10 @@ export interface ScrubberOptions {
   readonly withUpstream: <T>(action: (upstream: ComparedNode) => Promise<T>) => Promise<T>;
   /** Whether there is a point in comparing now. */
   readonly isFollowing: () => boolean;
+  /** The transaction that both show, as far as is known here; undefined while the replica is behind. */
+  readonly standsAt: () => number | undefined;
+  /** Bytes of the database. */
+  readonly databaseBytes: () => number;
   /** Milliseconds between two rounds. */
   readonly intervalMs: number;
   readonly bytesPerSecond: number;
@@ -45,6 +49,14 @@ export interface ScrubStatus {
   readonly rounds: number;
   /** Milliseconds since 1970 at the end of the last round; 0 before. */
   readonly finishedAtMs: number;
+  /** Whether a round is under way. */
+  readonly running: boolean;
+  /** Milliseconds that the last round took; 0 before. */
+  readonly durationMs: number;
+  /** Milliseconds since 1970 at which the next round begins; 0 while one is under way. */
+  readonly nextAtMs: number;
+  /** Milliseconds from the end of one round to the end of the next, as the size of the database and the options make it. */
+  readonly periodMs: number;
   /** Differences found in the round before and in this one, whichever are more. */
   readonly differences: number;
   /** Why the replica is not what its upstream is, if so. */
@@ -57,6 +69,9 @@ export interface ScrubStatus {
  * Compares a replica with its upstream in the background, again and again, at a bounded rate: what replication does not
  * notice (a row changed by hand, a damaged page) is found before somebody reads or writes it. The work is cut into pieces,
  * each at a transaction of its own, because a pinned snapshot keeps SQLite from shortening its WAL.
+ *
+ * Where nothing is written the two stand at the same transaction anyway, and are compared there. A marker in the log makes
+ * them stand so otherwise; an idle database would only grow by it.
  */
 export class Scrubber implements AsyncDisposable {
   readonly #options: ScrubberOptions;
@@ -64,10 +79,15 @@ export class Scrubber implements AsyncDisposable {
   #again = new AbortController();
   #running: Promise<void> | undefined;
   #cursor: ComparisonCursor | undefined;
+  /** Where both stood when the last wait began. */
+  #stoodAt: number | undefined;
   #found = 0;
   #foundBefore = 0;
   #rounds = 0;
   #finishedAtMs = 0;
+  #durationMs = 0;
+  #beganAtMs: number | undefined;
+  #nextAtMs = 0;
   #alarm: QuorateError | undefined;
   #alarmAtMs = 0;
   /** Why the last piece could not be compared, so that it is logged once. */
@@ -82,10 +102,16 @@ export class Scrubber implements AsyncDisposable {
   }
 
   status(): ScrubStatus {
+    const { intervalMs, bytesPerSecond, databaseBytes } = this.#options;
     const differences = Math.max(this.#found, this.#foundBefore);
+    const running = this.#beganAtMs !== undefined;
     return {
+      running,
       rounds: this.#rounds,
       finishedAtMs: this.#finishedAtMs,
+      durationMs: this.#durationMs,
+      nextAtMs: running ? 0 : this.#nextAtMs,
+      periodMs: intervalMs + (databaseBytes() / bytesPerSecond) * millisecondsPerSecond,
       differences,
       alarm: this.#alarm,
       alarmAtMs: this.#alarmAtMs,
@@ -108,44 +134,56 @@ export class Scrubber implements AsyncDisposable {
 
   /** Waits until the next piece is due, or a new round is wanted; false when the scrub is to end. */
   async #wait(delayMs: number): Promise<boolean> {
-    const { timers } = this.#options.runtime;
+    const { timers, clock } = this.#options.runtime;
+    this.#stoodAt = this.#options.standsAt();
+    this.#nextAtMs = clock.nowMs() + delayMs;
     // Both signals only end the wait.
     await timers.sleep(delayMs, AbortSignal.any([this.#stop.signal, this.#again.signal])).catch(() => {});
     if (this.#again.signal.aborted) {
       this.#again = new AbortController();
       this.#cursor = undefined;
+      this.#beganAtMs = undefined;
       this.#found = 0;
     }
     return !this.#stop.signal.aborted;
   }
 
-  /** False when the scrub is to end. */
-  async #sleep(delayMs: number): Promise<boolean> {
-    const { timers } = this.#options.runtime;
-    return await timers.sleep(delayMs, this.#stop.signal).then(
-      () => true,
-      () => false,
-    );
-  }
-
   /** Compares for a while; true when the round has ended, or cannot go on now. */
   async #piece(): Promise<boolean> {
-    if (!this.#options.isFollowing()) {
+    const { runtime, database, isFollowing, withUpstream } = this.#options;
+    if (!isFollowing()) {
       return true;
     }
+    this.#beganAtMs ??= runtime.clock.monotonicMs();
     try {
-      const work = this.#options.withUpstream((upstream) => this.#compare(upstream));
+      const work = withUpstream((upstream) => this.#compareSomehow(upstream));
       const comparison = await this.#unlessStopped(work);
       this.#note(comparison);
       this.#obstacle = '';
       return comparison.next === undefined;
     } catch (error) {
       const { code, message } = asQuorateError(error);
-      const { runtime, database } = this.#options;
       const isTold = quiet.has(code) || this.#obstacle === message;
       this.#obstacle = message;
       runtime.logger[isTold ? 'debug' : 'warn']({ database, code, error: message }, 'could not scrub');
+      this.#beganAtMs = undefined;
       return true;
+    }
+  }
+
+  /** Compares the two where they stand when nothing has happened for a while, otherwise where a marker makes them stand. */
+  async #compareSomehow(upstream: ComparedNode): Promise<Comparison> {
+    const standsAt = this.#options.standsAt();
+    if (standsAt === undefined || standsAt !== this.#stoodAt) {
+      return await this.#compare(upstream, false);
+    }
+    try {
+      return await this.#compare(upstream, true);
+    } catch (error) {
+      if (asQuorateError(error).code === 'WAIT_TIMEOUT') {
+        return await this.#compare(upstream, false);
+      }
+      throw error;
     }
   }
 
@@ -162,21 +200,23 @@ export class Scrubber implements AsyncDisposable {
     }
   }
 
-  #compare(upstream: ComparedNode): Promise<Comparison> {
+  #compare(upstream: ComparedNode, still: boolean): Promise<Comparison> {
     const { here, runtime } = this.#options;
     const endMs = runtime.clock.monotonicMs() + maxPieceMs;
     return compareNodes({
       here,
       reference: upstream,
       writer: upstream,
+      still,
       marker: Buffer.from(runtime.random.bytes(16)).toString('hex'),
       maxDifferences,
       content: false,
       from: this.#cursor,
       stepBytes,
       pace: async (sizeBytes) => {
-        const goesOn = await this.#sleep((sizeBytes / this.#options.bytesPerSecond) * millisecondsPerSecond);
-        return goesOn && runtime.clock.monotonicMs() < endMs;
+        const restMs = (sizeBytes / this.#options.bytesPerSecond) * millisecondsPerSecond;
+        await runtime.timers.sleep(restMs, this.#stop.signal).catch(() => {});
+        return !this.#stop.signal.aborted && runtime.clock.monotonicMs() < endMs;
       },
     });
   }
@@ -198,6 +238,8 @@ export class Scrubber implements AsyncDisposable {
       this.#found = 0;
       this.#rounds += 1;
       this.#finishedAtMs = runtime.clock.nowMs();
+      this.#durationMs = runtime.clock.monotonicMs() - (this.#beganAtMs ?? runtime.clock.monotonicMs());
+      this.#beganAtMs = undefined;
     }
   }
 

@@ -87,8 +87,8 @@ async function read(
   statements: readonly Statement[],
   { timeoutMs, signal }: SqlRequest,
 ): Promise<SqlAnswer | undefined> {
-  const { maxResultBytes } = node.options.databaseLimits;
-  const options = { bigint: true, timeoutMs, maxBytes: maxResultBytes, signal };
+  const { maxResultBytes, maxValueBytes } = node.options.databaseLimits;
+  const options = { bigint: true, timeoutMs, maxBytes: maxResultBytes, maxValueBytes, signal };
   try {
     const { results, appliedTxId } = await node.readers.query(database.filePath, statements, options);
     return { results, position: { txId: appliedTxId, term: database.positions().term }, acks: 0 };

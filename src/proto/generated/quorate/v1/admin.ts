@@ -183,7 +183,43 @@ export interface DatabaseStatus {
   ackStatus: string;
   /** How often it degraded since it was opened. */
   degradations: number;
-  storage?: StorageStatus | undefined;
+  storage?:
+    | StorageStatus
+    | undefined;
+  /** Of a replica that compares itself with its upstream in the background. */
+  scrub?:
+    | ScrubStatus
+    | undefined;
+  /** Of an open primary. */
+  loss?: LossStatus | undefined;
+}
+
+/** What would be gone if the primary and its disk died now. */
+export interface LossStatus {
+  /** Committed transactions that no replica is known to hold on disk. */
+  transactions: number;
+  /** Name of the replica that holds the most; empty when none is known. */
+  replicaName: string;
+  /** All of it in one line, for people. */
+  summary: string;
+}
+
+/** How a replica is compared with its upstream in the background. */
+export interface ScrubStatus {
+  /** Whether a round is under way. */
+  running: boolean;
+  /** Rounds over the whole database since the replica began to follow. */
+  rounds: number;
+  /** Milliseconds since 1970 at the end of the last round; 0 before. */
+  finishedAtMs: number;
+  /** Milliseconds that the last round took; 0 before. */
+  durationMs: number;
+  /** Milliseconds since 1970 at which the next round begins; 0 while one is under way. */
+  nextAtMs: number;
+  /** Milliseconds from the end of one round to the end of the next, as the size of the database and the options make it. */
+  periodMs: number;
+  /** Differences found in the last round and in this one, whichever are more. */
+  differences: number;
 }
 
 /** What a database has on disk, what it is kept for, and what room there is. */
@@ -234,6 +270,13 @@ export interface ReplicatorStatus {
   receivedLagMs: number;
   /** By how much it applies late on purpose, in milliseconds. */
   delayMs: number;
+  /**
+   * Bytes of log records that the upstream has and this replica does not show; 0 when `lag_transactions` is. What is not
+   * committed yet counts here.
+   */
+  lagBytes: number;
+  /** Bytes of log records that the upstream has and this replica does not hold on disk yet. */
+  receivedLagBytes: number;
   /** While a snapshot is copied or installed. */
   snapshot?: SnapshotProgress | undefined;
 }
@@ -1427,6 +1470,8 @@ function createBaseDatabaseStatus(): DatabaseStatus {
     ackStatus: "",
     degradations: 0,
     storage: undefined,
+    scrub: undefined,
+    loss: undefined,
   };
 }
 
@@ -1485,6 +1530,12 @@ export const DatabaseStatus: MessageFns<DatabaseStatus> = {
     }
     if (message.storage !== undefined) {
       StorageStatus.encode(message.storage, writer.uint32(162).fork()).join();
+    }
+    if (message.scrub !== undefined) {
+      ScrubStatus.encode(message.scrub, writer.uint32(170).fork()).join();
+    }
+    if (message.loss !== undefined) {
+      LossStatus.encode(message.loss, writer.uint32(178).fork()).join();
     }
     return writer;
   },
@@ -1644,6 +1695,202 @@ export const DatabaseStatus: MessageFns<DatabaseStatus> = {
             }
 
             message.storage = StorageStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.scrub = ScrubStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.loss = LossStatus.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLossStatus(): LossStatus {
+  return { transactions: 0, replicaName: "", summary: "" };
+}
+
+export const LossStatus: MessageFns<LossStatus> = {
+  encode(message: LossStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.transactions !== 0) {
+      writer.uint32(8).uint64(message.transactions);
+    }
+    if (message.replicaName !== "") {
+      writer.uint32(18).string(message.replicaName);
+    }
+    if (message.summary !== "") {
+      writer.uint32(26).string(message.summary);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LossStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLossStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.transactions = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.replicaName = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.summary = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseScrubStatus(): ScrubStatus {
+  return { running: false, rounds: 0, finishedAtMs: 0, durationMs: 0, nextAtMs: 0, periodMs: 0, differences: 0 };
+}
+
+export const ScrubStatus: MessageFns<ScrubStatus> = {
+  encode(message: ScrubStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.running !== false) {
+      writer.uint32(8).bool(message.running);
+    }
+    if (message.rounds !== 0) {
+      writer.uint32(16).uint64(message.rounds);
+    }
+    if (message.finishedAtMs !== 0) {
+      writer.uint32(24).uint64(message.finishedAtMs);
+    }
+    if (message.durationMs !== 0) {
+      writer.uint32(32).uint64(message.durationMs);
+    }
+    if (message.nextAtMs !== 0) {
+      writer.uint32(40).uint64(message.nextAtMs);
+    }
+    if (message.periodMs !== 0) {
+      writer.uint32(48).uint64(message.periodMs);
+    }
+    if (message.differences !== 0) {
+      writer.uint32(56).uint64(message.differences);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ScrubStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseScrubStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.running = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.rounds = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.finishedAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.durationMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.nextAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.periodMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.differences = longToNumber(reader.uint64());
             continue;
           }
         }
@@ -1894,6 +2141,8 @@ function createBaseReplicatorStatus(): ReplicatorStatus {
     receivedLagTransactions: 0,
     receivedLagMs: 0,
     delayMs: 0,
+    lagBytes: 0,
+    receivedLagBytes: 0,
     snapshot: undefined,
   };
 }
@@ -1932,6 +2181,12 @@ export const ReplicatorStatus: MessageFns<ReplicatorStatus> = {
     }
     if (message.delayMs !== 0) {
       writer.uint32(88).uint64(message.delayMs);
+    }
+    if (message.lagBytes !== 0) {
+      writer.uint32(96).uint64(message.lagBytes);
+    }
+    if (message.receivedLagBytes !== 0) {
+      writer.uint32(104).uint64(message.receivedLagBytes);
     }
     if (message.snapshot !== undefined) {
       SnapshotProgress.encode(message.snapshot, writer.uint32(162).fork()).join();
@@ -2038,6 +2293,22 @@ export const ReplicatorStatus: MessageFns<ReplicatorStatus> = {
             }
 
             message.delayMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.lagBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.receivedLagBytes = longToNumber(reader.uint64());
             continue;
           }
           case 20: {

@@ -132,7 +132,11 @@ export interface Heartbeat {
   term: number;
   /** Wall clock of the upstream in milliseconds since 1970. */
   clockMs: number;
-  awaited?: Awaited | undefined;
+  awaited?:
+    | Awaited
+    | undefined;
+  /** Bytes of the records up to `tip_tx_id` that this stream has not sent yet. */
+  unsentBytes: number;
 }
 
 /**
@@ -151,6 +155,18 @@ export interface ReplicateStart {
 
 export interface ReplicateTxResponse {
   replica?: ExportTxRequest | undefined;
+}
+
+export interface ReplicateSnapshotRequest {
+  message?:
+    | { $case: "start"; value: ReplicateStart }
+    | { $case: "upstream"; value: ExportSnapshotResponse }
+    | undefined;
+}
+
+/** Sent once, after the start. */
+export interface ReplicateSnapshotResponse {
+  replica?: ExportSnapshotRequest | undefined;
 }
 
 export interface ExportSnapshotRequest {
@@ -909,7 +925,7 @@ export const Awaited: MessageFns<Awaited> = {
 };
 
 function createBaseHeartbeat(): Heartbeat {
-  return { tipTxId: 0, commitTxId: 0, term: 0, clockMs: 0, awaited: undefined };
+  return { tipTxId: 0, commitTxId: 0, term: 0, clockMs: 0, awaited: undefined, unsentBytes: 0 };
 }
 
 export const Heartbeat: MessageFns<Heartbeat> = {
@@ -928,6 +944,9 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     }
     if (message.awaited !== undefined) {
       Awaited.encode(message.awaited, writer.uint32(42).fork()).join();
+    }
+    if (message.unsentBytes !== 0) {
+      writer.uint32(48).uint64(message.unsentBytes);
     }
     return writer;
   },
@@ -983,6 +1002,14 @@ export const Heartbeat: MessageFns<Heartbeat> = {
             }
 
             message.awaited = Awaited.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.unsentBytes = longToNumber(reader.uint64());
             continue;
           }
         }
@@ -1134,6 +1161,111 @@ export const ReplicateTxResponse: MessageFns<ReplicateTxResponse> = {
             }
 
             message.replica = ExportTxRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReplicateSnapshotRequest(): ReplicateSnapshotRequest {
+  return { message: undefined };
+}
+
+export const ReplicateSnapshotRequest: MessageFns<ReplicateSnapshotRequest> = {
+  encode(message: ReplicateSnapshotRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.message?.$case) {
+      case "start":
+        ReplicateStart.encode(message.message.value, writer.uint32(10).fork()).join();
+        break;
+      case "upstream":
+        ExportSnapshotResponse.encode(message.message.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplicateSnapshotRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplicateSnapshotRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.message = { $case: "start", value: ReplicateStart.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = { $case: "upstream", value: ExportSnapshotResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReplicateSnapshotResponse(): ReplicateSnapshotResponse {
+  return { replica: undefined };
+}
+
+export const ReplicateSnapshotResponse: MessageFns<ReplicateSnapshotResponse> = {
+  encode(message: ReplicateSnapshotResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.replica !== undefined) {
+      ExportSnapshotRequest.encode(message.replica, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplicateSnapshotResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplicateSnapshotResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.replica = ExportSnapshotRequest.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -1585,6 +1717,21 @@ export const ReplicationService = {
     responseDeserialize: (value: Buffer): ReplicateTxResponse => ReplicateTxResponse.decode(value),
   },
   /**
+   * ExportSnapshot with the caller in the middle, as ReplicateTx is ExportTx: brings a snapshot to such a replica. The
+   * stream ends when the snapshot is installed.
+   */
+  replicateSnapshot: {
+    path: "/quorate.v1.Replication/ReplicateSnapshot" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: ReplicateSnapshotRequest): Buffer =>
+      Buffer.from(ReplicateSnapshotRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReplicateSnapshotRequest => ReplicateSnapshotRequest.decode(value),
+    responseSerialize: (value: ReplicateSnapshotResponse): Buffer =>
+      Buffer.from(ReplicateSnapshotResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReplicateSnapshotResponse => ReplicateSnapshotResponse.decode(value),
+  },
+  /**
    * A consistent copy of a database at one position, for a replica that cannot be served from the log. It can go on
    * after a break. docs/snapshots.md tells more.
    */
@@ -1613,6 +1760,11 @@ export interface ReplicationServer extends UntypedServiceImplementation {
    */
   replicateTx: handleBidiStreamingCall<ReplicateTxRequest, ReplicateTxResponse>;
   /**
+   * ExportSnapshot with the caller in the middle, as ReplicateTx is ExportTx: brings a snapshot to such a replica. The
+   * stream ends when the snapshot is installed.
+   */
+  replicateSnapshot: handleBidiStreamingCall<ReplicateSnapshotRequest, ReplicateSnapshotResponse>;
+  /**
    * A consistent copy of a database at one position, for a replica that cannot be served from the log. It can go on
    * after a break. docs/snapshots.md tells more.
    */
@@ -1637,6 +1789,18 @@ export interface ReplicationClient extends Client {
     metadata: Metadata,
     options?: Partial<CallOptions>,
   ): ClientDuplexStream<ReplicateTxRequest, ReplicateTxResponse>;
+  /**
+   * ExportSnapshot with the caller in the middle, as ReplicateTx is ExportTx: brings a snapshot to such a replica. The
+   * stream ends when the snapshot is installed.
+   */
+  replicateSnapshot(): ClientDuplexStream<ReplicateSnapshotRequest, ReplicateSnapshotResponse>;
+  replicateSnapshot(
+    options: Partial<CallOptions>,
+  ): ClientDuplexStream<ReplicateSnapshotRequest, ReplicateSnapshotResponse>;
+  replicateSnapshot(
+    metadata: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientDuplexStream<ReplicateSnapshotRequest, ReplicateSnapshotResponse>;
   /**
    * A consistent copy of a database at one position, for a replica that cannot be served from the log. It can go on
    * after a break. docs/snapshots.md tells more.

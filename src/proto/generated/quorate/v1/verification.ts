@@ -37,6 +37,10 @@ export interface WriteMarkerResponse {
   txId: number;
 }
 
+export interface PinResponse {
+  txId: number;
+}
+
 export interface OverviewResponse {
   txId: number;
   /** SHA-256 over indexes, views and triggers. */
@@ -306,6 +310,52 @@ export const WriteMarkerResponse: MessageFns<WriteMarkerResponse> = {
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseWriteMarkerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.txId = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePinResponse(): PinResponse {
+  return { txId: 0 };
+}
+
+export const PinResponse: MessageFns<PinResponse> = {
+  encode(message: PinResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.txId !== 0) {
+      writer.uint32(8).uint64(message.txId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PinResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePinResponse();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1688,6 +1738,16 @@ export const VerificationService = {
     responseSerialize: (value: WriteMarkerResponse): Buffer => Buffer.from(WriteMarkerResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WriteMarkerResponse => WriteMarkerResponse.decode(value),
   },
+  /** Pins the snapshot at once, without a marker: for nodes at which nothing happens. They have to tell the same transaction. */
+  pin: {
+    path: "/quorate.v1.Verification/Pin" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: MarkerRequest): Buffer => Buffer.from(MarkerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): MarkerRequest => MarkerRequest.decode(value),
+    responseSerialize: (value: PinResponse): Buffer => Buffer.from(PinResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PinResponse => PinResponse.decode(value),
+  },
   /** Waits until the snapshot is pinned. */
   overview: {
     path: "/quorate.v1.Verification/Overview" as const,
@@ -1788,6 +1848,8 @@ export interface VerificationServer extends UntypedServiceImplementation {
   prepare: handleUnaryCall<MarkerRequest, PrepareResponse>;
   /** A replica hands it on to its upstream. */
   writeMarker: handleUnaryCall<MarkerRequest, WriteMarkerResponse>;
+  /** Pins the snapshot at once, without a marker: for nodes at which nothing happens. They have to tell the same transaction. */
+  pin: handleUnaryCall<MarkerRequest, PinResponse>;
   /** Waits until the snapshot is pinned. */
   overview: handleUnaryCall<MarkerRequest, OverviewResponse>;
   /** Cuts a table into ranges. */
@@ -1841,6 +1903,19 @@ export interface VerificationClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: WriteMarkerResponse) => void,
+  ): ClientUnaryCall;
+  /** Pins the snapshot at once, without a marker: for nodes at which nothing happens. They have to tell the same transaction. */
+  pin(request: MarkerRequest, callback: (error: ServiceError | null, response: PinResponse) => void): ClientUnaryCall;
+  pin(
+    request: MarkerRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PinResponse) => void,
+  ): ClientUnaryCall;
+  pin(
+    request: MarkerRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PinResponse) => void,
   ): ClientUnaryCall;
   /** Waits until the snapshot is pinned. */
   overview(
