@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { QuorateError } from '../errors/interface.ts';
-import { contentPath, fileSize, firstContent, logPath, removeOtherContents, sqlitePath } from './content-directory.ts';
+import { contentPath, firstContent, logPath, removeOtherContents, sqlitePath } from './content-directory.ts';
 import type { DatabaseContext } from './database-context.ts';
 import { readSettings, settingsExist, writeSettings } from './settings-file.ts';
 import type { DatabaseSettings } from './types.ts';
@@ -72,8 +72,9 @@ export class DatabaseFiles {
     return logPath(this.contentDirectory);
   }
 
+  /** Without opening the file: closing it again would take away the locks that SQLite has on it in this process. */
   sqliteBytes(): number {
-    return fileSize(this.#context.runtime.files, this.sqlitePath);
+    return this.#context.runtime.files.fileSizeSync(this.sqlitePath);
   }
 
   freeBytes(): number {

@@ -344,7 +344,7 @@ export class Database implements AsyncDisposable {
     checkAckSettings(settings.acks ?? defaultAckSettings);
     this.#files.saveSettings({ ...settings, term });
     if (settings.role === 'primary') {
-      this.#inbox.discard();
+      await this.#inbox.discard();
     }
     if (onlyAcks && settings.role === 'primary') {
       return this.#writer().client.request((id) => ['set-acks', id, settings.acks]);
@@ -393,7 +393,7 @@ export class Database implements AsyncDisposable {
     this.#source.close();
     this.#holds.close();
     this.#snapshots.close();
-    this.#inbox.pause();
+    await this.#inbox.pause();
     await link?.stop();
   }
 }

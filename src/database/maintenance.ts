@@ -6,8 +6,7 @@ export type MaintenanceTask =
   | { readonly task: 'digest'; readonly file: string }
   | { readonly task: 'export'; readonly file: string; readonly target: string }
   | { readonly task: 'snapshot'; readonly file: string; readonly target: string }
-  | { readonly task: 'hash'; readonly file: string }
-  | { readonly task: 'verify'; readonly file: string; readonly sha256: Uint8Array };
+  | { readonly task: 'check'; readonly file: string };
 
 export type MaintenanceAnswer = { readonly value: unknown } | { readonly error: SerializedError };
 

@@ -46,18 +46,22 @@ export class SnapshotInstaller {
     }
   }
 
-  /**
-   * Exchanges the content: everything is prepared and durable before the one atomic write that decides.
-   * @throws QuorateError DATABASE_CORRUPT, DISK_FULL, IO_ERROR
-   */
-  async install(filePath: string, header: SnapshotHeader, sha256: Uint8Array): Promise<void> {
-    const { files, directory, segmentSizeBytes } = this.#options;
-    const found = await runMaintenance<AppliedPosition>({ task: 'verify', file: filePath, sha256 });
-    if (found.txId !== header.position.txId || Buffer.compare(found.hash, header.position.hash) !== 0) {
+  /** @throws QuorateError DATABASE_CORRUPT when the file is not a sound database at the position that was said; IO_ERROR */
+  async verify(filePath: string, { position }: SnapshotHeader): Promise<void> {
+    const found = await runMaintenance<AppliedPosition>({ task: 'check', file: filePath });
+    if (found.txId !== position.txId || Buffer.compare(found.hash, position.hash) !== 0) {
       throw new QuorateError('DATABASE_CORRUPT', 'the snapshot is not at the position that was said', {
         hint: 'It is copied again; look at the upstream if that repeats itself.',
       });
     }
+  }
+
+  /**
+   * Exchanges the content: everything is prepared and durable before the one atomic write that decides.
+   * @throws QuorateError DISK_FULL, IO_ERROR
+   */
+  async install(filePath: string, header: SnapshotHeader): Promise<void> {
+    const { files, directory, segmentSizeBytes } = this.#options;
     const content = this.#options.content() + 1;
     buildContent(files, { databaseDirectory: directory, content, header, filePath, segmentSizeBytes });
     await this.#options.changeContent(content);
@@ -72,7 +76,8 @@ export function openInbox(minFreeBytes: number, options: SnapshotInstallerOption
     directory: path.join(options.directory, 'snapshot'),
     minFreeBytes,
     check: (header) => installer.check(header),
-    install: (filePath, header, sha256) => installer.install(filePath, header, sha256),
+    verify: (filePath, header) => installer.verify(filePath, header),
+    install: (filePath, header) => installer.install(filePath, header),
   });
 }
 

@@ -4,6 +4,7 @@ import type { TxId } from '../log/interface.ts';
 import type { FileHandle, Runtime, Timer } from '../runtime/interface.ts';
 import type { AppliedPosition } from '../sqlite/interface.ts';
 import { requireFreeBytes } from './disk-floor.ts';
+import { FileHasher } from './file-hasher.ts';
 import type { DatabaseLimits } from './limits.ts';
 import { runMaintenance } from './maintenance.ts';
 import type { SnapshotHeader, SnapshotLease, SnapshotSource } from './types.ts';
@@ -146,7 +147,7 @@ export class SnapshotStore implements SnapshotSource {
       header,
       read: (target, offset) => handle.read(target, offset),
       sha256: () => {
-        entry.sha256 ??= runMaintenance<Uint8Array>({ task: 'hash', file: entry.path });
+        entry.sha256 ??= new FileHasher(handle.descriptor).digest(header.sizeBytes);
         return entry.sha256;
       },
       [Symbol.dispose]: () => {

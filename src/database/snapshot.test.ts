@@ -22,7 +22,7 @@ async function carry(lease: SnapshotLease, to: Database, from = 0, end = lease.h
   for (let offset = from; offset < end; ) {
     const chunk = Buffer.alloc(Math.min(20_000, end - offset));
     const count = await lease.read(chunk, offset);
-    to.inbox.write(offset, chunk.subarray(0, count));
+    await to.inbox.write(offset, chunk.subarray(0, count));
     offset += count;
   }
 }
@@ -74,7 +74,7 @@ test('a snapshot that was changed on the way is not installed, and the next copy
   const rest = Buffer.alloc(lease.header.sizeBytes - 100_000);
   await lease.read(rest, 100_000);
   rest.writeUInt8(rest.readUInt8(5000) ^ 1, 5000);
-  replica.inbox.write(100_000, rest);
+  await replica.inbox.write(100_000, rest);
   await assert.rejects(replica.inbox.install(await lease.sha256()), { code: 'PROTOCOL_ERROR' });
   assert.deepEqual(replica.inbox.received(), { snapshotId: '', bytes: 0 });
   assert.equal(replica.positions().applied, 0);
@@ -86,7 +86,7 @@ test('a gap, and an end before everything is there, are refused', async () => {
   await using replica = await Database.create(folder.context('replica'), replicaSettings);
   using lease = await primary.snapshots.acquire('');
   await carry(lease, replica, 0, 40_000);
-  assert.throws(() => replica.inbox.write(60_000, Buffer.alloc(10)), { code: 'PROTOCOL_ERROR' });
+  await assert.rejects(replica.inbox.write(60_000, Buffer.alloc(10)), { code: 'PROTOCOL_ERROR' });
   await assert.rejects(replica.inbox.install(await lease.sha256()), { code: 'PROTOCOL_ERROR' });
 });
 

@@ -3,12 +3,14 @@ import type { Upstream } from '../database/interface.ts';
 import { asQuorateError, type QuorateError } from '../errors/interface.ts';
 import {
   AdminClient,
+  decodeSnapshotMessage,
   type ExportSnapshotRequest,
   type ExportSnapshotResponse,
   type ExportTxRequest,
   type ExportTxResponse,
   type ListDatabasesResponse,
   ReplicationClient,
+  ReplicationService,
 } from '../proto/interface.ts';
 import type { Clock } from '../runtime/interface.ts';
 import { errorFromGrpc } from './grpc-errors.ts';
@@ -55,7 +57,8 @@ export class GrpcReplicationTransport implements ReplicationTransport, SnapshotT
   ): AsyncGenerator<ExportSnapshotResponse> {
     const metadata = bearer(await this.token(upstream));
     const client = new ReplicationClient(address(upstream), credentials.createInsecure(), channelOptions);
-    const call = client.exportSnapshot(request, metadata);
+    const { path, requestSerialize } = ReplicationService.exportSnapshot;
+    const call = client.makeServerStreamRequest(path, requestSerialize, decodeSnapshotMessage, request, metadata);
     const cancel = () => call.cancel();
     signal.addEventListener('abort', cancel, { once: true });
     try {

@@ -46,14 +46,14 @@ export class Seeding {
         if (message?.$case === 'header') {
           await this.#begin(message.value);
         } else if (message?.$case === 'chunk') {
-          this.#receive(message.value);
+          await this.#receive(message.value);
         } else if (message?.$case === 'end') {
           return await this.#install(message.value);
         }
       }
       throw new QuorateError('UNAVAILABLE', 'the upstream ended the snapshot before it was complete');
     } finally {
-      inbox.pause();
+      await inbox.pause();
     }
   }
 
@@ -85,9 +85,9 @@ export class Seeding {
     runtime.logger.info({ replica: identity.replicaName, snapshotId, sizeBytes, offset }, 'copying a snapshot');
   }
 
-  #receive({ offset, content }: SnapshotChunk): void {
+  async #receive({ offset, content }: SnapshotChunk): Promise<void> {
     const { inbox, runtime, identity } = this.#options;
-    inbox.write(offset, content);
+    await inbox.write(offset, content);
     this.#meter?.received(offset + content.length);
     if (runtime.clock.monotonicMs() >= this.#nextLogMs) {
       this.#nextLogMs += logIntervalMs;

@@ -12,10 +12,13 @@ const lyingFsync: Mutation = {
   name: 'an fsync that does nothing',
   writerFiles(files: FileSystem): FileSystem {
     const lie = (handle: FileHandle): FileHandle => ({
+      descriptor: handle.descriptor,
       readSync: (target, position) => handle.readSync(target, position),
       read: (target, position) => handle.read(target, position),
       writeSync: (source, position) => handle.writeSync(source, position),
+      write: (source, position) => handle.write(source, position),
       syncSync: () => {},
+      sync: () => Promise.resolve(),
       truncateSync: (sizeBytes) => handle.truncateSync(sizeBytes),
       sizeSync: () => handle.sizeSync(),
       closeSync: () => handle.closeSync(),
