@@ -126,6 +126,17 @@ export const databaseLimitOptions = defineOptions('Limits of a database', {
     min: second,
     help: 'How long a snapshot is kept after a replica last read from it, so that an interrupted copy can go on.',
   },
+  snapshotCopyBytes: {
+    type: 'bytes',
+    default: 16 * mebibyte,
+    help: 'Size up to which a database is copied for a snapshot; a larger one is sent from its own file, without a copy.',
+  },
+  snapshotWalBytes: {
+    type: 'bytes',
+    default: 1024 * mebibyte,
+    min: mebibyte,
+    help: "Size of SQLite's WAL, which grows while a database is sent from its own file, from which on it is copied after all.",
+  },
   tailCacheBytes: {
     type: 'bytes',
     default: 8 * mebibyte,

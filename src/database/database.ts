@@ -109,9 +109,8 @@ export class Database implements AsyncDisposable {
       directory: path.join(context.directory, 'snapshots'),
       limits: context.limits,
       filePath: () => this.filePath,
-      databaseBytes: () => this.#source.databaseBytes(),
-      databaseId: () => this.#source.databaseId,
-      firstTxId: () => this.#source.firstTxId(),
+      source: this.#source,
+      client: () => this.#writer().client,
     });
     this.#inbox = this.#makeInbox();
     this.#sink = new DatabaseSink({
@@ -388,12 +387,13 @@ export class Database implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.verifications[Symbol.asyncDispose]();
+    await this.#snapshots.end();
     const link = this.#link;
     this.#link = undefined;
     this.#source.close();
     this.#holds.close();
-    this.#snapshots.close();
     await this.#inbox.pause();
     await link?.stop();
+    this.#snapshots.closeFiles();
   }
 }

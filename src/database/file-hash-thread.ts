@@ -1,8 +1,8 @@
 /** Entry of a thread that hashes a file as far as it is told. */
 import { createHash } from 'node:crypto';
-import { readSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { asQuorateError, assertInvariant, QuorateError } from '../errors/interface.ts';
+import { readDescriptorSync } from '../runtime/interface.ts';
 import type { HashAnswer, HashRequest, HashStart } from './file-hasher.ts';
 
 const bufferBytes = 1024 * 1024;
@@ -17,7 +17,7 @@ let hashedBytes = 0;
 /** The descriptor belongs to another thread, which closes it after this one has ended. */
 function advance(toBytes: number): void {
   while (hashedBytes < toBytes) {
-    const count = readSync(descriptor, buffer, 0, Math.min(bufferBytes, toBytes - hashedBytes), hashedBytes);
+    const count = readDescriptorSync(descriptor, buffer.subarray(0, toBytes - hashedBytes), hashedBytes);
     if (count === 0) {
       throw new QuorateError('IO_ERROR', `the file that is hashed ends after ${hashedBytes} bytes`);
     }

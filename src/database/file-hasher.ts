@@ -40,7 +40,9 @@ export class FileHasher implements AsyncDisposable {
       }
     });
     this.#worker.on('error', (error) => this.#answer.reject(asQuorateError(error)));
-    this.#worker.on('exit', () => this.#answer.reject(new QuorateError('CANCELLED', 'the hashing of a file was ended')));
+    this.#worker.on('exit', () =>
+      this.#answer.reject(new QuorateError('CANCELLED', 'the hashing of a file was ended')),
+    );
     // Whoever breaks off does not wait for it.
     this.#answer.promise.catch(() => {});
   }

@@ -1,7 +1,7 @@
 /** Entry of a thread that reads a whole database file. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { asQuorateError } from '../errors/interface.ts';
-import { checkSnapshot, copySnapshot, exportDatabase, logicalDigest } from '../sqlite/interface.ts';
+import { checkpointFile, checkSnapshot, copySnapshot, exportDatabase, logicalDigest } from '../sqlite/interface.ts';
 import type { MaintenanceAnswer, MaintenanceTask } from './maintenance.ts';
 
 async function run(task: MaintenanceTask): Promise<unknown> {
@@ -14,6 +14,8 @@ async function run(task: MaintenanceTask): Promise<unknown> {
       return copySnapshot(task.file, task.target);
     case 'check':
       return checkSnapshot(task.file);
+    case 'checkpoint':
+      return checkpointFile(task.file);
   }
 }
 

@@ -6,7 +6,8 @@ export type MaintenanceTask =
   | { readonly task: 'digest'; readonly file: string }
   | { readonly task: 'export'; readonly file: string; readonly target: string }
   | { readonly task: 'snapshot'; readonly file: string; readonly target: string }
-  | { readonly task: 'check'; readonly file: string };
+  | { readonly task: 'check'; readonly file: string }
+  | { readonly task: 'checkpoint'; readonly file: string };
 
 export type MaintenanceAnswer = { readonly value: unknown } | { readonly error: SerializedError };
 

@@ -357,6 +357,10 @@ export class PrimaryRole implements WriterRole {
     return this.#connection.checkpoint('passive').complete ? applied : undefined;
   }
 
+  holdCheckpoints(held: boolean): void {
+    this.#connection?.holdCheckpoints(held);
+  }
+
   close(): void {
     const closing = new QuorateError('CANCELLED', 'the database is being closed or changes its role', {
       hint: 'Send the write again when the database is open; nothing of it was done.',

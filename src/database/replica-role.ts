@@ -216,6 +216,10 @@ export class ReplicaRole implements WriterRole {
     return this.#connection.checkpoint('passive').complete ? applied : undefined;
   }
 
+  holdCheckpoints(held: boolean): void {
+    this.#connection.holdCheckpoints(held);
+  }
+
   close(): void {
     this.#retry?.cancel();
     this.#due?.cancel();

@@ -4,20 +4,23 @@ import type { Runtime } from '../runtime/interface.ts';
 import { logPath, sqlitePath } from './content-directory.ts';
 import { DiskFloor } from './disk-floor.ts';
 import { failureOf } from './failure.ts';
+import { FileFreeze } from './file-freeze.ts';
 import { HybridClock } from './hybrid-clock.ts';
 import { LogRetention } from './log-retention.ts';
 import { MarkerWatch } from './marker-watch.ts';
 import { PrimaryRole } from './primary-role.ts';
 import { ReplicaRole } from './replica-role.ts';
 import { SharedPositions } from './shared-positions.ts';
-import type {
-  ClientRequest,
-  ControlRequest,
-  RoleSettings,
-  WriterPort,
-  WriterReply,
-  WriterRequest,
-  WriterStart,
+import {
+  type ClientRequest,
+  type ControlRequest,
+  isClientRequest,
+  type RoleSettings,
+  startsWrite,
+  type WriterPort,
+  type WriterReply,
+  type WriterRequest,
+  type WriterStart,
 } from './writer-messages.ts';
 import { WriterOutbox } from './writer-outbox.ts';
 import type { Call, WriterServices } from './writer-role.ts';
@@ -48,6 +51,7 @@ export class WriterCore {
   #directory: string;
   readonly #retention: LogRetention;
   readonly #floor: DiskFloor;
+  readonly #freeze: FileFreeze;
 
   /** `schedule` runs a function after the messages that have arrived by now. */
   constructor(runtime: Runtime, start: WriterStart, host: WriterPort, schedule: (work: () => void) => void) {
@@ -59,18 +63,21 @@ export class WriterCore {
     const { limits, neededFrom, name: database } = start;
     this.#retention = new LogRetention({ database, clock, logger, limits, neededFrom });
     this.#floor = new DiskFloor({ files, clock, directory: start.directory, minFreeBytes: limits.minFreeBytes });
+    const file = () => sqlitePath(this.#directory);
+    const wake = () => this.#wake();
+    this.#freeze = new FileFreeze({ runtime, file, role: () => this.#role, wake });
     this.#services = {
       runtime,
       start,
-      file: () => sqlitePath(this.#directory),
+      file,
       positions: new SharedPositions(start.positions),
       hybridClock: new HybridClock(runtime.clock),
       markers: new MarkerWatch({
         timers: runtime.timers,
         onReached: (marker, txId) => this.#outbox.emit(['at-marker', marker, txId]),
-        onReleased: () => this.#wake(),
+        onReleased: wake,
       }),
-      wake: () => this.#wake(),
+      wake,
       requireRoom: () => this.#floor.check(),
       onAppended: (records, urgent = false) => this.#emitAppended(records, urgent),
       onFailure: (failure) => this.#emitFailure(failure),
@@ -112,6 +119,8 @@ export class WriterCore {
   #setContent(directory: string, content: number, role: RoleSettings): void {
     this.#role?.close();
     this.#role = undefined;
+    // After the role, whose connection would otherwise be the last one and write to the file.
+    this.#freeze.close();
     this.#log?.close();
     this.#log = undefined;
     this.#directory = directory;
@@ -137,7 +146,7 @@ export class WriterCore {
       return;
     }
     try {
-      this.#retention.step(log, () => role.checkpoint());
+      this.#retention.step(log, () => (this.#freeze.isFrozen ? undefined : role.checkpoint()));
     } catch (error) {
       const { runtime, start } = this.#services;
       runtime.logger.warn({ database: start.name, error: String(error) }, 'cannot drop old segments of the log');
@@ -165,17 +174,8 @@ export class WriterCore {
     positions.set('term', log.tip.term);
     positions.set('logFirst', log.firstTxId);
     positions.set('logBytes', log.sizeBytes);
-    this.#observeTimeOfTip(log);
+    this.#services.hybridClock.observeTip(log);
     this.#outbox.emit(['log-opened', log.databaseId]);
-  }
-
-  /** New records must be later than those in the log, even when the wall clock was set back meanwhile. */
-  #observeTimeOfTip(log: TransactionLog): void {
-    if (log.tip.txId >= log.firstTxId) {
-      for (const record of log.records(log.tip.txId)) {
-        this.#services.hybridClock.observe(record);
-      }
-    }
   }
 
   #takeRole(settings: RoleSettings): void {
@@ -192,6 +192,7 @@ export class WriterCore {
     } else {
       this.#role = new ReplicaRole(this.#services, this.#log, settings);
     }
+    this.#freeze.roleChanged();
   }
 
   #listen(port: WriterPort): void {
@@ -282,6 +283,10 @@ export class WriterCore {
         return call.succeed(undefined);
       case 'ends':
         return call.succeed(this.#as(ReplicaRole).ends());
+      case 'freeze':
+      case 'thaw':
+      case 'checkpoint-again':
+        return this.#freeze.accept(request[0], call);
       case 'close':
         return this.#close(call);
     }
@@ -312,6 +317,7 @@ export class WriterCore {
 
   #close(call: Call): void {
     this.#stopped = true;
+    this.#freeze.close();
     this.#role?.close();
     this.#log?.close();
     call.succeed(undefined);
@@ -332,6 +338,7 @@ export class WriterCore {
     }
     this.#working = true;
     const more = this.#role?.work() ?? false;
+    this.#freeze.step();
     this.#working = false;
     const { positions } = this.#services;
     this.#retain();
@@ -384,15 +391,4 @@ export class WriterCore {
     this.#outbox.emit(['failure', described]);
     this.#wakeToFlush();
   }
-}
-
-const clientKinds: ReadonlySet<string> = new Set(['transact', 'begin', 'run', 'commit', 'rollback']);
-
-/** What ends a transaction is let through also when the disk is nearly full. */
-function startsWrite([kind]: ClientRequest): boolean {
-  return kind === 'transact' || kind === 'begin' || kind === 'run';
-}
-
-function isClientRequest(request: WriterRequest): request is ClientRequest {
-  return clientKinds.has(request[0]);
 }

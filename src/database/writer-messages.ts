@@ -57,9 +57,25 @@ export type ControlRequest =
   /** From now on the writer stands still for a moment when SQLite shows all up to this marker (hexadecimal). */
   | readonly [kind: 'await-marker', id: number, marker: string]
   | readonly [kind: 'release-marker', id: number, marker: string]
+  /** Keeps SQLite's file as it is, when that can be soon; answers with its position, or null. */
+  | readonly [kind: 'freeze', id: number]
+  | readonly [kind: 'thaw', id: number]
+  /** Commits move pages into SQLite's file again. To be asked some time after `thaw`. */
+  | readonly [kind: 'checkpoint-again', id: number]
   | readonly [kind: 'close', id: number];
 
 export type WriterRequest = ClientRequest | ControlRequest;
+
+const clientKinds: ReadonlySet<string> = new Set(['transact', 'begin', 'run', 'commit', 'rollback']);
+
+/** What ends a transaction is let through also when the disk is nearly full. */
+export function startsWrite([kind]: ClientRequest): boolean {
+  return kind === 'transact' || kind === 'begin' || kind === 'run';
+}
+
+export function isClientRequest(request: WriterRequest): request is ClientRequest {
+  return clientKinds.has(request[0]);
+}
 
 export interface RoleSettings {
   readonly role: Role;

@@ -42,6 +42,8 @@ export interface WriterRole {
   work(): boolean;
   /** Brings SQLite's file to disk, fsynced; returns up to which transaction, or undefined when that cannot be now. */
   checkpoint(): number | undefined;
+  /** While held, commits leave SQLite's file as it is. */
+  holdCheckpoints(held: boolean): void;
   /** Fails what waits and closes SQLite; the log stays open. */
   close(): void;
 }

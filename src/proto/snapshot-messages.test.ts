@@ -41,7 +41,9 @@ test('a chunk with fields of a later version is read', () => {
 });
 
 test('the bytes of a chunk that arrives are not copied', () => {
-  const bytes = encodeSnapshotMessage({ message: { $case: 'chunk', value: { offset: 5, content: Buffer.from('abc') } } });
+  const bytes = encodeSnapshotMessage({
+    message: { $case: 'chunk', value: { offset: 5, content: Buffer.from('abc') } },
+  });
   const { message } = decodeSnapshotMessage(bytes);
   assert.ok(message?.$case === 'chunk');
   assert.equal(message.value.content.buffer, bytes.buffer);

@@ -119,6 +119,14 @@ class NodeFileHandle implements FileHandle {
   }
 }
 
+/**
+ * Reads from a file that another thread of this process has open (`FileHandle.descriptor`); returns how many bytes were read, 0
+ * at the end. @throws QuorateError IO_ERROR
+ */
+export function readDescriptorSync(descriptor: number, target: Uint8Array, position: number): number {
+  return attempt('read', `descriptor ${descriptor}`, () => fs.readSync(descriptor, target, 0, target.length, position));
+}
+
 function syncDirectory(directory: string): void {
   attempt('fsync', directory, () => {
     const descriptor = fs.openSync(directory, 'r');
