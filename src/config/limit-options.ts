@@ -245,6 +245,13 @@ export const replicationLimitOptions = defineOptions('Limits of replication', {
     default: 0,
     help: 'Bytes of a snapshot sent to one replica in a second; 0 for no limit.',
   },
+  snapshotWriteLossPercent: {
+    type: 'integer',
+    default: 10,
+    min: 1,
+    max: 100,
+    help: 'Percent of the speed of the writers of a database that the sending of a snapshot may take; 100 for all of it.',
+  },
   snapshotSeedBytes: {
     type: 'bytes',
     default: 64 * mebibyte,

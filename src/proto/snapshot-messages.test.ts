@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeSnapshotMessage, ExportSnapshotResponse, encodeSnapshotMessage } from './interface.ts';
+import { decodeSnapshotMessage, ExportSnapshotResponse, encodeSnapshotMessage, releaseChunk } from './interface.ts';
 
 const chunks = [0, 1, 127, 128, 2 ** 32 + 5, Number.MAX_SAFE_INTEGER].flatMap((offset) =>
   [0, 1, 200, 70_000].map((size): ExportSnapshotResponse => {
@@ -47,4 +47,21 @@ test('the bytes of a chunk that arrives are not copied', () => {
   const { message } = decodeSnapshotMessage(bytes);
   assert.ok(message?.$case === 'chunk');
   assert.equal(message.value.content.buffer, bytes.buffer);
+});
+
+test('the memory of a chunk is given back when it holds nothing else', () => {
+  const encoded = encodeSnapshotMessage({
+    message: { $case: 'chunk', value: { offset: 5, content: Buffer.alloc(100_000) } },
+  });
+  const whole = Buffer.from(new Uint8Array(encoded).buffer);
+  const shared = Buffer.concat([encoded, Buffer.alloc(1)]).subarray(0, encoded.length);
+  for (const [bytes, left] of [
+    [whole, 0],
+    [shared, 100_000],
+  ] as const) {
+    const { message } = decodeSnapshotMessage(bytes);
+    assert.ok(message?.$case === 'chunk');
+    releaseChunk(message.value);
+    assert.equal(message.value.content.length, left);
+  }
 });

@@ -1,6 +1,11 @@
 import type { SnapshotHeader, SnapshotInbox, Upstream } from '../database/interface.ts';
 import { QuorateError } from '../errors/interface.ts';
-import type { SnapshotHeader as HeaderMessage, SnapshotChunk, SnapshotEnd } from '../proto/interface.ts';
+import {
+  type SnapshotHeader as HeaderMessage,
+  releaseChunk,
+  type SnapshotChunk,
+  type SnapshotEnd,
+} from '../proto/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
 import { protocolVersions } from './limits.ts';
 import type { ReplicaIdentity } from './replica-session.ts';
@@ -85,10 +90,13 @@ export class Seeding {
     runtime.logger.info({ replica: identity.replicaName, snapshotId, sizeBytes, offset }, 'copying a snapshot');
   }
 
-  async #receive({ offset, content }: SnapshotChunk): Promise<void> {
+  async #receive(chunk: SnapshotChunk): Promise<void> {
+    const { offset, content } = chunk;
+    const receivedBytes = offset + content.length;
     const { inbox, runtime, identity } = this.#options;
     await inbox.write(offset, content);
-    this.#meter?.received(offset + content.length);
+    releaseChunk(chunk);
+    this.#meter?.received(receivedBytes);
     if (runtime.clock.monotonicMs() >= this.#nextLogMs) {
       this.#nextLogMs += logIntervalMs;
       runtime.logger.info({ replica: identity.replicaName, ...this.progress }, 'copying a snapshot');

@@ -1,5 +1,4 @@
 import type { ServerWritableStream } from '@grpc/grpc-js';
-import { writeMessage } from '../../client/interface.ts';
 import type { ExportSnapshotRequest, ExportSnapshotResponse, ReplicationServer } from '../../proto/interface.ts';
 import { authorize, failure, type RpcContext } from './rpc.ts';
 
@@ -22,5 +21,21 @@ async function run(context: RpcContext, call: SnapshotCall): Promise<void> {
     call.on(event, () => gone.abort());
   }
   const exporter = context.node.databases.get(call.request.database).requireExporter();
-  await exporter.sendSnapshot(call.request, (message) => writeMessage(call, { message }), gone.signal);
+  await exporter.sendSnapshot(call.request, (message) => write(call, { message }, gone.signal), gone.signal);
+}
+
+/** Resolves when the message is on its way, as a whole, or nobody is there any more. */
+function write(call: SnapshotCall, message: ExportSnapshotResponse, gone: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      gone.removeEventListener('abort', end);
+      resolve();
+    };
+    gone.addEventListener('abort', end);
+    if (gone.aborted) {
+      end();
+    } else {
+      call.write(message, end);
+    }
+  });
 }
