@@ -19,7 +19,8 @@ export interface FileFreezeOptions {
 interface Wish {
   readonly call: Call;
   readonly untilMs: number;
-  nextMs: number;
+  /** The last attempt was a moment ago: it may have cost a checkpoint that led nowhere. */
+  rests: boolean;
 }
 
 /**
@@ -58,32 +59,38 @@ export class FileFreeze {
       throw new QuorateError('OVERLOADED', 'the file of this database is frozen already');
     }
     const nowMs = this.#options.runtime.clock.monotonicMs();
-    this.#wish = { call, untilMs: nowMs + patienceMs, nextMs: nowMs };
+    this.#wish = { call, untilMs: nowMs + patienceMs, rests: false };
     this.#options.wake();
   }
 
   /** To be called between commits. */
   step(): void {
     const wish = this.#wish;
-    const nowMs = this.#options.runtime.clock.monotonicMs();
-    if (wish === undefined || nowMs < wish.nextMs) {
+    if (wish === undefined || wish.rests) {
       return;
     }
     try {
       if (this.#tryFreeze()) {
         this.#wish = undefined;
         wish.call.succeed(this.#frozen?.position);
-      } else if (nowMs >= wish.untilMs) {
+      } else if (this.#options.runtime.clock.monotonicMs() >= wish.untilMs) {
         this.#wish = undefined;
         wish.call.succeed(null);
       } else {
-        wish.nextMs = nowMs + retryMs;
-        this.#options.runtime.timers.after(retryMs, this.#options.wake);
+        this.#retryLater(wish);
       }
     } catch (error) {
       this.#wish = undefined;
       wish.call.fail(asQuorateError(error));
     }
+  }
+
+  #retryLater(wish: Wish): void {
+    wish.rests = true;
+    this.#options.runtime.timers.after(retryMs, () => {
+      wish.rests = false;
+      this.#options.wake();
+    });
   }
 
   #tryFreeze(): boolean {
