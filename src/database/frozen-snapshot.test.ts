@@ -11,7 +11,10 @@ import type { SnapshotLease } from './types.ts';
 
 /** A primary whose snapshots are read from its own file, however small it is. */
 async function primaryWithRows(folder: TestFolder, limits: { snapshotWalBytes?: number } = {}): Promise<Database> {
-  const database = await Database.create(folder.context('primary', { snapshotCopyBytes: 0, ...limits }), primarySettings);
+  const database = await Database.create(
+    folder.context('primary', { snapshotCopyBytes: 0, ...limits }),
+    primarySettings,
+  );
   await database.writer.transact([{ sql: 'CREATE TABLE t (id INTEGER PRIMARY KEY, v BLOB)' }]);
   await insert(database, 20);
   return database;

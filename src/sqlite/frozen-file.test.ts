@@ -58,7 +58,7 @@ test('a frozen file stays as it is, byte by byte, whatever is written and howeve
 test('while checkpoints are held, commits leave them, and afterwards they make them again', () => {
   using primary = primaryWithRows();
   const before = readFileSync(file);
-  const manyPages = "INSERT INTO t (v) SELECT randomblob(20000000)";
+  const manyPages = 'INSERT INTO t (v) SELECT randomblob(20000000)';
   primary.holdCheckpoints(true);
   write(primary, 11, manyPages);
   assert.ok(before.equals(readFileSync(file)));
