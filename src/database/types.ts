@@ -203,7 +203,7 @@ export interface SnapshotLease extends Disposable {
   readonly header: SnapshotHeader;
   /** Reads at `offset`; returns how many bytes, 0 at the end. */
   read(target: Uint8Array, offset: number): Promise<number>;
-  /** Of the whole file; computed at the side. */
+  /** Of the whole file, computed as it is read. To be asked by one who has all of it: nobody keeps it for him any longer. */
   sha256(): Promise<Uint8Array>;
 }
 

@@ -35,12 +35,9 @@ export async function exportSnapshot(request: ExportSnapshotRequest, options: Sn
   source.hold(request.replicaId, request.replicaName, header.position.txId);
   const goesOn = header.snapshotId === request.snapshotId && request.offset <= header.sizeBytes;
   const offset = goesOn ? request.offset : 0;
-  const sha256 = lease.sha256();
-  // Whoever breaks off does not wait for it.
-  sha256.catch(() => {});
   await send({ $case: 'header', value: headerMessage(header, offset) });
   await sendContent(lease, offset, options);
-  await send({ $case: 'end', value: { sha256: Buffer.from(await sha256) } });
+  await send({ $case: 'end', value: { sha256: Buffer.from(await lease.sha256()) } });
 }
 
 function checkRequest(
