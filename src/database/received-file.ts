@@ -6,7 +6,7 @@ import { FileHasher } from './file-hasher.ts';
  * Bytes after which what was received is brought to disk while more is received: the disk then has little left to do at
  * the end, and whoever else waits for it never waits for a whole snapshot.
  */
-const syncBytes = 32 * 1024 * 1024;
+const syncBytes = 256 * 1024 * 1024;
 
 /** A file that grows by what is received, and is written to disk and hashed meanwhile. */
 export class ReceivedFile {
