@@ -110,6 +110,55 @@ test('a replica that is killed while it copies goes on where it was, and its old
   assert.equal(receivedBytes(third), 0);
 });
 
+/** Databases of any size are sent from their own file. */
+const withoutCopy = ['--snapshot-copy-bytes', '0'];
+const snapshotCopies = (server: ServerProcess) =>
+  readdirSync(path.join(server.directory, 'databases', 'defaultdb', 'snapshots'));
+
+test('a snapshot without a copy goes on after a break of the replica while writers run, and after a kill of the upstream', async (t) => {
+  const fixture = new ServerFixture(t);
+  const primary = await fixture.start('primary', ...smallLog, ...slowly, ...withoutCopy);
+  await fill(primary, 200);
+  const args = [...smallLog, '--log-level', 'info', ...follow(primary)];
+  const first = await fixture.start('replica', ...args);
+  await first.until('defaultdb', copies);
+  await first.stop('SIGKILL');
+  const received = receivedBytes(first);
+  const stop = keepWriting(primary);
+  const second = await fixture.start('replica', ...args);
+  await second.until('defaultdb', copies);
+  assert.deepEqual(snapshotCopies(primary), []);
+  const offsets = [...second.log.matchAll(/"offset":(\d+)/g)].map(([, offset]) => Number(offset));
+  assert.deepEqual(offsets, [received]);
+  await stop();
+  await primary.stop('SIGKILL');
+  const again = await fixture.start('primary', ...smallLog, ...withoutCopy, '--port', String(primary.port));
+  await second.until('defaultdb', streams);
+  await expectEqual(second, again);
+});
+
+test('a WAL that grows too long while a snapshot is sent makes it go on from a copy', async (t) => {
+  const fixture = new ServerFixture(t);
+  const primary = await fixture.start(
+    'primary',
+    ...smallLog,
+    ...slowly,
+    ...withoutCopy,
+    '--snapshot-wal-bytes',
+    '1MiB',
+  );
+  await fill(primary, 200);
+  const replica = await fixture.start('replica', ...smallLog, ...follow(primary));
+  await replica.until('defaultdb', copies);
+  for (let count = 0; count < 100 && snapshotCopies(primary).length === 0; count += 1) {
+    await primary.execute('defaultdb', insertItem);
+    await sleep(20);
+  }
+  assert.equal(snapshotCopies(primary).length, 1);
+  await replica.until('defaultdb', streams);
+  await expectEqual(replica, primary);
+});
+
 test('an upstream that is killed while it is copied from costs a new copy, not the replica', async (t) => {
   const fixture = new ServerFixture(t);
   const primary = await fixture.start('primary', ...smallLog, ...slowly);

@@ -136,6 +136,17 @@ export const databaseLimitOptions = defineOptions('Limits of a database', {
     min: second,
     help: 'How long a snapshot is kept after a replica last read from it, so that an interrupted copy can go on.',
   },
+  snapshotCopyBytes: {
+    type: 'bytes',
+    default: 16 * mebibyte,
+    help: 'Size up to which a database is copied for a snapshot; a larger one is sent from its own file, without a copy.',
+  },
+  snapshotWalBytes: {
+    type: 'bytes',
+    default: 1024 * mebibyte,
+    min: mebibyte,
+    help: "Size of SQLite's WAL, which grows while a database is sent from its own file, from which on it is copied after all.",
+  },
   tailCacheBytes: {
     type: 'bytes',
     default: 8 * mebibyte,
@@ -243,6 +254,13 @@ export const replicationLimitOptions = defineOptions('Limits of replication', {
     type: 'bytes',
     default: 0,
     help: 'Bytes of a snapshot sent to one replica in a second; 0 for no limit.',
+  },
+  snapshotWriteLossPercent: {
+    type: 'integer',
+    default: 10,
+    min: 1,
+    max: 100,
+    help: 'Percent of the speed of the writers of a database that the sending of a snapshot may take; 100 for all of it.',
   },
   snapshotSeedBytes: {
     type: 'bytes',

@@ -44,16 +44,3 @@ export function removeOtherContents(files: FileSystem, databaseDirectory: string
     }
   }
 }
-
-/** Bytes of a file; 0 when there is none. */
-export function fileSize(files: FileSystem, filePath: string): number {
-  if (!files.existsSync(filePath)) {
-    return 0;
-  }
-  const handle = files.openSync(filePath, 'read');
-  try {
-    return handle.sizeSync();
-  } finally {
-    handle.closeSync();
-  }
-}

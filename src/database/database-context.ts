@@ -1,6 +1,6 @@
 import type { Runtime } from '../runtime/interface.ts';
+import type { FileWork } from './file-work.ts';
 import type { DatabaseLimits } from './limits.ts';
-import type { MaintenanceRunner } from './maintenance.ts';
 import type { WriterStarter } from './writer-link.ts';
 
 /** What a node gives to each of its databases. */
@@ -18,8 +18,8 @@ export interface DatabaseContext {
   readonly startWriter?: WriterStarter | undefined;
   /** Address of the module that the writer takes feeds from; without it there are none. */
   readonly feedModule?: string | undefined;
-  /** Where long work on whole files runs; each task on a thread of its own unless told otherwise. */
-  readonly runMaintenance?: MaintenanceRunner | undefined;
+  /** Where long work on whole files is done; on threads of its own unless told otherwise. */
+  readonly fileWork?: FileWork | undefined;
   /** Called when the SQLite file is another one, so that readers of the old one change over. */
   readonly onFileReplaced?: ((oldPath: string, newPath: string) => void) | undefined;
 }

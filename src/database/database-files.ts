@@ -3,7 +3,6 @@ import { QuorateError } from '../errors/interface.ts';
 import {
   contentName,
   contentPath,
-  fileSize,
   firstContent,
   logPath,
   removeOtherContents,
@@ -108,8 +107,9 @@ export class DatabaseFiles {
     return logPath(this.contentDirectory);
   }
 
+  /** Without opening the file: closing it again would take away the locks that SQLite has on it in this process. */
   sqliteBytes(): number {
-    return fileSize(this.#context.runtime.files, this.sqlitePath);
+    return this.#context.runtime.files.fileSizeSync(this.sqlitePath);
   }
 
   freeBytes(): number {

@@ -9,6 +9,7 @@ import type { DatabaseContext } from './database-context.ts';
 import { DatabaseFiles, databaseExists } from './database-files.ts';
 import { Feeds } from './feed.ts';
 import { runMaintenance } from './maintenance.ts';
+import { Mending } from './mending.ts';
 import { outcomeOf, type TransactionOutcome } from './outcome.ts';
 import { ReplicaHolds } from './replica-holds.ts';
 import { DatabaseSink } from './replication-sink.ts';
@@ -24,11 +25,6 @@ import type {
   DatabasePositions,
   DatabaseSettings,
   Position,
-  RejoinReport,
-  RejoinRequest,
-  RepairPhase,
-  RepairReport,
-  RepairRequest,
   ReplicationSink,
   ReplicationSource,
   SnapshotInbox,
@@ -52,6 +48,8 @@ export class Database implements AsyncDisposable {
   readonly #waiters: AppliedWaiters;
   /** Snapshots of this database that are compared with those of other nodes. */
   readonly verifications: Verifications;
+  /** What makes this replica again what its upstream is. */
+  readonly mending: Mending;
   /** What feeds this replica on its writer's thread. */
   readonly feeds = new Feeds(() => this.#writer().client);
   readonly #files: DatabaseFiles;
@@ -115,9 +113,8 @@ export class Database implements AsyncDisposable {
       ...context,
       directory: path.join(context.directory, 'snapshots'),
       filePath: () => this.filePath,
-      databaseBytes: () => this.#source.databaseBytes(),
-      databaseId: () => this.#source.databaseId,
-      firstTxId: () => this.#source.firstTxId(),
+      source: this.#source,
+      client: () => this.#writer().client,
     });
     this.#inbox = openInbox({
       context,
@@ -130,6 +127,15 @@ export class Database implements AsyncDisposable {
       client: () => this.#writer().client,
       positions: this.#positions,
       databaseId: () => this.#source.databaseId,
+    });
+    this.mending = new Mending({
+      client: () => this.#writer().client,
+      files: this.#files,
+      positions: this.#positions,
+      onGoneBack: () => {
+        this.#source.forget();
+        this.#snapshots.discard();
+      },
     });
     this.verifications = new Verifications({
       runtime: context.runtime,
@@ -348,7 +354,7 @@ export class Database implements AsyncDisposable {
     checkAckSettings(settings.acks ?? defaultAckSettings);
     this.#files.saveSettings({ ...settings, term });
     if (settings.role === 'primary') {
-      this.#inbox.discard();
+      await this.#inbox.discard();
     }
     if (onlyAcks && settings.role === 'primary') {
       return this.#writer().client.request((id) => ['set-acks', id, settings.acks]);
@@ -357,26 +363,6 @@ export class Database implements AsyncDisposable {
     this.#sink.setFailure(undefined);
     await this.#writer().client.request((id) => ['set-role', id, this.#files.role]);
     this.#source.moved();
-  }
-
-  /** Takes this replica back to what its upstream has, or makes it take a snapshot; nobody must feed it meanwhile. */
-  async rejoin(request: RejoinRequest): Promise<RejoinReport> {
-    const report = await this.#writer().client.request<RejoinReport>((id) => ['rejoin', id, request]);
-    if (report.snapshot) {
-      this.#files.requireSnapshot(this.#positions.get('tip'));
-    }
-    this.#source.forget();
-    this.#snapshots.discard();
-    return report;
-  }
-
-  /** Gives rows of this replica the content that they have on its upstream. @throws QuorateError WRONG_ROLE … */
-  repair(request: RepairRequest): Promise<RepairReport> {
-    return this.#writer().client.request((id) => ['repair', id, request]);
-  }
-
-  repairIs(phase: RepairPhase): Promise<void> {
-    return this.#writer().client.request((id) => ['repair-phase', id, phase]);
   }
 
   /** Copies a SQLite file into this empty primary, through the log. @throws QuorateError UNSUPPORTED_STATEMENT, WRONG_ROLE … */
@@ -397,12 +383,13 @@ export class Database implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.verifications[Symbol.asyncDispose]();
+    await this.#snapshots.end();
     const link = this.#link;
     this.#link = undefined;
     this.#source.close();
     this.#holds.close();
-    this.#snapshots.close();
-    this.#inbox.pause();
+    await this.#inbox.pause();
     await link?.stop();
+    this.#snapshots.closeFiles();
   }
 }

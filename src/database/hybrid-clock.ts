@@ -1,3 +1,4 @@
+import type { TransactionLog } from '../log/interface.ts';
 import type { Clock } from '../runtime/interface.ts';
 
 export interface HybridTime {
@@ -25,6 +26,15 @@ export class HybridClock {
     if (time.timeMs > this.#timeMs || (time.timeMs === this.#timeMs && time.timeCounter > this.#timeCounter)) {
       this.#timeMs = time.timeMs;
       this.#timeCounter = time.timeCounter;
+    }
+  }
+
+  /** New records must be later than those in the log, even when the wall clock was set back meanwhile. */
+  observeTip(log: TransactionLog): void {
+    if (log.tip.txId >= log.firstTxId) {
+      for (const record of log.records(log.tip.txId)) {
+        this.observe(record);
+      }
     }
   }
 

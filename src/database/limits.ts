@@ -46,6 +46,10 @@ export interface DatabaseLimits {
   readonly maxSnapshots: number;
   /** Milliseconds that a snapshot is kept after a replica last read from it. */
   readonly snapshotTtlMs: number;
+  /** Bytes of a database up to which a snapshot is a copy; a larger one is read from the database file itself. */
+  readonly snapshotCopyBytes: number;
+  /** Bytes of SQLite's WAL from which on a snapshot that is read from the database file becomes a copy. */
+  readonly snapshotWalBytes: number;
   /** Milliseconds after which a read is stopped. */
   readonly queryTimeoutMs: number;
 }
@@ -76,5 +80,7 @@ export const defaultDatabaseLimits: DatabaseLimits = {
   minFreeBytes: 256 * mebibyte,
   maxSnapshots: 2,
   snapshotTtlMs: 10 * 60 * 1000,
+  snapshotCopyBytes: 16 * mebibyte,
+  snapshotWalBytes: 1024 * mebibyte,
   queryTimeoutMs: 30_000,
 };

@@ -76,14 +76,23 @@ export class LogRetention {
   /**
    * Drops what may go, now and then. A record goes only when SQLite has what it did on disk, fsynced: a power loss may
    * take the newest commits of SQLite, and the log is what they come back from.
+   * What goes wrong with that must not hold up the writes.
    * @param checkpoint brings SQLite to disk and returns up to which transaction; undefined when that cannot be done now
    */
   step(log: TransactionLog, checkpoint: () => TxId | undefined): void {
-    const { clock } = this.#options;
+    const { clock, logger, database } = this.#options;
     if (clock.monotonicMs() < this.#nextMs) {
       return;
     }
     this.#nextMs = clock.monotonicMs() + intervalMs;
+    try {
+      this.#dropOld(log, checkpoint);
+    } catch (error) {
+      logger.warn({ database, error: String(error) }, 'cannot drop old segments of the log');
+    }
+  }
+
+  #dropOld(log: TransactionLog, checkpoint: () => TxId | undefined): void {
     const segments = log.segments();
     if (segments.length < 2) {
       return;

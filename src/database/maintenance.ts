@@ -6,8 +6,8 @@ export type MaintenanceTask =
   | { readonly task: 'digest'; readonly file: string }
   | { readonly task: 'export'; readonly file: string; readonly target: string }
   | { readonly task: 'snapshot'; readonly file: string; readonly target: string }
-  | { readonly task: 'hash'; readonly file: string }
-  | { readonly task: 'verify'; readonly file: string; readonly sha256: Uint8Array };
+  | { readonly task: 'check'; readonly file: string }
+  | { readonly task: 'checkpoint'; readonly file: string };
 
 /** Where long work on a whole file runs. */
 export type MaintenanceRunner = <T>(task: MaintenanceTask) => Promise<T>;

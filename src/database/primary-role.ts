@@ -363,6 +363,10 @@ export class PrimaryRole implements WriterRole {
     return this.#connection.checkpoint('passive').complete ? applied : undefined;
   }
 
+  holdCheckpoints(held: boolean): void {
+    this.#connection?.holdCheckpoints(held);
+  }
+
   close(): void {
     const closing = new QuorateError('CANCELLED', 'the database is being closed or changes its role', {
       hint: 'Send the write again when the database is open; nothing of it was done.',
@@ -386,13 +390,7 @@ export class PrimaryRole implements WriterRole {
     if (key !== undefined) {
       checkKey(key);
     }
-    return {
-      statements,
-      bigint,
-      key,
-      acks: this.#acks.rule(acks),
-      succeed: (term, txId, results, holders) => call.succeed([term, txId, results, holders]),
-      fail: (error) => call.fail(error),
-    };
+    const succeed: PendingTransaction['succeed'] = (...answer) => call.succeed(answer);
+    return { statements, bigint, key, acks: this.#acks.rule(acks), succeed, fail: (error) => call.fail(error) };
   }
 }

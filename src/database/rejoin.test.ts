@@ -20,7 +20,7 @@ async function seed(from: Database, to: Database): Promise<void> {
   const content = Buffer.alloc(sizeBytes);
   await lease.read(content, 0);
   await to.inbox.begin(lease.header, 0);
-  to.inbox.write(0, content);
+  await to.inbox.write(0, content);
   await to.inbox.install(await lease.sha256());
 }
 
@@ -53,7 +53,7 @@ test('a former primary saves its extra transactions, goes back and follows again
   ]);
   await using one = primary;
   await using two = former;
-  const report = await two.rejoin(back);
+  const report = await two.mending.rejoin(back);
   assert.deepEqual([report.commonTxId, report.transactions], [5, 3]);
   assert.deepEqual(two.positions(), { ...two.positions(), tip: 5, durable: 5, commit: 5, applied: 5 });
   const [head, ...lines] = readFileSync(report.file, 'utf8')
@@ -82,7 +82,7 @@ test('a snapshot of the history that was given up is given to nobody any more', 
   const before = await two.snapshots.acquire('');
   assert.equal(before.header.position.txId, 6);
   before[Symbol.dispose]();
-  await two.rejoin(back);
+  await two.mending.rejoin(back);
   using after = await two.snapshots.acquire(before.header.snapshotId);
   assert.equal(after.header.position.txId, 5);
   assert.equal(one.positions().tip, 6);
@@ -95,7 +95,7 @@ test('what cannot be taken back from the log is saved, and only a snapshot is ta
   {
     await using two = former;
     const before = await two.digest();
-    const { snapshot, transactions, file } = await two.rejoin(back);
+    const { snapshot, transactions, file } = await two.mending.rejoin(back);
     assert.deepEqual([snapshot, transactions], [true, 2]);
     assert.match(readFileSync(file, 'utf8'), /"kind":"schema","sql":"CREATE TABLE more \(x\)"/);
     assert.deepEqual(await two.digest(), before);
@@ -114,7 +114,7 @@ test('a snapshot replaces committed transactions only while they are the ones th
   await using one = primary;
   await using two = former;
   await assert.rejects(seed(one, two), hasCode('DIVERGED'));
-  await two.rejoin(back);
+  await two.mending.rejoin(back);
   // As a primary it gets a transaction that nobody has saved.
   await two.updateSettings({ ...two.settings, role: 'primary', replication: { enabled: false } });
   await two.writer.transact(insert('newer'));
@@ -128,7 +128,7 @@ test('where the logs do not reach back to a transaction in common all that there
   const { primary, former } = await parted(folder, ["INSERT INTO t (v) VALUES ('mine')"]);
   await using one = primary;
   await using two = former;
-  const { snapshot, transactions, file } = await two.rejoin({ commonTxId: undefined, mayGoBack: true });
+  const { snapshot, transactions, file } = await two.mending.rejoin({ commonTxId: undefined, mayGoBack: true });
   assert.deepEqual([snapshot, transactions], [true, 6]);
   const [head, ...lines] = readFileSync(file, 'utf8')
     .trimEnd()
@@ -177,7 +177,7 @@ test('what a replica is fed after its transactions were saved does not give way 
   await ahead.updateSettings(primarySettings);
   await ahead.writer.transact(insert('newer'));
   await using two = await Database.open(folder.context('former'));
-  await two.rejoin(back);
+  await two.mending.rejoin(back);
   await catchUp(ahead, two);
   assert.equal(two.inbox.isRequired, true);
   await assert.rejects(seed(one, two), hasCode('DIVERGED'));
@@ -193,7 +193,7 @@ test('a crash after SQLite went back and before the log was cut leaves a replica
   cpSync(log, saved, { recursive: true });
   {
     await using two = await Database.open(folder.context('former'));
-    await two.rejoin(back);
+    await two.mending.rejoin(back);
   }
   cpSync(saved, log, { recursive: true });
   await using again = await Database.open(folder.context('former'));
@@ -207,5 +207,5 @@ test('a crash after SQLite went back and before the log was cut leaves a replica
 test('only a replica is taken back', async () => {
   using folder = new TestFolder();
   await using primary = await Database.create(folder.context('p'), primarySettings);
-  await assert.rejects(primary.rejoin(back), hasCode('WRONG_ROLE'));
+  await assert.rejects(primary.mending.rejoin(back), hasCode('WRONG_ROLE'));
 });

@@ -20,7 +20,7 @@ import type {
   RepairReport,
   RepairRequest,
 } from './types.ts';
-import type { ClientRequest, MendRequest, RoleSettings } from './writer-messages.ts';
+import type { ClientRequest, ReplicaRequest, RoleSettings } from './writer-messages.ts';
 import type { Call, WriterRole, WriterServices } from './writer-role.ts';
 
 /** How long applying waits after a condition of the machine (a full disk, a lock) stopped it, in milliseconds. */
@@ -113,18 +113,19 @@ export class ReplicaRole implements WriterRole {
     );
   }
 
-  commitTo(commitTxId: number): void {
-    this.#pipeline?.commitTo(commitTxId);
-    this.#services.wake();
-  }
-
-  truncateAfter(txId: number): void {
-    this.#following().truncateAfter(txId);
-  }
-
-  /** Helps a replica that is not what its upstream is. */
-  mend(request: MendRequest): RejoinReport | SavedRecords | RepairReport | undefined {
+  /** What whoever feeds this replica asks, or mends it. */
+  control(request: ReplicaRequest): LogEnds | RejoinReport | SavedRecords | RepairReport | undefined {
     switch (request[0]) {
+      case 'ends':
+        return this.#ends();
+      case 'commit-to':
+        this.#pipeline?.commitTo(request[2]);
+        this.#services.wake();
+        return undefined;
+      case 'truncate':
+        this.#following().truncateAfter(request[2]);
+        this.#services.onTruncated();
+        return undefined;
       case 'rejoin':
         return this.#rejoin(request[2]);
       case 'save-records':
@@ -196,7 +197,7 @@ export class ReplicaRole implements WriterRole {
   }
 
   /** What its upstream is told when it connects. */
-  ends(): LogEnds {
+  #ends(): LogEnds {
     if (this.#log === undefined) {
       const nothing = { txId: 0, term: 0, hash: new Uint8Array(32) };
       return { durable: nothing, committed: nothing, between: [] };
@@ -281,6 +282,10 @@ export class ReplicaRole implements WriterRole {
   checkpoint(): number | undefined {
     const applied = this.#services.positions.get('applied');
     return this.#connection.checkpoint('passive').complete ? applied : undefined;
+  }
+
+  holdCheckpoints(held: boolean): void {
+    this.#connection.holdCheckpoints(held);
   }
 
   close(): void {

@@ -1,13 +1,16 @@
 import path from 'node:path';
 import * as v from 'valibot';
 import { asQuorateError, QuorateError } from '../errors/interface.ts';
-import type { FileHandle, FileSystem } from '../runtime/interface.ts';
-import { fileSize } from './content-directory.ts';
+import type { FileSystem } from '../runtime/interface.ts';
 import { requireFreeBytes } from './disk-floor.ts';
+import { type FileWork, threadedFileWork } from './file-work.ts';
+import { ReceivedFile } from './received-file.ts';
 import type { SnapshotHeader, SnapshotInbox } from './types.ts';
 
 export interface FileInboxOptions {
   readonly files: FileSystem;
+  /** See DatabaseContext. */
+  readonly fileWork?: FileWork | undefined;
   /** Folder of what is received. */
   readonly directory: string;
   readonly minFreeBytes: number;
@@ -15,8 +18,10 @@ export interface FileInboxOptions {
   readonly isRequired: () => boolean;
   /** Refuses a snapshot that does not fit this database. */
   readonly check: (header: SnapshotHeader) => Promise<void>;
-  /** Takes over the complete file. @throws QuorateError PROTOCOL_ERROR, DATABASE_CORRUPT when it is not what it should be */
-  readonly install: (filePath: string, header: SnapshotHeader, sha256: Uint8Array) => Promise<void>;
+  /** Looks at the content of the complete file. @throws QuorateError DATABASE_CORRUPT when it is not what it should be */
+  readonly verify: (filePath: string, header: SnapshotHeader) => Promise<void>;
+  /** Takes over the complete file, which is durable and verified. */
+  readonly install: (filePath: string, header: SnapshotHeader) => Promise<void>;
 }
 
 const hexadecimal = v.pipe(
@@ -32,19 +37,19 @@ const stateSchema = v.object({
 });
 
 /**
- * A snapshot on its way in: `state.json` says which one, and the size of the file how much of it. Nothing is fsynced on the
- * way, since the hash of the whole tells whether a power loss has taken some of it.
+ * A snapshot on its way in: `state.json` says which one, and the size of the file how much of it. Nothing waits for an fsync on
+ * the way, since the hash of the whole file tells whether a power loss has taken some of it.
  */
 export class FileInbox implements SnapshotInbox {
   readonly #options: FileInboxOptions;
   #header: SnapshotHeader | undefined;
-  #handle: FileHandle | undefined;
+  #file: ReceivedFile | undefined;
   #sizeBytes = 0;
 
   constructor(options: FileInboxOptions) {
     this.#options = options;
     this.#header = this.#readState();
-    this.#sizeBytes = this.#header === undefined ? 0 : fileSize(options.files, this.#filePath);
+    this.#sizeBytes = this.#header === undefined ? 0 : options.files.fileSizeSync(this.#filePath);
   }
 
   get #statePath(): string {
@@ -64,65 +69,70 @@ export class FileInbox implements SnapshotInbox {
   }
 
   async begin(header: SnapshotHeader, offset: number): Promise<void> {
-    const { files, directory, minFreeBytes, check } = this.#options;
+    const { files, fileWork = threadedFileWork, directory, minFreeBytes, check } = this.#options;
     await check(header);
     const goesOn = this.#header?.snapshotId === header.snapshotId && offset > 0;
     if (goesOn ? offset !== this.#sizeBytes : offset !== 0) {
       throw new QuorateError('PROTOCOL_ERROR', `the snapshot begins at ${offset}, but ${this.#sizeBytes} are here`);
     }
     if (!goesOn) {
-      this.discard();
+      await this.discard();
       files.makeDirectorySync(directory);
       requireFreeBytes(files, directory, header.sizeBytes, minFreeBytes);
       this.#writeState(header);
       files.openSync(this.#filePath, 'create').closeSync();
     }
     this.#header = header;
-    this.#handle = files.openSync(this.#filePath, 'readwrite');
+    await this.pause();
+    this.#file = new ReceivedFile(files, this.#filePath, this.#sizeBytes, fileWork);
   }
 
-  write(offset: number, content: Uint8Array): void {
-    if (this.#handle === undefined || this.#header === undefined) {
+  async write(offset: number, content: Uint8Array): Promise<void> {
+    if (this.#file === undefined || this.#header === undefined) {
       throw new QuorateError('PROTOCOL_ERROR', 'a piece of a snapshot came before its header');
     }
     if (offset !== this.#sizeBytes || offset + content.length > this.#header.sizeBytes) {
       throw new QuorateError('PROTOCOL_ERROR', `a piece of the snapshot at ${offset} came at ${this.#sizeBytes}`);
     }
-    this.#handle.writeSync(content, offset);
+    await this.#file.append(content);
     this.#sizeBytes += content.length;
   }
 
   async install(sha256: Uint8Array): Promise<void> {
     const header = this.#header;
-    if (header === undefined || this.#sizeBytes !== header.sizeBytes) {
+    const file = this.#file;
+    if (header === undefined || file === undefined || this.#sizeBytes !== header.sizeBytes) {
       throw new QuorateError('PROTOCOL_ERROR', `the snapshot ended after ${this.#sizeBytes} bytes`);
     }
-    this.pause();
-    await this.#options.check(header);
+    const { check, verify, install } = this.#options;
     try {
-      await this.#options.install(this.#filePath, header, sha256);
+      await file.complete(sha256, () => verify(this.#filePath, header));
+      await this.pause();
+      await check(header);
+      await install(this.#filePath, header);
     } catch (error) {
-      this.#keepIfUsable(asQuorateError(error));
+      await this.#keepIfUsable(asQuorateError(error));
       throw error;
     }
-    this.discard();
+    await this.discard();
   }
 
   /** After a lack of space, say, the next attempt goes on with what is here. */
-  #keepIfUsable(reason: QuorateError): void {
+  async #keepIfUsable(reason: QuorateError): Promise<void> {
     const isDamaged = reason.code === 'DATABASE_CORRUPT' || reason.code === 'PROTOCOL_ERROR';
     if (isDamaged || !this.#options.files.existsSync(this.#filePath)) {
-      this.discard();
+      await this.discard();
     }
   }
 
-  pause(): void {
-    this.#handle?.closeSync();
-    this.#handle = undefined;
+  async pause(): Promise<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.close();
   }
 
-  discard(): void {
-    this.pause();
+  async discard(): Promise<void> {
+    await this.pause();
     this.#header = undefined;
     this.#sizeBytes = 0;
     this.#options.files.removeSync(this.#options.directory);

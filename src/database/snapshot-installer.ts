@@ -4,13 +4,13 @@ import type { AppliedPosition } from '../sqlite/interface.ts';
 import { buildContent } from './content-building.ts';
 import type { DatabaseContext } from './database-context.ts';
 import type { DatabaseFiles } from './database-files.ts';
-import { runMaintenance } from './maintenance.ts';
+import { threadedFileWork } from './file-work.ts';
 import type { SavedRecords } from './saved-records.ts';
 import { FileInbox } from './snapshot-inbox.ts';
 import type { ReplicationSink, SnapshotHeader } from './types.ts';
 
 export interface SnapshotInstallerOptions {
-  readonly context: Pick<DatabaseContext, 'runtime' | 'directory' | 'limits' | 'name' | 'runMaintenance'>;
+  readonly context: Pick<DatabaseContext, 'runtime' | 'directory' | 'limits' | 'name' | 'fileWork'>;
   /** What the database has on disk now. */
   readonly files: Pick<DatabaseFiles, 'content' | 'replaceThrough'>;
   readonly sink: () => ReplicationSink;
@@ -50,18 +50,23 @@ export class SnapshotInstaller {
     }
   }
 
-  /**
-   * Exchanges the content: everything is prepared and durable before the one atomic write that decides.
-   * @throws QuorateError DATABASE_CORRUPT, DISK_FULL, IO_ERROR
-   */
-  async install(filePath: string, header: SnapshotHeader, sha256: Uint8Array): Promise<void> {
-    const { runtime, directory, limits, runMaintenance: run = runMaintenance } = this.#options.context;
-    const found = await run<AppliedPosition>({ task: 'verify', file: filePath, sha256 });
-    if (found.txId !== header.position.txId || Buffer.compare(found.hash, header.position.hash) !== 0) {
+  /** @throws QuorateError DATABASE_CORRUPT when the file is not a sound database at the position that was said; IO_ERROR */
+  async verify(filePath: string, { position }: SnapshotHeader): Promise<void> {
+    const { fileWork = threadedFileWork } = this.#options.context;
+    const found = await fileWork.run<AppliedPosition>({ task: 'check', file: filePath });
+    if (found.txId !== position.txId || Buffer.compare(found.hash, position.hash) !== 0) {
       throw new QuorateError('DATABASE_CORRUPT', 'the snapshot is not at the position that was said', {
         hint: 'It is copied again; look at the upstream if that repeats itself.',
       });
     }
+  }
+
+  /**
+   * Exchanges the content: everything is prepared and durable before the one atomic write that decides.
+   * @throws QuorateError DISK_FULL, IO_ERROR
+   */
+  async install(filePath: string, header: SnapshotHeader): Promise<void> {
+    const { runtime, directory, limits } = this.#options.context;
     await this.#saveUncertain(header);
     const content = this.#options.files.content + 1;
     const segmentSizeBytes = limits.logSegmentBytes;
@@ -95,11 +100,13 @@ export function openInbox(options: SnapshotInstallerOptions): FileInbox {
   const { runtime, directory, limits } = options.context;
   return new FileInbox({
     files: runtime.files,
+    fileWork: options.context.fileWork,
     directory: path.join(directory, 'snapshot'),
     minFreeBytes: limits.minFreeBytes,
     isRequired: () => options.files.replaceThrough !== undefined,
     check: (header) => installer.check(header),
-    install: (filePath, header, sha256) => installer.install(filePath, header, sha256),
+    verify: (filePath, header) => installer.verify(filePath, header),
+    install: (filePath, header) => installer.install(filePath, header),
   });
 }
 

@@ -6,6 +6,7 @@ import { primarySettings, replicaSettings, scalar, TestFolder } from '../../test
 import { QuorateError } from '../errors/interface.ts';
 import { ReadConnection } from '../sqlite/interface.ts';
 import { Database } from './database.ts';
+import { threadedFileWork } from './file-work.ts';
 import { SnapshotStore } from './snapshot-store.ts';
 import type { SnapshotLease } from './types.ts';
 
@@ -24,7 +25,7 @@ async function carry(lease: SnapshotLease, to: Database, from = 0, end = lease.h
   for (let offset = from; offset < end; ) {
     const chunk = Buffer.alloc(Math.min(20_000, end - offset));
     const count = await lease.read(chunk, offset);
-    to.inbox.write(offset, chunk.subarray(0, count));
+    await to.inbox.write(offset, chunk.subarray(0, count));
     offset += count;
   }
 }
@@ -76,7 +77,7 @@ test('a snapshot that was changed on the way is not installed, and the next copy
   const rest = Buffer.alloc(lease.header.sizeBytes - 100_000);
   await lease.read(rest, 100_000);
   rest.writeUInt8(rest.readUInt8(5000) ^ 1, 5000);
-  replica.inbox.write(100_000, rest);
+  await replica.inbox.write(100_000, rest);
   await assert.rejects(replica.inbox.install(await lease.sha256()), { code: 'PROTOCOL_ERROR' });
   assert.deepEqual(replica.inbox.received(), { snapshotId: '', bytes: 0 });
   assert.equal(replica.positions().applied, 0);
@@ -88,7 +89,7 @@ test('a gap, and an end before everything is there, are refused', async () => {
   await using replica = await Database.create(folder.context('replica'), replicaSettings);
   using lease = await primary.snapshots.acquire('');
   await carry(lease, replica, 0, 40_000);
-  assert.throws(() => replica.inbox.write(60_000, Buffer.alloc(10)), { code: 'PROTOCOL_ERROR' });
+  await assert.rejects(replica.inbox.write(60_000, Buffer.alloc(10)), { code: 'PROTOCOL_ERROR' });
   await assert.rejects(replica.inbox.install(await lease.sha256()), { code: 'PROTOCOL_ERROR' });
 });
 
@@ -142,11 +143,10 @@ test('a snapshot that cannot be made, nor its remains removed, fails for those w
     runtime: { ...runtime, files: { ...runtime.files, removeSync } },
     limits,
     directory: path.join(folder.path, 'snapshots'),
-    runMaintenance: () => Promise.reject(new QuorateError('DISK_FULL', 'there is no room')),
+    fileWork: { ...threadedFileWork, run: () => Promise.reject(new QuorateError('DISK_FULL', 'there is no room')) },
     filePath: () => '',
-    databaseBytes: () => 0,
-    databaseId: () => new Uint8Array(16),
-    firstTxId: () => 1,
+    source: { databaseBytes: () => 0, databaseId: new Uint8Array(16), firstTxId: () => 1 },
+    client: () => assert.fail('a small database is copied'),
   });
   await assert.rejects(store.acquire(''), (error: QuorateError) => error.code === 'DISK_FULL');
   await new Promise((resolve) => setImmediate(resolve));

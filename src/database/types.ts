@@ -233,7 +233,7 @@ export interface SnapshotLease extends Disposable {
   readonly header: SnapshotHeader;
   /** Reads at `offset`; returns how many bytes, 0 at the end. */
   read(target: Uint8Array, offset: number): Promise<number>;
-  /** Of the whole file; computed at the side. */
+  /** Of the whole file, computed as it is read. To be asked by one who has all of it: nobody keeps it for him any longer. */
   sha256(): Promise<Uint8Array>;
 }
 
@@ -258,16 +258,16 @@ export interface SnapshotInbox {
    */
   begin(header: SnapshotHeader, offset: number): Promise<void>;
   /** @throws QuorateError PROTOCOL_ERROR for a gap, DISK_FULL, IO_ERROR */
-  write(offset: number, content: Uint8Array): void;
+  write(offset: number, content: Uint8Array): Promise<void>;
   /**
    * Checks everything that was received and installs it at once: a crash leaves the old content or the new one.
    * @throws QuorateError PROTOCOL_ERROR, DATABASE_CORRUPT when it is not what was sent; then the next attempt begins anew
    */
   install(sha256: Uint8Array): Promise<void>;
   /** Lets go of the file; what was received stays for the next attempt. */
-  pause(): void;
+  pause(): Promise<void>;
   /** Removes what was received: it is not needed any more. */
-  discard(): void;
+  discard(): Promise<void>;
 }
 
 /** A replica for which the log is kept. */

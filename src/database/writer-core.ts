@@ -5,6 +5,7 @@ import { sqlitePath } from './content-directory.ts';
 import { DiskFloor } from './disk-floor.ts';
 import { failureOf } from './failure.ts';
 import type { FeedRunner } from './feed.ts';
+import { FileFreeze } from './file-freeze.ts';
 import { HybridClock } from './hybrid-clock.ts';
 import { LogRetention } from './log-retention.ts';
 import { MarkerWatch } from './marker-watch.ts';
@@ -56,6 +57,7 @@ export class WriterCore {
   #directory: string;
   readonly #retention: LogRetention;
   readonly #floor: DiskFloor;
+  readonly #freeze: FileFreeze;
 
   /** `schedule` runs a function after the messages that have arrived by now. */
   constructor(
@@ -85,21 +87,25 @@ export class WriterCore {
         this.#wakeToFlush();
       },
     });
+    const file = () => sqlitePath(this.#directory);
+    const wake = () => this.#wake();
+    this.#freeze = new FileFreeze({ runtime, file, role: () => this.#role, wake });
     this.#services = {
       runtime,
       start,
-      file: () => sqlitePath(this.#directory),
+      file,
       positions,
       hybridClock: new HybridClock(runtime.clock),
       markers: new MarkerWatch({
         timers: runtime.timers,
         onReached: (marker, txId) => this.#outbox.emit(['at-marker', marker, txId]),
-        onReleased: () => this.#wake(),
+        onReleased: wake,
       }),
-      wake: () => this.#wake(),
+      wake,
       requireRoom: () => this.#floor.check(),
       onAppended: (records, wish) => this.#outbox.appended(records, wish),
       onDurable: () => this.#endTurn(),
+      onTruncated: () => this.#outbox.emit(['truncated']),
       onFailure: (failure) => this.#emitFailure(failure),
       onAckStatus: (status) => this.#outbox.emit(['ack-status', status]),
       onAcksWanted: (wish, again) => this.#outbox.wantAcks(wish, again),
@@ -128,6 +134,8 @@ export class WriterCore {
   #setContent(directory: string, content: number, role: RoleSettings): void {
     this.#role?.close();
     this.#role = undefined;
+    // After the role, whose connection would otherwise be the last one and write to the file.
+    this.#freeze.close();
     this.#log?.close();
     this.#log = undefined;
     this.#directory = directory;
@@ -145,19 +153,14 @@ export class WriterCore {
     });
   }
 
-  /** Drops what the log need not keep. What goes wrong with that must not hold up the writes. */
+  /** Drops what the log need not keep. */
   #retain(): void {
     const log = this.#log;
     const role = this.#role;
     if (log === undefined || role === undefined) {
       return;
     }
-    try {
-      this.#retention.step(log, () => role.checkpoint());
-    } catch (error) {
-      const { runtime, start } = this.#services;
-      runtime.logger.warn({ database: start.name, error: String(error) }, 'cannot drop old segments of the log');
-    }
+    this.#retention.step(log, () => (this.#freeze.isFrozen ? undefined : role.checkpoint()));
     this.#noteLog(log);
   }
 
@@ -189,6 +192,7 @@ export class WriterCore {
     } else {
       this.#role = new ReplicaRole(this.#services, this.#log, settings);
     }
+    this.#freeze.roleChanged();
   }
 
   #listen(port: WriterPort): void {
@@ -250,7 +254,10 @@ export class WriterCore {
       case 'save-records':
       case 'repair':
       case 'repair-phase':
-        return call.succeed(this.#as(ReplicaRole).mend(request));
+      case 'ends':
+      case 'commit-to':
+      case 'truncate':
+        return call.succeed(this.#as(ReplicaRole).control(request));
       case 'write-marker':
         return this.#as(PrimaryRole).writeMarker(request[2], call);
       case 'await-marker':
@@ -270,13 +277,6 @@ export class WriterCore {
       case 'append':
         this.#floor.check();
         return this.#append(request, call);
-      case 'commit-to':
-        this.#as(ReplicaRole).commitTo(request[2]);
-        return call.succeed(undefined);
-      case 'truncate':
-        this.#as(ReplicaRole).truncateAfter(request[2]);
-        this.#outbox.emit(['truncated']);
-        return call.succeed(undefined);
       case 'hold':
         this.#retention.hold(request[2]);
         return call.succeed(undefined);
@@ -285,12 +285,13 @@ export class WriterCore {
         return call.succeed(undefined);
       case 'bytes-at':
         return call.succeed(this.#log?.recordBytesAt(request[2]) ?? 0);
-      case 'ends':
-        return call.succeed(this.#as(ReplicaRole).ends());
       case 'open-feed':
-        return this.#feeds.open(request[1], request[2], call);
       case 'close-feed':
-        return this.#feeds.close(request[2]);
+        return this.#feeds.accept(request, call);
+      case 'freeze':
+      case 'thaw':
+      case 'checkpoint-again':
+        return this.#freeze.accept(request[0], call);
       case 'close':
         return this.#close(call);
     }
@@ -330,6 +331,7 @@ export class WriterCore {
   #close(call: Call): void {
     this.#stopped = true;
     this.#feeds.closeAll();
+    this.#freeze.close();
     this.#role?.close();
     this.#log?.close();
     call.succeed(undefined);
@@ -351,6 +353,7 @@ export class WriterCore {
     }
     this.#working = true;
     const more = this.#role?.work() ?? false;
+    this.#freeze.step();
     this.#working = false;
     this.#retain();
     this.#endTurn();

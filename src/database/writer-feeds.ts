@@ -4,7 +4,7 @@ import { DatabaseSink } from './replication-sink.ts';
 import type { SharedPositions } from './shared-positions.ts';
 import type { DatabaseFailure } from './types.ts';
 import { WriterClient } from './writer-client.ts';
-import type { WriterPort, WriterReply, WriterStart } from './writer-messages.ts';
+import type { FeedRequest, WriterPort, WriterReply, WriterStart } from './writer-messages.ts';
 import type { Call } from './writer-role.ts';
 
 export interface WriterFeedsOptions {
@@ -33,8 +33,16 @@ export class WriterFeeds {
     this.#sink = new DatabaseSink({ client: () => client, positions, databaseId });
   }
 
+  accept(request: FeedRequest, call: Call): void {
+    if (request[0] === 'open-feed') {
+      this.#begin(request[1], request[2], call);
+    } else {
+      this.#close(request[2]);
+    }
+  }
+
   /** Opens a feed; the call is answered when it has ended. */
-  open(feed: number, start: unknown, call: Call): void {
+  #begin(feed: number, start: unknown, call: Call): void {
     const { runner, onEvent } = this.#options;
     if (runner === undefined) {
       throw new QuorateError('NOT_IMPLEMENTED', 'this writer runs no feeds');
@@ -53,14 +61,14 @@ export class WriterFeeds {
     this.#open.set(feed, running);
   }
 
-  close(feed: number): void {
+  #close(feed: number): void {
     this.#open.get(feed)?.close();
     this.#open.delete(feed);
   }
 
   closeAll(): void {
     for (const feed of this.#open.keys()) {
-      this.close(feed);
+      this.#close(feed);
     }
   }
 

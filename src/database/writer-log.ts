@@ -33,11 +33,6 @@ function taken(services: LogServices, directory: string, log: TransactionLog): T
   positions.set('tip', log.tip.txId);
   positions.set('durable', log.tip.txId);
   positions.set('term', log.tip.term);
-  // New records must be later than those in the log, even when the wall clock was set back meanwhile.
-  if (log.tip.txId >= log.firstTxId) {
-    for (const record of log.records(log.tip.txId)) {
-      hybridClock.observe(record);
-    }
-  }
+  hybridClock.observeTip(log);
   return log;
 }

@@ -62,18 +62,27 @@ export type MendRequest =
   /** Begins, continues or ends the time in which records are applied although rows are wrong. */
   | readonly [kind: 'repair-phase', id: number, phase: RepairPhase];
 
+export type FeedRequest =
+  /** Starts a feed of that number, and is answered when it has ended. */
+  readonly [kind: 'open-feed', id: number, start: unknown] | readonly [kind: 'close-feed', id: number, feed: number];
+
+/** What a replica is told by whoever feeds it, or mends it. */
+export type ReplicaRequest =
+  | MendRequest
+  | readonly [kind: 'truncate', id: number, txId: number]
+  | readonly [kind: 'commit-to', id: number, commitTxId: number]
+  | readonly [kind: 'ends', id: number];
+
 /** What only the node itself asks. */
 export type ControlRequest =
+  | ReplicaRequest
   /** A further client: its end of a channel is in `port`. */
   | readonly [kind: 'attach', id: number, port: unknown]
   | readonly [kind: 'set-role', id: number, settings: RoleSettings]
   /** Whether appended records are wanted as events. */
   | readonly [kind: 'stream', id: number, on: boolean]
   | readonly [kind: 'initialize', id: number, databaseId: Uint8Array]
-  | readonly [kind: 'truncate', id: number, txId: number]
   | AppendRequest
-  | readonly [kind: 'commit-to', id: number, commitTxId: number]
-  | readonly [kind: 'ends', id: number]
   /** Bytes of the log's records up to this one, on the scale of `tipBytes`. */
   | readonly [kind: 'bytes-at', id: number, txId: number]
   /** What the replicas that count have, the largest first. */
@@ -84,18 +93,31 @@ export type ControlRequest =
   | readonly [kind: 'hold', id: number, neededFrom: number]
   /** The content is in another folder now. */
   | readonly [kind: 'set-content', id: number, directory: string, content: number, settings: RoleSettings]
-  | MendRequest
   /** Writes a record that is nothing but this marker; answers with its txId. */
   | readonly [kind: 'write-marker', id: number, marker: Uint8Array]
   /** From now on the writer stands still for a moment when SQLite shows all up to this marker (hexadecimal). */
   | readonly [kind: 'await-marker', id: number, marker: string]
   | readonly [kind: 'release-marker', id: number, marker: string]
-  /** Starts a feed of that number, and is answered when it has ended. */
-  | readonly [kind: 'open-feed', id: number, start: unknown]
-  | readonly [kind: 'close-feed', id: number, feed: number]
+  | FeedRequest
+  /** Keeps SQLite's file as it is, when that can be soon; answers with its position, or null. */
+  | readonly [kind: 'freeze', id: number]
+  | readonly [kind: 'thaw', id: number]
+  /** Commits move pages into SQLite's file again. To be asked some time after `thaw`. */
+  | readonly [kind: 'checkpoint-again', id: number]
   | readonly [kind: 'close', id: number];
 
 export type WriterRequest = ClientRequest | ControlRequest;
+
+const clientKinds: ReadonlySet<string> = new Set(['transact', 'begin', 'run', 'commit', 'rollback']);
+
+/** What ends a transaction is let through also when the disk is nearly full. */
+export function startsWrite([kind]: ClientRequest): boolean {
+  return kind === 'transact' || kind === 'begin' || kind === 'run';
+}
+
+export function isClientRequest(request: WriterRequest): request is ClientRequest {
+  return clientKinds.has(request[0]);
+}
 
 export interface RoleSettings {
   readonly role: Role;
@@ -168,17 +190,6 @@ export interface WriterPort {
   onMessage(listener: (message: unknown) => void): void;
   onClose(listener: () => void): void;
   close(): void;
-}
-
-const clientKinds: ReadonlySet<string> = new Set(['transact', 'begin', 'run', 'commit', 'rollback']);
-
-export function isClientRequest(request: WriterRequest): request is ClientRequest {
-  return clientKinds.has(request[0]);
-}
-
-/** What ends a transaction is let through also when the disk is nearly full. */
-export function startsWrite([kind]: ClientRequest): boolean {
-  return kind === 'transact' || kind === 'begin' || kind === 'run';
 }
 
 const noColumns: readonly never[] = [];

@@ -24,6 +24,8 @@ export interface WriterServices {
   readonly onAppended: (records: Uint8Array, wish?: AckWish) => void;
   /** Records of the upstream are durable, and somebody there waits for that. */
   readonly onDurable: () => void;
+  /** Records were cut from the end of the log. */
+  readonly onTruncated: () => void;
   readonly onFailure: (failure: QuorateError | undefined) => void;
   readonly onAckStatus: (status: AckStatus) => void;
   /** Something waits for acknowledgements: the node is to report when they are in. `again`: it may know. */
@@ -45,6 +47,8 @@ export interface WriterRole {
   work(): boolean;
   /** Brings SQLite's file to disk, fsynced; returns up to which transaction, or undefined when that cannot be now. */
   checkpoint(): number | undefined;
+  /** While held, commits leave SQLite's file as it is. */
+  holdCheckpoints(held: boolean): void;
   /** Fails what waits and closes SQLite; the log stays open. */
   close(): void;
 }

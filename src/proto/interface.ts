@@ -4,3 +4,4 @@ export * from './generated/quorate/v1/query.ts';
 export * from './generated/quorate/v1/replication.ts';
 export * from './generated/quorate/v1/users.ts';
 export * from './generated/quorate/v1/verification.ts';
+export * from './snapshot-messages.ts';

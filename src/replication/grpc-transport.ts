@@ -1,4 +1,4 @@
-import { type ChannelOptions, type ClientDuplexStream, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { type ClientDuplexStream, credentials, Metadata } from '@grpc/grpc-js';
 import type { Upstream } from '../database/interface.ts';
 import { asQuorateError, QuorateError } from '../errors/interface.ts';
 import {
@@ -9,9 +9,12 @@ import {
   type ExportTxResponse,
   type ListDatabasesResponse,
   ReplicationClient,
+  ReplicationService,
 } from '../proto/interface.ts';
 import type { Clock } from '../runtime/interface.ts';
+import { address, bearer, channelOptions } from './grpc-channel.ts';
 import { errorFromGrpc } from './grpc-errors.ts';
+import { receiveSnapshot } from './threaded-snapshot.ts';
 import type {
   ChannelListener,
   ExportStream,
@@ -22,16 +25,6 @@ import type {
 
 /** Milliseconds that a login, or another call that does next to nothing, may take. */
 const shortCallMs = 10_000;
-
-const channelOptions: ChannelOptions = {
-  'grpc.keepalive_time_ms': 10_000,
-  'grpc.keepalive_timeout_ms': 5_000,
-  'grpc.max_receive_message_length': 16 * 1024 * 1024,
-  'grpc-node.flow_control_window': 4 * 1024 * 1024,
-  'grpc.enable_retries': 0,
-  // Each session has a connection of its own: one that backs off must not hold up another.
-  'grpc.use_local_subchannel_pool': 1,
-};
 
 /** Replication over gRPC: logs in with the upstream's credentials and keeps the token until it is refused. */
 export class GrpcReplicationTransport implements ReplicationTransport, SnapshotTransport, UpstreamDirectory {
@@ -53,26 +46,15 @@ export class GrpcReplicationTransport implements ReplicationTransport, SnapshotT
     request: ExportSnapshotRequest,
     signal: AbortSignal,
   ): AsyncGenerator<ExportSnapshotResponse> {
-    const metadata = bearer(await this.token(upstream));
-    const client = new ReplicationClient(address(upstream), credentials.createInsecure(), channelOptions);
-    const call = client.exportSnapshot(request, metadata);
-    const cancel = () => call.cancel();
-    signal.addEventListener('abort', cancel, { once: true });
+    const { path, requestSerialize } = ReplicationService.exportSnapshot;
+    const token = await this.token(upstream);
     try {
-      if (signal.aborted) {
-        cancel();
-      }
-      yield* call as AsyncIterable<ExportSnapshotResponse>;
+      yield* receiveSnapshot({ address: address(upstream), token, path, request: requestSerialize(request) }, signal);
     } catch (error) {
-      const failure = errorFromGrpc(error as ServiceError);
-      if (failure.code === 'UNAUTHENTICATED') {
+      if (asQuorateError(error).code === 'UNAUTHENTICATED') {
         this.forget(upstream);
       }
-      throw failure;
-    } finally {
-      signal.removeEventListener('abort', cancel);
-      cancel();
-      client.close();
+      throw error;
     }
   }
 
@@ -112,18 +94,8 @@ export class GrpcReplicationTransport implements ReplicationTransport, SnapshotT
   }
 }
 
-function bearer(token: string): Metadata {
-  const metadata = new Metadata();
-  metadata.set('authorization', `Bearer ${token}`);
-  return metadata;
-}
-
 function identityOf({ host, port, username, password }: Upstream): string {
   return JSON.stringify([host, port, username, password]);
-}
-
-function address(upstream: Upstream): string {
-  return upstream.host.includes(':') ? `[${upstream.host}]:${upstream.port}` : `${upstream.host}:${upstream.port}`;
 }
 
 function login(upstream: Upstream, deadline: number): Promise<string> {

@@ -8,6 +8,8 @@ export interface ReplicationLimits {
   readonly snapshotChunkBytes: number;
   /** Bytes of a snapshot sent to one replica in a second; 0 for no limit. */
   readonly snapshotRateBytes: number;
+  /** Percent of the writers' speed that the sending of a snapshot may take; 100 for all. */
+  readonly snapshotWriteLossPercent: number;
   /** Bytes of log from which on a new replica gets a snapshot instead, if the database is smaller than its log. */
   readonly snapshotSeedBytes: number;
   /** Milliseconds between heartbeats. */
@@ -32,6 +34,7 @@ export const defaultReplicationLimits: ReplicationLimits = {
   exportMessageBytes: mebibyte,
   snapshotChunkBytes: mebibyte,
   snapshotRateBytes: 0,
+  snapshotWriteLossPercent: 10,
   snapshotSeedBytes: 64 * mebibyte,
   heartbeatIntervalMs: 500,
   receiveWindowBytes: 16 * mebibyte,

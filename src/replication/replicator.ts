@@ -181,8 +181,15 @@ export class Replicator implements AsyncDisposable {
 
   #streaming(): void {
     this.#backoff.reset();
-    this.#options.snapshots?.inbox.discard();
+    this.#discardSnapshot().catch((error: unknown) => {
+      this.#options.runtime.logger.warn({ error: String(error) }, 'what was received of a snapshot cannot be removed');
+    });
     this.#enter('streaming', '');
+  }
+
+  /** What was received of a snapshot is not needed any more. */
+  async #discardSnapshot(): Promise<void> {
+    await this.#options.snapshots?.inbox.discard();
   }
 
   async #explained(error: QuorateError): Promise<QuorateError> {

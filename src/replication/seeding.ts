@@ -1,11 +1,12 @@
 import type { SnapshotHeader, SnapshotInbox } from '../database/interface.ts';
 import { QuorateError } from '../errors/interface.ts';
-import type {
-  ExportSnapshotRequest,
-  ExportSnapshotResponse,
-  SnapshotHeader as HeaderMessage,
-  SnapshotChunk,
-  SnapshotEnd,
+import {
+  type ExportSnapshotRequest,
+  type ExportSnapshotResponse,
+  type SnapshotHeader as HeaderMessage,
+  releaseChunk,
+  type SnapshotChunk,
+  type SnapshotEnd,
 } from '../proto/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
 import type { LagMeter } from './lag-meter.ts';
@@ -56,14 +57,14 @@ export class Seeding {
         if (message?.$case === 'header') {
           await this.#begin(message.value);
         } else if (message?.$case === 'chunk') {
-          this.#receive(message.value);
+          await this.#receive(message.value);
         } else if (message?.$case === 'end') {
           return await this.#install(message.value);
         }
       }
       throw new QuorateError('UNAVAILABLE', 'the upstream ended the snapshot before it was complete');
     } finally {
-      inbox.pause();
+      await inbox.pause();
     }
   }
 
@@ -97,10 +98,12 @@ export class Seeding {
     runtime.logger.info({ replica: identity.replicaName, snapshotId, sizeBytes, offset }, 'copying a snapshot');
   }
 
-  #receive({ offset, content }: SnapshotChunk): void {
-    const { inbox, runtime, identity } = this.#options;
-    inbox.write(offset, content);
+  async #receive(chunk: SnapshotChunk): Promise<void> {
+    const { offset, content } = chunk;
     const receivedBytes = offset + content.length;
+    const { inbox, runtime, identity } = this.#options;
+    await inbox.write(offset, content);
+    releaseChunk(chunk);
     this.#meter?.received(receivedBytes);
     this.#measure((this.progress?.sizeBytes ?? receivedBytes) - receivedBytes);
     if (runtime.clock.monotonicMs() >= this.#nextLogMs) {

@@ -4,6 +4,7 @@ import type { ExportSnapshotRequest, ExportSnapshotResponse } from '../proto/int
 import type { Runtime } from '../runtime/interface.ts';
 import { checkVersion } from './export-session.ts';
 import type { ReplicationLimits } from './limits.ts';
+import { SnapshotPace } from './snapshot-pace.ts';
 
 /** Version of what a snapshot file is. */
 export const snapshotFormat = 1;
@@ -16,7 +17,7 @@ export interface SnapshotExportOptions {
   readonly snapshots: SnapshotSource;
   readonly limits: ReplicationLimits;
   readonly runtime: Runtime;
-  /** Sends a message; resolves when the receiver takes more. */
+  /** Sends a message; resolves when its bytes are not needed any more and the receiver takes more. */
   readonly send: (message: NonNullable<ExportSnapshotResponse['message']>) => Promise<void>;
   /** Ends the sending. */
   readonly signal: AbortSignal;
@@ -34,12 +35,9 @@ export async function exportSnapshot(request: ExportSnapshotRequest, options: Sn
   source.hold(request.replicaId, request.replicaName, header.position.txId);
   const goesOn = header.snapshotId === request.snapshotId && request.offset <= header.sizeBytes;
   const offset = goesOn ? request.offset : 0;
-  const sha256 = lease.sha256();
-  // Whoever breaks off does not wait for it.
-  sha256.catch(() => {});
   await send({ $case: 'header', value: headerMessage(header, offset) });
   await sendContent(lease, offset, options);
-  await send({ $case: 'end', value: { sha256: Buffer.from(await sha256) } });
+  await send({ $case: 'end', value: { sha256: Buffer.from(await lease.sha256()) } });
 }
 
 function checkRequest(
@@ -70,29 +68,41 @@ function headerMessage({ snapshotId, sizeBytes, databaseId, position }: Snapshot
   };
 }
 
-/** The next piece is read while one is sent. */
+/**
+ * The next piece is read while one is sent, and two pieces of memory take turns: a new one for each costs more in garbage
+ * collection than reading and sending it.
+ */
 async function sendContent(lease: SnapshotLease, from: number, options: SnapshotExportOptions): Promise<void> {
-  const { limits, runtime, send, signal } = options;
+  const { source, limits, runtime, send, signal } = options;
   const beganMs = runtime.clock.monotonicMs();
+  const pace = new SnapshotPace({
+    runtime,
+    committed: () => source.positions().commit,
+    tolerated: limits.snapshotWriteLossPercent / 100,
+    signal,
+  });
   const { sizeBytes } = lease.header;
-  let next = readPiece(lease, from, limits.snapshotChunkBytes);
+  let free = Buffer.allocUnsafeSlow(Math.min(limits.snapshotChunkBytes, sizeBytes));
+  let next = readPiece(lease, from, Buffer.allocUnsafeSlow(free.length));
   for (let offset = from; offset < sizeBytes; ) {
     const content = await next;
     if (signal.aborted) {
       throw new QuorateError('CANCELLED', 'the sending of the snapshot was ended', { cause: signal.reason });
     }
-    next = readPiece(lease, offset + content.length, limits.snapshotChunkBytes);
+    next = readPiece(lease, offset + content.length, free);
     await send({ $case: 'chunk', value: { offset, content } });
+    free = Buffer.from(content.buffer);
     offset += content.length;
     await keepRate(offset - from, beganMs, options);
+    await pace.step();
   }
 }
 
-/** Bytes at `offset`; none at the end. @throws QuorateError IO_ERROR */
-function readPiece(lease: SnapshotLease, offset: number, maxBytes: number): Promise<Buffer> {
-  const sizeBytes = Math.min(maxBytes, lease.header.sizeBytes - offset);
+/** Fills `memory` from `offset` on; returns what was read, nothing at the end. @throws QuorateError IO_ERROR */
+function readPiece(lease: SnapshotLease, offset: number, memory: Buffer<ArrayBuffer>): Promise<Buffer<ArrayBuffer>> {
+  const sizeBytes = Math.min(memory.length, lease.header.sizeBytes - offset);
   const read = async () => {
-    const content = Buffer.allocUnsafeSlow(sizeBytes);
+    const content = memory.subarray(0, sizeBytes);
     const count = sizeBytes === 0 ? 0 : await lease.read(content, offset);
     if (count === 0 && sizeBytes > 0) {
       throw new QuorateError('IO_ERROR', 'the snapshot file is shorter than it was');

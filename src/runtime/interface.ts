@@ -8,7 +8,7 @@ export { type Backoff, createBackoff } from './backoff.ts';
 export { BoundedQueue } from './bounded-queue.ts';
 export { isoTime } from './iso-time.ts';
 export { type Logger, nullLogger } from './logger.ts';
-export { nodeFileSystem } from './node-file-system.ts';
+export { nodeFileSystem, readDescriptorSync } from './node-file-system.ts';
 export { createNodeRuntime } from './node-runtime.ts';
 export { createSeededRandom } from './seeded-random.ts';
 export {

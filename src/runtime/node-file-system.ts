@@ -33,6 +33,10 @@ class NodeFileHandle implements FileHandle {
     this.#path = filePath;
   }
 
+  get descriptor(): number {
+    return this.#descriptor;
+  }
+
   readSync(target: Uint8Array, position: number): number {
     return attempt('read', this.#path, () => {
       let done = 0;
@@ -68,8 +72,38 @@ class NodeFileHandle implements FileHandle {
     });
   }
 
+  async write(source: Uint8Array, position: number): Promise<void> {
+    for (let done = 0; done < source.length; ) {
+      done += await this.#writePart(source, done, position + done);
+    }
+  }
+
+  #writePart(source: Uint8Array, from: number, position: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      fs.write(this.#descriptor, source, from, source.length - from, position, (error, count) => {
+        if (error) {
+          reject(fileError('write', this.#path, error));
+        } else {
+          resolve(count);
+        }
+      });
+    });
+  }
+
   syncSync(): void {
     attempt('fsync', this.#path, () => fs.fdatasyncSync(this.#descriptor));
+  }
+
+  sync(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fs.fdatasync(this.#descriptor, (error) => {
+        if (error) {
+          reject(fileError('fsync', this.#path, error));
+        } else {
+          resolve();
+        }
+      });
+    });
   }
 
   truncateSync(sizeBytes: number): void {
@@ -83,6 +117,14 @@ class NodeFileHandle implements FileHandle {
   closeSync(): void {
     attempt('close', this.#path, () => fs.closeSync(this.#descriptor));
   }
+}
+
+/**
+ * Reads from a file that another thread of this process has open (`FileHandle.descriptor`); returns how many bytes were read, 0
+ * at the end. @throws QuorateError IO_ERROR
+ */
+export function readDescriptorSync(descriptor: number, target: Uint8Array, position: number): number {
+  return attempt('read', `descriptor ${descriptor}`, () => fs.readSync(descriptor, target, 0, target.length, position));
 }
 
 function syncDirectory(directory: string): void {
@@ -102,6 +144,8 @@ export const nodeFileSystem: FileSystem = {
     return attempt('open', filePath, () => new NodeFileHandle(fs.openSync(filePath, openFlags[mode], 0o600), filePath));
   },
   existsSync: (filePath) => fs.existsSync(filePath),
+  fileSizeSync: (filePath) =>
+    attempt('stat', filePath, () => fs.statSync(filePath, { throwIfNoEntry: false })?.size ?? 0),
   listSync(directory) {
     return attempt('list', directory, () => (fs.existsSync(directory) ? fs.readdirSync(directory).sort() : []));
   },

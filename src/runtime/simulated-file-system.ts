@@ -99,6 +99,12 @@ export class SimulatedFileSystem implements FileSystem {
     return this.#names.has(filePath);
   }
 
+  fileSizeSync(filePath: string): number {
+    this.#checkPower();
+    const node = this.#names.get(filePath);
+    return node === undefined || node === 'directory' ? 0 : node.sizeBytes;
+  }
+
   listSync(directory: string): string[] {
     this.#checkPower();
     const children = [...this.#names.keys()].filter((name) => name !== '/' && path.posix.dirname(name) === directory);
@@ -222,24 +228,29 @@ export class SimulatedFileSystem implements FileSystem {
       target.set(bytes);
       return bytes.length;
     };
+    const writeSync = (source: Uint8Array, position: number) => {
+      check(true);
+      this.#begin('write', filePath, (fault) => this.#writePart(file, source, position, fault));
+      file.write(position, source);
+    };
+    const syncSync = () => {
+      check(false);
+      this.#begin('sync', filePath, (fault) => fault === 'io-error' && file.failToSync(this.#random));
+      file.sync();
+    };
     return {
+      descriptor: -1,
       readSync,
       read: (target, position) => Promise.resolve().then(() => readSync(target, position)),
-      writeSync: (source, position) => {
-        check(true);
-        this.#begin('write', filePath, (fault) => this.#writePart(file, source, position, fault));
-        file.write(position, source);
-      },
+      writeSync,
+      write: (source, position) => Promise.resolve().then(() => writeSync(source, position)),
       truncateSync: (sizeBytes) => {
         check(true);
         this.#begin('truncate', filePath);
         file.truncate(sizeBytes);
       },
-      syncSync: () => {
-        check(false);
-        this.#begin('sync', filePath, (fault) => fault === 'io-error' && file.failToSync(this.#random));
-        file.sync();
-      },
+      syncSync,
+      sync: () => Promise.resolve().then(syncSync),
       sizeSync: () => {
         check(false);
         return file.sizeBytes;

@@ -54,7 +54,8 @@ export class SimulatedFile {
   }
 
   write(offset: number, bytes: Uint8Array): void {
-    const change: Change = { kind: 'write', offset, bytes: bytes.slice() };
+    // The `slice` of a Buffer would not copy.
+    const change: Change = { kind: 'write', offset, bytes: Uint8Array.from(bytes) };
     this.#pending.push(change);
     apply(this.#cached, change);
   }

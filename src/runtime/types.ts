@@ -27,14 +27,20 @@ export interface Random {
 
 /** An open file. Synchronous calls are for the writer thread, where nothing else waits. */
 export interface FileHandle {
+  /** Number by which other threads of this process can read while the file is open; -1 when they cannot. */
+  readonly descriptor: number;
   /** Reads up to `target.length` bytes at `position`; returns how many were read, 0 at the end. */
   readSync(target: Uint8Array, position: number): number;
   /** The same without blocking the thread, for the network thread. */
   read(target: Uint8Array, position: number): Promise<number>;
   /** Writes all of `source` at `position`. @throws QuorateError DISK_FULL, IO_ERROR */
   writeSync(source: Uint8Array, position: number): void;
+  /** The same without blocking the thread. */
+  write(source: Uint8Array, position: number): Promise<void>;
   /** Returns when everything written to this file survives a power loss. @throws QuorateError DISK_FULL, IO_ERROR */
   syncSync(): void;
+  /** The same without blocking the thread. */
+  sync(): Promise<void>;
   truncateSync(sizeBytes: number): void;
   sizeSync(): number;
   closeSync(): void;
@@ -45,6 +51,8 @@ export interface FileSystem {
   /** 'read': must exist. 'readwrite': must exist. 'create': must not exist. */
   openSync(path: string, mode: 'read' | 'readwrite' | 'create'): FileHandle;
   existsSync(path: string): boolean;
+  /** Bytes of a file, without opening it; 0 if there is none. */
+  fileSizeSync(path: string): number;
   /** The names in a directory, sorted; empty if there is no such directory. */
   listSync(path: string): string[];
   /** Creates the directory and its parents. */

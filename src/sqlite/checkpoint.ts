@@ -1,4 +1,5 @@
-import type { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
+import { mapSqliteError } from './sqlite-errors.ts';
 
 /** `passive` takes what it can without waiting; `truncate` waits for readers and empties the WAL. */
 export type CheckpointMode = 'passive' | 'truncate';
@@ -18,4 +19,18 @@ export function runCheckpoint(db: DatabaseSync, mode: CheckpointMode): Checkpoin
   const walPages = Number(row?.log);
   const checkpointedPages = Number(row?.checkpointed);
   return { complete: Number(row?.busy) === 0 && walPages === checkpointedPages, walPages, checkpointedPages };
+}
+
+/** A passive checkpoint by a connection of its own, so that the writer goes on meanwhile. @throws QuorateError IO_ERROR, DISK_FULL */
+export function checkpointFile(path: string): void {
+  try {
+    const db = new DatabaseSync(path);
+    try {
+      runCheckpoint(db, 'passive');
+    } finally {
+      db.close();
+    }
+  } catch (error) {
+    throw mapSqliteError(error);
+  }
 }

@@ -5,9 +5,11 @@
  * `ReadConnection` reads. How changes are captured, and why so, is told in `src/sqlite/DESIGN.md`.
  */
 export type { CheckpointMode, CheckpointResult } from './checkpoint.ts';
+export { checkpointFile } from './checkpoint.ts';
 export { exportDatabase } from './export.ts';
 export { FileLock } from './file-lock.ts';
 export type { ToleratedRow } from './forced-change.ts';
+export { FrozenFile } from './frozen-file.ts';
 export { checkKey, idempotencyWindowMs, type KeyedTransaction } from './idempotency-keys.ts';
 export { type ImportedChunk, type ImportOptions, type ImportProgress, importDatabase } from './import.ts';
 export { type LogicalDigest, logicalDigest } from './logical-digest.ts';

@@ -20,7 +20,7 @@ import { type SchemaSnapshot, TableCatalogue } from './table-catalogue.ts';
 import { dropTempObjects, refuseLoneTempStatement } from './temp-objects.ts';
 import { appendFinalState } from './transaction-end.ts';
 import type { AppliedPosition, CapturedTransaction, Statement, StatementResult } from './types.ts';
-import { openForWriting, translated } from './writing-connection.ts';
+import { holdCheckpoints, openForWriting, translated } from './writing-connection.ts';
 
 /**
  * The connection that runs the writes of a primary and captures them for the log.
@@ -228,6 +228,11 @@ export class PrimaryConnection implements Disposable {
   /** Moves committed pages from the WAL into the database file, with fsync. Not inside a transaction. */
   checkpoint(mode: CheckpointMode): CheckpointResult {
     return translated(() => runCheckpoint(this.#db, mode));
+  }
+
+  /** While held, commits do not move pages into the database file, which they could not: it is frozen. */
+  holdCheckpoints(held: boolean): void {
+    translated(() => holdCheckpoints(this.#db, held));
   }
 
   close(): void {

@@ -8,7 +8,7 @@ import type { ReadableChange } from './readable-operations.ts';
 import type { RepairOutcome, WantedRow } from './row-repair.ts';
 import { restoreTriggers, suspendTriggers } from './suspended-triggers.ts';
 import type { AppliedPosition } from './types.ts';
-import { openForWriting, translated } from './writing-connection.ts';
+import { holdCheckpoints, openForWriting, translated } from './writing-connection.ts';
 
 /**
  * The connection that applies captured transactions. Triggers are suspended and foreign keys off: what they did on the
@@ -127,6 +127,11 @@ export class ReplicaConnection implements Disposable {
   /** Moves committed pages from the WAL into the database file, with fsync. Not inside a transaction. */
   checkpoint(mode: CheckpointMode): CheckpointResult {
     return translated(() => runCheckpoint(this.#db, mode));
+  }
+
+  /** While held, commits do not move pages into the database file, which they could not: it is frozen. */
+  holdCheckpoints(held: boolean): void {
+    translated(() => holdCheckpoints(this.#db, held));
   }
 
   close(): void {

@@ -21,6 +21,14 @@ interface WritingOptions {
  */
 const checkpointPages = 2000;
 
+/** What stays of a WAL that had to grow larger, since checkpoints were held back or a reader stayed long, in bytes. */
+const walLeftBytes = 64 * 1024 * 1024;
+
+/** Whether commits leave their pages in the WAL, however large it gets. */
+export function holdCheckpoints(db: DatabaseSync, held: boolean): void {
+  db.exec(`PRAGMA wal_autocheckpoint = ${held ? 0 : checkpointPages}`);
+}
+
 /** Opens a file that this process will write to, with the internal tables in it. */
 export function openForWriting(path: string, { primary, busyTimeoutMs, maxValueBytes }: WritingOptions): DatabaseSync {
   const db = new DatabaseSync(path, {
@@ -36,7 +44,8 @@ export function openForWriting(path: string, { primary, busyTimeoutMs, maxValueB
     requireUtf8(db);
     // A replica does not ask again what the primary's CHECK constraints have let through.
     db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA ignore_check_constraints = ${!primary}`);
-    db.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`);
+    db.exec(`PRAGMA journal_size_limit = ${walLeftBytes}`);
+    holdCheckpoints(db, false);
     db.exec('BEGIN IMMEDIATE');
     createInternalTables(db);
     if (primary) {

@@ -47,6 +47,7 @@ export function lifeFiles(options: LifeFilesOptions): FileSystem {
     return run();
   };
   const wrap = (handle: FileHandle): FileHandle => ({
+    descriptor: handle.descriptor,
     readSync: (target, position) => reading(() => handle.readSync(target, position)),
     read: (target, position) => reading(() => handle.read(target, position)),
     sizeSync: () => reading(() => handle.sizeSync()),
@@ -56,7 +57,9 @@ export function lifeFiles(options: LifeFilesOptions): FileSystem {
         () => handle.writeSync(source, position),
         () => handle.writeSync(source.subarray(0, source.length >> 1), position),
       ),
+    write: (source, position) => change('write', () => handle.write(source, position)),
     syncSync: () => change('sync', () => handle.syncSync()),
+    sync: () => change('sync', () => handle.sync()),
     truncateSync: (sizeBytes) => change('truncate', () => handle.truncateSync(sizeBytes)),
     closeSync: () => handle.closeSync(),
   });
@@ -66,6 +69,7 @@ export function lifeFiles(options: LifeFilesOptions): FileSystem {
       return mode === 'create' ? change('open', open) : reading(open);
     },
     existsSync: (path) => reading(() => files.existsSync(path)),
+    fileSizeSync: (path) => reading(() => files.fileSizeSync(path)),
     listSync: (path) => reading(() => files.listSync(path)),
     readFileSync: (path) => reading(() => files.readFileSync(path)),
     makeDirectorySync: (path) => change('directory', () => files.makeDirectorySync(path)),

@@ -76,10 +76,13 @@ export function patch<T extends object, K extends keyof T & string>(
 /** Files whose fsync returns at once and does nothing. */
 export function withoutFsync(files: FileSystem): FileSystem {
   const lie = (handle: FileHandle): FileHandle => ({
+    descriptor: handle.descriptor,
     readSync: (target, position) => handle.readSync(target, position),
     read: (target, position) => handle.read(target, position),
     writeSync: (source, position) => handle.writeSync(source, position),
+    write: (source, position) => handle.write(source, position),
     syncSync: () => {},
+    sync: () => Promise.resolve(),
     truncateSync: (sizeBytes) => handle.truncateSync(sizeBytes),
     sizeSync: () => handle.sizeSync(),
     closeSync: () => handle.closeSync(),

@@ -14,8 +14,8 @@ import type { InlineWriter } from './inline-writer.ts';
 import type { Life } from './node-life.ts';
 import type { NodeWatch } from './node-watch.ts';
 import type { NodeWorld } from './node-world.ts';
+import { simulatedFileWork } from './simulated-file-work.ts';
 import type { SimulatedMachine } from './simulated-machine.ts';
-import { simulatedMaintenance } from './simulated-maintenance.ts';
 
 export interface NodeProcessOptions {
   readonly name: string;
@@ -96,7 +96,7 @@ export class NodeProcess {
       origin: BigInt(name.codePointAt(0) ?? 0),
       limits: databaseLimits,
       startWriter: writer.start,
-      runMaintenance: simulatedMaintenance({ time, chance, life, machine, files: runtime.files }),
+      fileWork: simulatedFileWork({ time, chance, life, machine, files: runtime.files }),
     };
   }
 
@@ -171,7 +171,7 @@ export class NodeProcess {
     return this.#exclusively(async (database) => {
       await this.#replicator?.[Symbol.asyncDispose]();
       try {
-        return await database.rejoin({ commonTxId, mayGoBack: true });
+        return await database.mending.rejoin({ commonTxId, mayGoBack: true });
       } finally {
         this.#follow(database);
       }

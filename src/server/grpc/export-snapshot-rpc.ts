@@ -1,5 +1,4 @@
 import type { ServerWritableStream } from '@grpc/grpc-js';
-import { writeMessage } from '../../client/interface.ts';
 import { isQuorateError } from '../../errors/interface.ts';
 import type { ExportSnapshotRequest, ExportSnapshotResponse, ReplicationServer } from '../../proto/interface.ts';
 import { authenticate, failure, type RpcContext } from './rpc.ts';
@@ -28,11 +27,27 @@ async function run(context: RpcContext, call: SnapshotCall): Promise<void> {
   const unwatch = context.node.security.streams.add({ check, end: (error) => gone.abort(error) });
   try {
     const exporter = context.node.databases.get(database).requireExporter();
-    await exporter.sendSnapshot(call.request, (message) => writeMessage(call, { message }), gone.signal);
+    await exporter.sendSnapshot(call.request, (message) => write(call, { message }, gone.signal), gone.signal);
   } finally {
     unwatch();
   }
   if (isQuorateError(gone.signal.reason)) {
     throw gone.signal.reason;
   }
+}
+
+/** Resolves when the message is on its way, as a whole, or nobody is there any more. */
+function write(call: SnapshotCall, message: ExportSnapshotResponse, gone: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      gone.removeEventListener('abort', end);
+      resolve();
+    };
+    gone.addEventListener('abort', end);
+    if (gone.aborted) {
+      end();
+    } else {
+      call.write(message, end);
+    }
+  });
 }

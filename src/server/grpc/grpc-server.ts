@@ -1,16 +1,10 @@
 import { type ChannelOptions, Server, ServerCredentials } from '@grpc/grpc-js';
 import { QuorateError } from '../../errors/interface.ts';
-import {
-  AdminService,
-  QueryService,
-  ReplicationService,
-  UsersService,
-  VerificationService,
-} from '../../proto/interface.ts';
+import { AdminService, QueryService, UsersService, VerificationService } from '../../proto/interface.ts';
 import type { NodeAddress } from '../node/follow-settings.ts';
 import { adminService } from './admin-service.ts';
 import { queryService } from './query-service.ts';
-import { replicationService } from './replication-service.ts';
+import { replicationDefinition, replicationService } from './replication-service.ts';
 import type { RpcContext } from './rpc.ts';
 import { usersService } from './users-service.ts';
 import { verificationService } from './verification-service.ts';
@@ -48,7 +42,7 @@ export class GrpcServer {
     const server = new Server(channelOptions(context.node.options.limits.maxMessageBytes));
     server.addService(AdminService, adminService(context));
     server.addService(QueryService, queryService(context));
-    server.addService(ReplicationService, replicationService(context));
+    server.addService(replicationDefinition, replicationService(context));
     server.addService(UsersService, usersService(context));
     server.addService(VerificationService, verificationService(context));
     const port = await bind(server, address);

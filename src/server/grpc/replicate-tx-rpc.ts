@@ -65,7 +65,9 @@ function startSession(
     onUpstreamPath: (path) => managed.learnUpstreamPath(path),
     onStreaming: () => {
       state = 'streaming';
-      managed.require().inbox.discard();
+      const isLeft = (error: unknown) =>
+        node.runtime.logger.warn({ database, error: String(error) }, 'cannot remove what was received of a snapshot');
+      managed.require().inbox.discard().catch(isLeft);
     },
     onEnd: () => {
       stopFeeding();

@@ -23,11 +23,11 @@ import {
 } from '../../replication/interface.ts';
 import { type Feeder, FeedingSlot } from './feeding-slot.ts';
 import { resolveUpstream } from './follow-settings.ts';
-import { LocalNode } from './local-node.ts';
 import type { NodeServices } from './node-services.ts';
 import { explainDivergence } from './parting.ts';
 import { mustBeginAnew, rejoinRequest } from './rejoining.ts';
-import { Scrubber, type ScrubStatus } from './scrubber.ts';
+import type { Scrubber, ScrubStatus } from './scrubber.ts';
+import { startScrubber } from './scrubbing.ts';
 
 export type DatabaseState = 'opening' | 'importing' | 'open' | 'unloaded' | 'failed';
 
@@ -222,7 +222,7 @@ export class ManagedDatabase {
       const reason = 'this database goes back to what its upstream has';
       await this.#stopReplicator(reason);
       try {
-        return await database.rejoin(request);
+        return await database.mending.rejoin(request);
       } finally {
         // Whoever follows this replica has what it gives up.
         exporter.close(new QuorateError('UNAVAILABLE', reason));
@@ -241,7 +241,7 @@ export class ManagedDatabase {
   }
 
   async repair(request: RepairRequest): Promise<RepairReport> {
-    const report = await this.require().repair(request);
+    const report = await this.require().mending.repair(request);
     this.#scrubber?.beginAgain();
     return report;
   }
@@ -250,7 +250,7 @@ export class ManagedDatabase {
   repairIs(phase: RepairPhase): Promise<void> {
     return this.#exclusively(async () => {
       const { database } = this.#require();
-      await database.repairIs(phase);
+      await database.mending.repairIs(phase);
       if (phase === 'goes-on' && this.#replicator?.status().state === 'diverged') {
         await this.#stopReplicator('this database is repaired');
         this.#startReplicator(database);
@@ -364,28 +364,7 @@ export class ManagedDatabase {
       onUpstreamPath: (path) => this.learnUpstreamPath(path),
     });
     this.#replicator.start();
-    this.#startScrubber(database);
-  }
-
-  #startScrubber(database: Database): void {
-    const { runtime, options, upstreams } = this.#services;
-    const { scrubIntervalMs: intervalMs, scrubRateBytes: bytesPerSecond } = options.limits;
-    // Two nodes are compared where both show the same, which a delayed one does hours later.
-    if (intervalMs === 0 || database.settings.replication.delayMs !== undefined) {
-      return;
-    }
-    this.#scrubber = new Scrubber({
-      runtime,
-      database: this.name,
-      here: new LocalNode(this, upstreams),
-      withUpstream: (action) => upstreams.use(database, (client, name) => action(client.verification.database(name))),
-      isFollowing: () => this.#replicator?.status().state === 'streaming',
-      standsAt: () => (this.#replicator?.isLevel ? database.positions().applied : undefined),
-      databaseBytes: () => database.source.databaseBytes(),
-      intervalMs,
-      bytesPerSecond,
-    });
-    this.#scrubber.start();
+    this.#scrubber = startScrubber(this, database, this.#replicator, this.#services);
   }
 
   async #stopReplicator(reason: string): Promise<void> {

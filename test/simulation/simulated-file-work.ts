@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import type { MaintenanceRunner, MaintenanceTask } from '../../src/database/maintenance.ts';
-import { hashFile, verifySnapshot } from '../../src/database/snapshot-file.ts';
+import type { FileWork, Hasher } from '../../src/database/file-work.ts';
+import type { MaintenanceTask } from '../../src/database/maintenance.ts';
 import { assertInvariant } from '../../src/errors/interface.ts';
-import type { FileSystem } from '../../src/runtime/interface.ts';
+import type { FileHandle, FileSystem } from '../../src/runtime/interface.ts';
 import { type AppliedPosition, checkSnapshot } from '../../src/sqlite/interface.ts';
 import type { Chance } from './chance.ts';
 import type { SimulatedMachine } from './simulated-machine.ts';
@@ -22,15 +23,31 @@ export interface SimulatedMaintenanceOptions {
 }
 
 /** Long work on whole files without a thread: it happens in one moment, some time after it was asked for. */
-export function simulatedMaintenance(options: SimulatedMaintenanceOptions): MaintenanceRunner {
+export function simulatedFileWork(options: SimulatedMaintenanceOptions): FileWork {
   const { time, chance, life } = options;
   const timePasses = () =>
     new Promise<void>((resolve) => time.after(chance.between(0.1, taskMs), life, () => resolve()));
-  return async <T>(task: MaintenanceTask) => {
-    await timePasses();
-    const value = run(task, options);
-    await timePasses();
-    return value as T;
+  return {
+    async run<T>(task: MaintenanceTask) {
+      await timePasses();
+      const value = run(task, options);
+      await timePasses();
+      return value as T;
+    },
+    hasher: (handle) => simulatedHasher(handle, timePasses),
+  };
+}
+
+function simulatedHasher(handle: FileHandle, timePasses: () => Promise<void>): Hasher {
+  return {
+    advance: () => {},
+    async digest(sizeBytes) {
+      await timePasses();
+      const content = Buffer.alloc(sizeBytes);
+      const count = handle.readSync(content, 0);
+      return Uint8Array.from(createHash('sha256').update(content.subarray(0, count)).digest());
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
 
@@ -38,11 +55,9 @@ function run(task: MaintenanceTask, { files, machine }: SimulatedMaintenanceOpti
   switch (task.task) {
     case 'snapshot':
       return copySnapshot(task.file, task.target, files);
-    case 'hash':
-      return hashFile(files, task.file);
-    case 'verify':
+    case 'check':
       machine.makeReal(task.file);
-      return verifySnapshot(files, task.file, task.sha256);
+      return checkSnapshot(task.file);
     default:
       return assertInvariant(false, `nobody asks for ${task.task} in a simulation`);
   }
