@@ -2,14 +2,20 @@ import { type ComparedNode, type Comparison, type ComparisonCursor, compareNodes
 import { asQuorateError, type ErrorCode, QuorateError } from '../../errors/interface.ts';
 import type { Runtime } from '../../runtime/interface.ts';
 
-/** How long snapshots stay pinned for one piece of the work: as long, SQLite cannot shorten its WAL. In milliseconds. */
+/**
+ * How often a piece of the work is done, in milliseconds. What is due by then is compared in one go, with low priority,
+ * because writers pay for a snapshot while it is pinned, and little for the reading itself.
+ */
+const piecePeriodMs = 10_000;
+
+/** How long snapshots stay pinned for one piece at most: as long, SQLite cannot shorten its WAL. In milliseconds. */
 const maxPieceMs = 10_000;
 
-/** Bytes of rows that are compared without a pause: little, so that nobody waits for the core that does it. */
-const stepBytes = 256 * 1024;
+/** Bytes of rows in one question to a node: little, so that a piece ends soon after its time. */
+const stepBytes = 1024 * 1024;
 
-/** Wait between two pieces, in milliseconds. */
-const pieceIntervalMs = 500;
+/** Shortest wait between two pieces, in milliseconds. */
+const minPauseMs = 500;
 
 /** Differing rows that are counted; one is enough for an alarm. */
 const maxDifferences = 100;
@@ -94,7 +100,7 @@ export class Scrubber implements AsyncDisposable {
     // Replicas that began together do not stay together.
     const firstMs = intervalMs * (0.5 + runtime.random.next() / 2);
     for (let waitMs = firstMs; await this.#sleep(waitMs); ) {
-      waitMs = (await this.#piece()) ? intervalMs : pieceIntervalMs;
+      waitMs = await this.#piece();
     }
   }
 
@@ -107,21 +113,23 @@ export class Scrubber implements AsyncDisposable {
     );
   }
 
-  /** Compares for a while; true when the round has ended, or cannot go on now. */
-  async #piece(): Promise<boolean> {
-    if (!this.#options.isFollowing()) {
-      return true;
+  /** Compares for a while; how many milliseconds to wait for the next time. */
+  async #piece(): Promise<number> {
+    const { database, runtime, intervalMs, bytesPerSecond, isFollowing, withUpstream } = this.#options;
+    if (!isFollowing()) {
+      return intervalMs;
     }
+    const beganMs = runtime.clock.monotonicMs();
     try {
-      const work = this.#options.withUpstream((upstream) => this.#compare(upstream));
-      const comparison = await this.#unlessStopped(work);
+      const comparison = await this.#unlessStopped(withUpstream((upstream) => this.#compare(upstream)));
       this.#note(comparison);
-      return comparison.next === undefined;
+      const paidMs = (comparison.sizeBytes / bytesPerSecond) * millisecondsPerSecond;
+      const leftMs = beganMs + paidMs - runtime.clock.monotonicMs();
+      return Math.max(leftMs, comparison.next === undefined ? intervalMs : minPauseMs);
     } catch (error) {
       const { code, message } = asQuorateError(error);
-      const { runtime, database } = this.#options;
       runtime.logger[quiet.has(code) ? 'debug' : 'warn']({ database, code, error: message }, 'could not scrub');
-      return true;
+      return intervalMs;
     }
   }
 
@@ -139,8 +147,9 @@ export class Scrubber implements AsyncDisposable {
   }
 
   #compare(upstream: ComparedNode): Promise<Comparison> {
-    const { here, runtime } = this.#options;
+    const { here, runtime, bytesPerSecond } = this.#options;
     const endMs = runtime.clock.monotonicMs() + maxPieceMs;
+    const pieceBytes = (bytesPerSecond * piecePeriodMs) / millisecondsPerSecond;
     return compareNodes({
       here,
       reference: upstream,
@@ -150,10 +159,8 @@ export class Scrubber implements AsyncDisposable {
       content: false,
       from: this.#cursor,
       stepBytes,
-      pace: async (sizeBytes) => {
-        const goesOn = await this.#sleep((sizeBytes / this.#options.bytesPerSecond) * millisecondsPerSecond);
-        return goesOn && runtime.clock.monotonicMs() < endMs;
-      },
+      mayGoOn: (sizeBytes) =>
+        sizeBytes < pieceBytes && runtime.clock.monotonicMs() < endMs && !this.#stop.signal.aborted,
     });
   }
 
