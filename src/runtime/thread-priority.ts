@@ -1,8 +1,9 @@
 import os from 'node:os';
 import process from 'node:process';
 
-/** Niceness of threads whose work nobody waits for: about a tenth of a core where all are busy, all of it where one is idle. */
-const backgroundNiceness = 10;
+/** Added to the niceness of threads whose work nobody waits for: a tenth of a core where all are busy, all of one that is idle. */
+const addedNiceness = 10;
+const lowestPriority = 19;
 
 /**
  * Lets the other threads of the machine go first. Only Linux has priorities of threads: elsewhere the call would be about
@@ -12,6 +13,6 @@ const backgroundNiceness = 10;
 export function lowerThreadPriority(): void {
   if (process.platform === 'linux') {
     const ownThread = 0;
-    os.setPriority(ownThread, Math.max(backgroundNiceness, os.getPriority(ownThread)));
+    os.setPriority(ownThread, Math.min(lowestPriority, os.getPriority(ownThread) + addedNiceness));
   }
 }

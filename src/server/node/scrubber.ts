@@ -3,8 +3,8 @@ import { asQuorateError, type ErrorCode, QuorateError } from '../../errors/inter
 import type { Runtime } from '../../runtime/interface.ts';
 
 /**
- * How often a piece of the work is done, in milliseconds. What is due by then is compared in one go, with low priority,
- * because writers pay for a snapshot while it is pinned, and little for the reading itself.
+ * How much one piece of the work is: what is due in so many milliseconds, compared without a pause and with low priority.
+ * Writers pay for a snapshot while it is pinned, and for each new one, but little for the reading itself.
  */
 const piecePeriodMs = 10_000;
 
@@ -15,7 +15,7 @@ const maxPieceMs = 10_000;
 const stepBytes = 1024 * 1024;
 
 /** Shortest wait between two pieces, in milliseconds. */
-const minPauseMs = 500;
+const pieceIntervalMs = 500;
 
 /** Differing rows that are counted; one is enough for an alarm. */
 const maxDifferences = 100;
@@ -69,6 +69,8 @@ export class Scrubber implements AsyncDisposable {
   readonly #stop = new AbortController();
   #running: Promise<void> | undefined;
   #cursor: ComparisonCursor | undefined;
+  /** When as much may be compared again, by the monotonic clock. */
+  #paidAtMs = 0;
   #found = 0;
   #foundBefore = 0;
   #rounds = 0;
@@ -100,7 +102,8 @@ export class Scrubber implements AsyncDisposable {
     // Replicas that began together do not stay together.
     const firstMs = intervalMs * (0.5 + runtime.random.next() / 2);
     for (let waitMs = firstMs; await this.#sleep(waitMs); ) {
-      waitMs = await this.#piece();
+      const pauseMs = (await this.#piece()) ? intervalMs : pieceIntervalMs;
+      waitMs = Math.max(pauseMs, this.#paidAtMs - runtime.clock.monotonicMs());
     }
   }
 
@@ -113,23 +116,21 @@ export class Scrubber implements AsyncDisposable {
     );
   }
 
-  /** Compares for a while; how many milliseconds to wait for the next time. */
-  async #piece(): Promise<number> {
-    const { database, runtime, intervalMs, bytesPerSecond, isFollowing, withUpstream } = this.#options;
-    if (!isFollowing()) {
-      return intervalMs;
+  /** Compares for a while; true when the round has ended, or cannot go on now. */
+  async #piece(): Promise<boolean> {
+    if (!this.#options.isFollowing()) {
+      return true;
     }
-    const beganMs = runtime.clock.monotonicMs();
     try {
-      const comparison = await this.#unlessStopped(withUpstream((upstream) => this.#compare(upstream)));
+      const work = this.#options.withUpstream((upstream) => this.#compare(upstream));
+      const comparison = await this.#unlessStopped(work);
       this.#note(comparison);
-      const paidMs = (comparison.sizeBytes / bytesPerSecond) * millisecondsPerSecond;
-      const leftMs = beganMs + paidMs - runtime.clock.monotonicMs();
-      return Math.max(leftMs, comparison.next === undefined ? intervalMs : minPauseMs);
+      return comparison.next === undefined;
     } catch (error) {
       const { code, message } = asQuorateError(error);
+      const { runtime, database } = this.#options;
       runtime.logger[quiet.has(code) ? 'debug' : 'warn']({ database, code, error: message }, 'could not scrub');
-      return intervalMs;
+      return true;
     }
   }
 
@@ -146,11 +147,11 @@ export class Scrubber implements AsyncDisposable {
     }
   }
 
-  #compare(upstream: ComparedNode): Promise<Comparison> {
+  async #compare(upstream: ComparedNode): Promise<Comparison> {
     const { here, runtime, bytesPerSecond } = this.#options;
-    const endMs = runtime.clock.monotonicMs() + maxPieceMs;
-    const pieceBytes = (bytesPerSecond * piecePeriodMs) / millisecondsPerSecond;
-    return compareNodes({
+    const beganMs = runtime.clock.monotonicMs();
+    const bytesPerMs = bytesPerSecond / millisecondsPerSecond;
+    const comparison = await compareNodes({
       here,
       reference: upstream,
       writer: upstream,
@@ -160,8 +161,12 @@ export class Scrubber implements AsyncDisposable {
       from: this.#cursor,
       stepBytes,
       mayGoOn: (sizeBytes) =>
-        sizeBytes < pieceBytes && runtime.clock.monotonicMs() < endMs && !this.#stop.signal.aborted,
+        sizeBytes < bytesPerMs * piecePeriodMs &&
+        runtime.clock.monotonicMs() < beganMs + maxPieceMs &&
+        !this.#stop.signal.aborted,
     });
+    this.#paidAtMs = beganMs + comparison.sizeBytes / bytesPerMs;
+    return comparison;
   }
 
   #note(comparison: Comparison): void {
