@@ -1,5 +1,6 @@
 import type { Benchmark, BenchmarkOptions } from './measuring/benchmark.ts';
 import { medianRatio } from './measuring/median.ts';
+import type { Report } from './measuring/report.ts';
 import { type Contestant, runRounds, valuesOf } from './measuring/rounds.ts';
 import { insertRate } from './nodes/insert-load.ts';
 import { Primary } from './nodes/primary.ts';
@@ -34,16 +35,8 @@ async function run({ rounds, seconds, directory, report }: BenchmarkOptions): Pr
     standbys: ['standby', 'standby2'],
     synchronous: 'ANY 1 (standby, standby2)',
   });
-  await using stack = new AsyncDisposableStack();
-  const peers: Peer[] = [];
-  for (const [name, start] of Object.entries(otherPeers)) {
-    const peer = await start(`${directory}/${name}`);
-    if (peer === undefined) {
-      report.missing(`${name}, so quorum.vs_${name}_64 and quorum.vs_${name}_1 are not measured`);
-    } else {
-      peers.push(stack.use(peer));
-    }
-  }
+  await using running = new AsyncDisposableStack();
+  const peers = await startPeers(directory, running, report);
   const quorate = (name: string, writers: number): Contestant => ({
     name,
     async measure(duration) {
@@ -89,8 +82,22 @@ async function run({ rounds, seconds, directory, report }: BenchmarkOptions): Pr
   }
 }
 
+/** Starts the peers that are installed; they end with `running`. */
+async function startPeers(directory: string, running: AsyncDisposableStack, report: Report): Promise<Peer[]> {
+  const peers: Peer[] = [];
+  for (const [name, start] of Object.entries(otherPeers)) {
+    const peer = await start(`${directory}/${name}`);
+    if (peer === undefined) {
+      report.missing(`${name}, so quorum.vs_${name}_64 and quorum.vs_${name}_1 are not measured`);
+    } else {
+      peers.push(running.use(peer));
+    }
+  }
+  return peers;
+}
+
 function peerName({ name }: Peer, clients: number): string {
-  return `${name}, ${clients} clients`;
+  return `${name}, ${clients} ${clients === 1 ? 'client' : 'clients'}`;
 }
 
 export const benchmark: Benchmark = {

@@ -5,8 +5,8 @@ export interface Peer extends AsyncDisposable {
   /** What it is and what of it must hold a write, for people. */
   readonly name: string;
   /** Transactions that it takes at once; it refuses more. Default: no limit. */
-  readonly maxAtOnce?: number;
-  /** Makes the table of `item-table.ts` anew. */
+  readonly maxAtOnce?: number | undefined;
+  /** Makes the table of `item-table.ts` anew, or what comes closest to it. */
   recreateTable(): Promise<void>;
   /** Inserts row `index` in a transaction of its own. */
   insert(index: number): Promise<void>;
