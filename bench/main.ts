@@ -14,6 +14,7 @@ const benchmarks: Readonly<Record<string, () => Promise<{ readonly benchmark: Be
   lag: () => import('./lag.ts'),
   read: () => import('./read.ts'),
   snapshot: () => import('./snapshot.ts'),
+  verify: () => import('./verify.ts'),
   memory: () => import('./memory.ts'),
 };
 

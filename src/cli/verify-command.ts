@@ -101,8 +101,8 @@ async function repairAll(context: CommandContext, sides: Sides, options: RepairO
   const stopped = await StoppedReplica.find(context, sides.here, sides.database);
   try {
     for (let round = 1; ; round += 1) {
-      const pace = stopped && (() => stopped.goOn());
-      const comparison = await compare(context, sides, { maxDifferences, content: true, pace });
+      const mayGoOn = stopped && (() => stopped.goOn());
+      const comparison = await compare(context, sides, { maxDifferences, content: true, mayGoOn });
       show(comparison);
       if (round === maxRounds || !comparison.differences.some(({ kind }) => kind === 'row')) {
         await stopped?.end(comparison.differences.length === 0);
@@ -125,7 +125,7 @@ function otherAddress(text: string, database: string): DatabaseAddress {
 async function compare(
   context: CommandContext,
   sides: Sides,
-  wanted: Pick<ComparisonOptions, 'maxDifferences' | 'content' | 'pace'>,
+  wanted: Pick<ComparisonOptions, 'maxDifferences' | 'content' | 'mayGoOn'>,
 ): Promise<Comparison> {
   const here = sides.here.verification.database(sides.database);
   const reference = sides.other.verification.database(sides.otherDatabase);

@@ -72,8 +72,8 @@ export interface ComparisonOptions {
   readonly content: boolean;
   /** Bytes of rows that one step compares. Default: 4 MiB. */
   readonly stepBytes?: number | undefined;
-  /** Called after each step with the bytes that it compared; the next one waits for it. False ends the comparison there. */
-  readonly pace?: ((sizeBytes: number) => Promise<boolean>) | undefined;
+  /** Asked in each step, with the bytes of rows of this and all before, whether there is to be another one. */
+  readonly mayGoOn?: ((sizeBytes: number) => boolean | Promise<boolean>) | undefined;
   readonly from?: ComparisonCursor | undefined;
 }
 
@@ -172,30 +172,41 @@ class SnapshotComparison {
   }
 
   async #compareTable(table: string, from: Uint8Array): Promise<ComparisonCursor | undefined> {
-    const { here, reference, marker, pace, stepBytes = rangeLimits.answerBytes } = this.#options;
-    const limits = { ...rangeLimits, answerBytes: stepBytes };
-    for (let after = from; ; ) {
-      const theirs = await reference.ask(marker, 'ranges', { table, after, limits });
-      const own = await here.ask(marker, 'measure', { table, ranges: theirs });
-      let sizeBytes = 0;
-      for (const [i, range] of theirs.entries()) {
-        const mine = own[i];
-        sizeBytes += range.sizeBytes;
-        this.#rows += range.rows;
-        if (mine !== undefined && Buffer.compare(mine.digest, range.digest) !== 0) {
-          await this.#lookInto(table, range, mine);
-        }
+    const { here, marker, mayGoOn } = this.#options;
+    for (let asked = this.#askRanges(table, from); ; ) {
+      const theirs = await asked;
+      for (const { rows, sizeBytes } of theirs) {
+        this.#rows += rows;
+        this.#sizeBytes += sizeBytes;
       }
-      this.#sizeBytes += sizeBytes;
       const last = theirs.at(-1)?.through ?? new Uint8Array(0);
-      const goesOn = (await pace?.(sizeBytes)) ?? true;
-      if (last.length === 0) {
-        return undefined;
+      const goesOn = last.length > 0 && ((await mayGoOn?.(this.#sizeBytes)) ?? true);
+      if (goesOn) {
+        // The other node reads the next ranges while this one reads these.
+        asked = this.#askRanges(table, last);
       }
+      await this.#compareRanges(table, theirs, await here.ask(marker, 'measure', { table, ranges: theirs }));
       if (!goesOn) {
-        return { table, after: last };
+        return last.length === 0 ? undefined : { table, after: last };
       }
-      after = last;
+    }
+  }
+
+  #askRanges(table: string, after: Uint8Array): Promise<RangeDigest[]> {
+    const { reference, marker, stepBytes = rangeLimits.answerBytes } = this.#options;
+    const limits = { ...rangeLimits, answerBytes: stepBytes };
+    const asked = reference.ask(marker, 'ranges', { table, after, limits });
+    // Whoever waits for it learns of a failure; nobody does when the other node has failed before.
+    asked.catch(() => {});
+    return asked;
+  }
+
+  async #compareRanges(table: string, theirs: readonly RangeDigest[], own: readonly RangeDigest[]): Promise<void> {
+    for (const [i, range] of theirs.entries()) {
+      const mine = own[i];
+      if (mine !== undefined && Buffer.compare(mine.digest, range.digest) !== 0) {
+        await this.#lookInto(table, range, mine);
+      }
     }
   }
 

@@ -36,18 +36,20 @@ export class SnapshotThread implements AsyncDisposable {
     });
   }
 
-  /** Resolves when the thread runs, so that pinning takes no longer than two messages. */
+  /** Resolves when the thread has opened the file, so that pinning takes no longer than two messages. */
   static async start(start: VerificationStart): Promise<SnapshotThread> {
     const worker = new Worker(entry, { workerData: start, name: 'quorate verification' });
     const thread = new SnapshotThread(worker);
-    await new Promise<void>((resolve, reject) => {
-      worker.once('online', resolve);
-      worker.once('error', (error) => reject(asQuorateError(error)));
-    });
-    return thread;
+    try {
+      await thread.#request((id) => ({ id, call: 'open' }));
+      return thread;
+    } catch (error) {
+      await thread[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
-  /** Opens the snapshot of what the file holds now; the transaction that it ends with. */
+  /** Pins a snapshot of what the file holds now; the transaction that it ends with. */
   pin(): Promise<number> {
     return this.#request((id) => ({ id, call: 'pin' })) as Promise<number>;
   }

@@ -11,9 +11,9 @@ export interface SnapshotCalls {
 
 export type SnapshotCall = keyof SnapshotCalls;
 
-/** What a verification thread is asked. `pin` opens the snapshot, `close` ends the thread. */
+/** What a verification thread is asked. `open` prepares all that can be, `pin` takes the snapshot, `close` ends the thread. */
 export type VerificationRequest =
-  | { readonly id: number; readonly call: 'pin' | 'close' }
+  | { readonly id: number; readonly call: 'open' | 'pin' | 'close' }
   | {
       [K in SnapshotCall]: { readonly id: number; readonly call: K; readonly request: SnapshotCalls[K]['request'] };
     }[SnapshotCall];

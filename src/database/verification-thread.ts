@@ -1,12 +1,14 @@
 /** Entry of a thread that holds one pinned snapshot and answers questions about it. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { asQuorateError, assertInvariant } from '../errors/interface.ts';
-import { PinnedSnapshot } from '../sqlite/interface.ts';
+import { lowerThreadPriority } from '../runtime/interface.ts';
+import { type PinnedSnapshot, SnapshotConnection } from '../sqlite/interface.ts';
 import type { VerificationAnswer, VerificationRequest, VerificationStart } from './verification-messages.ts';
 
 assertInvariant(parentPort !== null, 'this file runs in a worker thread');
 const port = parentPort;
 const { file } = workerData as VerificationStart;
+let connection: SnapshotConnection | undefined;
 let snapshot: PinnedSnapshot | undefined;
 
 function pinned(): PinnedSnapshot {
@@ -16,11 +18,15 @@ function pinned(): PinnedSnapshot {
 
 function answer(message: VerificationRequest): unknown {
   switch (message.call) {
+    case 'open':
+      connection = SnapshotConnection.open(file);
+      return undefined;
     case 'pin':
-      snapshot = PinnedSnapshot.open(file);
+      assertInvariant(connection !== undefined, 'the file was opened before');
+      snapshot = connection.pin();
       return snapshot.txId;
     case 'close':
-      snapshot?.close();
+      connection?.[Symbol.dispose]();
       port.close();
       return undefined;
     case 'overview':
@@ -42,4 +48,8 @@ port.on('message', (message: VerificationRequest) => {
     reply = { id: message.id, error: asQuorateError(error).serialize() };
   }
   port.postMessage(reply);
+  if (message.call === 'pin') {
+    // The writer stood still until now; from here on writers and readers come first.
+    lowerThreadPriority();
+  }
 });

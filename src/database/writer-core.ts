@@ -75,8 +75,12 @@ export class WriterCore {
     this.#retention = new LogRetention({ database, clock, logger, limits, neededFrom });
     this.#floor = new DiskFloor({ files, clock, directory: start.directory, minFreeBytes: limits.minFreeBytes });
     const positions = new SharedPositions(start.positions);
-    const streamLimitBytes = limits.tailCacheBytes;
-    this.#outbox = new WriterOutbox({ host, positions, timers: runtime.timers, streamLimitBytes });
+    this.#outbox = new WriterOutbox({
+      host,
+      positions,
+      timers: runtime.timers,
+      streamLimitBytes: limits.tailCacheBytes,
+    });
     this.#feeds = new WriterFeeds({
       start,
       positions,

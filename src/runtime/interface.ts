@@ -17,4 +17,5 @@ export {
   SimulatedFileSystem,
   type SimulatedOperation,
 } from './simulated-file-system.ts';
+export { lowerThreadPriority } from './thread-priority.ts';
 export type { Clock, FileHandle, FileSystem, Random, Runtime, Timer, Timers } from './types.ts';

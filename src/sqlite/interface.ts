@@ -21,6 +21,7 @@ export {
   type RangeLimits,
   type RowLimits,
   type RowPage,
+  SnapshotConnection,
   type SnapshotOverview,
   type SnapshotRow,
   type SnapshotTable,

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { QuorateError } from '../errors/interface.ts';
 import type { StoredValue } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
@@ -81,30 +81,69 @@ export interface RowLimits {
 const nothing = new Uint8Array(0);
 const noLimit = Number.POSITIVE_INFINITY;
 
-/** An open read transaction on a file: its content at one position, however long others go on writing. */
-export class PinnedSnapshot implements Disposable {
+/** Rows are collected up to this size before they are hashed: each call of the hash costs as much as a small row. */
+const hashedAtOnceBytes = 64 * 1024;
+
+/** A connection with all that can be done before a snapshot is pinned: somebody stands still until it is. */
+export class SnapshotConnection implements Disposable {
   readonly #db: DatabaseSync;
-  readonly #catalogue: TableCatalogue;
-  readonly txId: number;
+  readonly #begin: StatementSync;
+  readonly #state: StateTable;
 
   private constructor(db: DatabaseSync) {
     this.#db = db;
-    this.txId = new StateTable(db).read().txId;
-    this.#catalogue = new TableCatalogue(db);
+    this.#begin = db.prepare('BEGIN');
+    this.#state = new StateTable(db);
+    // Reads the schema and maps the index of the WAL.
+    this.#state.read();
   }
 
   /** @throws QuorateError IO_ERROR, DATABASE_CORRUPT */
-  static open(path: string): PinnedSnapshot {
+  static open(path: string): SnapshotConnection {
     return translated(() => {
       const db = new DatabaseSync(path, { readOnly: true });
       try {
-        db.exec('BEGIN');
-        return new PinnedSnapshot(db);
+        return new SnapshotConnection(db);
       } catch (error) {
         db.close();
         throw error;
       }
     });
+  }
+
+  /** The content of the file as it is now; it has the connection from here on. @throws QuorateError IO_ERROR */
+  pin(): PinnedSnapshot {
+    return translated(() => {
+      this.#begin.run();
+      return new PinnedSnapshot(this.#db, this.#state.read().txId);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#db.close();
+  }
+}
+
+/** An open read transaction on a file: its content at one position, however long others go on writing. */
+export class PinnedSnapshot implements Disposable {
+  readonly #db: DatabaseSync;
+  #readCatalogue: TableCatalogue | undefined;
+  readonly txId: number;
+
+  /** @param db has an open read transaction */
+  constructor(db: DatabaseSync, txId: number) {
+    this.#db = db;
+    this.txId = txId;
+  }
+
+  /** @throws QuorateError IO_ERROR, DATABASE_CORRUPT */
+  static open(path: string): PinnedSnapshot {
+    return SnapshotConnection.open(path).pin();
+  }
+
+  get #catalogue(): TableCatalogue {
+    this.#readCatalogue ??= new TableCatalogue(this.#db);
+    return this.#readCatalogue;
   }
 
   overview(): SnapshotOverview {
@@ -216,7 +255,7 @@ class RangeHash {
   readonly #writer = new ByteWriter(noLimit);
   #lastKey: readonly StoredValue[] = [];
   rows = 0;
-  sizeBytes = 0;
+  #hashedBytes = 0;
 
   constructor(after: Uint8Array) {
     this.#after = after;
@@ -229,11 +268,21 @@ class RangeHash {
     for (const value of values) {
       this.#writer.stored(value);
     }
-    this.#hash.update(this.#writer.bytes.subarray(0, this.#writer.length));
-    this.sizeBytes += this.#writer.length;
-    this.#writer.truncate(0);
     this.#lastKey = key;
     this.rows += 1;
+    if (this.#writer.length >= hashedAtOnceBytes) {
+      this.#flush();
+    }
+  }
+
+  get sizeBytes(): number {
+    return this.#hashedBytes + this.#writer.length;
+  }
+
+  #flush(): void {
+    this.#hash.update(this.#writer.bytes.subarray(0, this.#writer.length));
+    this.#hashedBytes += this.#writer.length;
+    this.#writer.truncate(0);
   }
 
   lastKey(): Uint8Array {
@@ -241,6 +290,7 @@ class RangeHash {
   }
 
   end(through: Uint8Array): RangeDigest {
+    this.#flush();
     return { after: this.#after, through, rows: this.rows, sizeBytes: this.sizeBytes, digest: this.#hash.digest() };
   }
 }

@@ -35,5 +35,5 @@ test('a benchmark ends with its figure, writes what it ran on and leaves no file
 test('an unknown benchmark is refused with the names of those there are', () => {
   const { status, stderr } = runBench(['speed'], os.tmpdir());
   assert.equal(status, 2);
-  assert.match(stderr, /write, quorum, apply, lag, read, snapshot, memory/);
+  assert.match(stderr, /write, quorum, apply, lag, read, snapshot, verify, memory/);
 });

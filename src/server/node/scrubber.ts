@@ -2,13 +2,19 @@ import { type ComparedNode, type Comparison, type ComparisonCursor, compareNodes
 import { asQuorateError, type ErrorCode, QuorateError } from '../../errors/interface.ts';
 import type { Runtime } from '../../runtime/interface.ts';
 
-/** How long snapshots stay pinned for one piece of the work: as long, SQLite cannot shorten its WAL. In milliseconds. */
+/**
+ * How much one piece of the work is: what is due in so many milliseconds, compared without a pause and with low priority.
+ * Writers pay for a snapshot while it is pinned, and for each new one, but little for the reading itself.
+ */
+const piecePeriodMs = 10_000;
+
+/** How long snapshots stay pinned for one piece at most: as long, SQLite cannot shorten its WAL. In milliseconds. */
 const maxPieceMs = 10_000;
 
-/** Bytes of rows that are compared without a pause: little, so that nobody waits for the core that does it. */
-const stepBytes = 256 * 1024;
+/** Bytes of rows in one question to a node: little, so that a piece ends soon after its time. */
+const stepBytes = 1024 * 1024;
 
-/** Wait between two pieces, in milliseconds. */
+/** Shortest wait between two pieces, in milliseconds. */
 const pieceIntervalMs = 500;
 
 /** Differing rows that are counted; one is enough for an alarm. */
@@ -81,6 +87,8 @@ export class Scrubber implements AsyncDisposable {
   #cursor: ComparisonCursor | undefined;
   /** Where both stood when the last wait began. */
   #stoodAt: number | undefined;
+  /** When as much may be compared again, by the monotonic clock. */
+  #paidAtMs = 0;
   #found = 0;
   #foundBefore = 0;
   #rounds = 0;
@@ -123,7 +131,8 @@ export class Scrubber implements AsyncDisposable {
     // Replicas that began together do not stay together.
     const firstMs = intervalMs * (0.5 + runtime.random.next() / 2);
     for (let waitMs = firstMs; await this.#wait(waitMs); ) {
-      waitMs = (await this.#piece()) ? intervalMs : pieceIntervalMs;
+      const pauseMs = (await this.#piece()) ? intervalMs : pieceIntervalMs;
+      waitMs = Math.max(pauseMs, this.#paidAtMs - runtime.clock.monotonicMs());
     }
   }
 
@@ -200,10 +209,11 @@ export class Scrubber implements AsyncDisposable {
     }
   }
 
-  #compare(upstream: ComparedNode, still: boolean): Promise<Comparison> {
-    const { here, runtime } = this.#options;
-    const endMs = runtime.clock.monotonicMs() + maxPieceMs;
-    return compareNodes({
+  async #compare(upstream: ComparedNode, still: boolean): Promise<Comparison> {
+    const { here, runtime, bytesPerSecond } = this.#options;
+    const beganMs = runtime.clock.monotonicMs();
+    const bytesPerMs = bytesPerSecond / millisecondsPerSecond;
+    const comparison = await compareNodes({
       here,
       reference: upstream,
       writer: upstream,
@@ -213,12 +223,13 @@ export class Scrubber implements AsyncDisposable {
       content: false,
       from: this.#cursor,
       stepBytes,
-      pace: async (sizeBytes) => {
-        const restMs = (sizeBytes / this.#options.bytesPerSecond) * millisecondsPerSecond;
-        await runtime.timers.sleep(restMs, this.#stop.signal).catch(() => {});
-        return !this.#stop.signal.aborted && runtime.clock.monotonicMs() < endMs;
-      },
+      mayGoOn: (sizeBytes) =>
+        sizeBytes < bytesPerMs * piecePeriodMs &&
+        runtime.clock.monotonicMs() < beganMs + maxPieceMs &&
+        !this.#stop.signal.aborted,
     });
+    this.#paidAtMs = beganMs + comparison.sizeBytes / bytesPerMs;
+    return comparison;
   }
 
   #note(comparison: Comparison): void {
