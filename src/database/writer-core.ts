@@ -13,7 +13,7 @@ import { PrimaryRole } from './primary-role.ts';
 import { ReplicaRole } from './replica-role.ts';
 import { SharedPositions } from './shared-positions.ts';
 import { WriterFeeds } from './writer-feeds.ts';
-import { createLog, openLog } from './writer-log.ts';
+import { createLog, openLog, requireSameDatabase } from './writer-log.ts';
 import {
   type AppendRequest,
   type ClientRequest,
@@ -28,7 +28,7 @@ import {
   type WriterStart,
 } from './writer-messages.ts';
 import { WriterOutbox } from './writer-outbox.ts';
-import type { Call, WriterServices } from './writer-role.ts';
+import { type Call, type WriterServices, wrongRole } from './writer-role.ts';
 
 /** How much of the next log segment is made ready in one turn: little enough that no commit waits for it, in bytes. */
 const preparationBytes = 1024 * 1024;
@@ -314,10 +314,7 @@ export class WriterCore {
   #as<T extends PrimaryRole | ReplicaRole>(kind: abstract new (...parameters: never[]) => T): T {
     const role = this.#role;
     if (!(role instanceof kind)) {
-      const wanted = (kind as unknown) === PrimaryRole ? 'primary' : 'replica';
-      throw new QuorateError('WRONG_ROLE', `database ${this.#services.start.name} is not a ${wanted}`, {
-        hint: 'Its role was changed meanwhile; see its status.',
-      });
+      throw wrongRole(this.#services.start.name, (kind as unknown) === PrimaryRole ? 'primary' : 'replica');
     }
     return role;
   }
@@ -325,10 +322,8 @@ export class WriterCore {
   #initialize(databaseId: Uint8Array): void {
     if (this.#log === undefined) {
       this.#as(ReplicaRole).useLog(this.#createLog(databaseId));
-    } else if (Buffer.compare(this.#log.databaseId, databaseId) !== 0) {
-      throw new QuorateError('WRONG_DATABASE', 'the upstream database is not the one this replica was made from', {
-        hint: 'Delete this replica and create it again, or point it at the right upstream.',
-      });
+    } else {
+      requireSameDatabase(this.#log, databaseId);
     }
   }
 

@@ -1,3 +1,4 @@
+import { QuorateError } from '../errors/interface.ts';
 import { TransactionLog } from '../log/interface.ts';
 import { logPath } from './content-directory.ts';
 import type { WriterServices } from './writer-role.ts';
@@ -24,6 +25,15 @@ export function createLog(services: LogServices, directory: string, databaseId: 
   const { runtime, start } = services;
   const options = { segmentSizeBytes: start.limits.logSegmentBytes };
   return taken(services, directory, TransactionLog.create(runtime.files, logPath(directory), databaseId, options));
+}
+
+/** @throws QuorateError WRONG_DATABASE */
+export function requireSameDatabase(log: TransactionLog, databaseId: Uint8Array): void {
+  if (Buffer.compare(log.databaseId, databaseId) !== 0) {
+    throw new QuorateError('WRONG_DATABASE', 'the upstream database is not the one this replica was made from', {
+      hint: 'Delete this replica and create it again, or point it at the right upstream.',
+    });
+  }
 }
 
 function taken(services: LogServices, directory: string, log: TransactionLog): TransactionLog {

@@ -1,10 +1,10 @@
-import type { QuorateError } from '../errors/interface.ts';
+import { QuorateError } from '../errors/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
 import type { AckWish } from './acks.ts';
 import type { HybridClock } from './hybrid-clock.ts';
 import type { MarkerWatch } from './marker-watch.ts';
 import type { SharedPositions } from './shared-positions.ts';
-import type { AckStatus } from './types.ts';
+import type { AckStatus, Role } from './types.ts';
 import type { ClientRequest, WriterRequest, WriterStart } from './writer-messages.ts';
 
 /** What a role shares with the core that plays it. */
@@ -51,4 +51,10 @@ export interface WriterRole {
   holdCheckpoints(held: boolean): void;
   /** Fails what waits and closes SQLite; the log stays open. */
   close(): void;
+}
+
+export function wrongRole(database: string, wanted: Role): QuorateError {
+  return new QuorateError('WRONG_ROLE', `database ${database} is not a ${wanted}`, {
+    hint: 'Its role was changed meanwhile; see its status.',
+  });
 }
