@@ -47,6 +47,11 @@ export class AckRelay {
     return durable || applied ? { durable, applied } : undefined;
   }
 
+  /** How many replicas must hold what clients wait for; 0 when nobody waits for that. */
+  get awaitedCount(): number {
+    return this.#wish.durable.count;
+  }
+
   changed(status: AckStatus): void {
     this.#status = status;
     this.#degradations += status === 'degraded' ? 1 : 0;

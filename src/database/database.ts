@@ -100,6 +100,7 @@ export class Database implements AsyncDisposable {
       ackMembers: () => this.settings.acks?.members ?? [],
       onAcknowledged: (durable, applied) => this.#acks.acknowledge({ durable, applied }),
       awaited: () => this.#acks.awaited,
+      awaitedCount: () => this.#acks.awaitedCount,
     });
     this.#holds = new ReplicaHolds({
       runtime: context.runtime,

@@ -26,6 +26,7 @@ function newSource() {
     role: () => 'primary',
     onDemand: () => {},
     awaited: () => undefined,
+    awaitedCount: () => 0,
     ackMembers: () => [],
     onAcknowledged: () => {},
   });

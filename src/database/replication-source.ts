@@ -20,6 +20,7 @@ export interface DatabaseSourceOptions {
   readonly ackMembers: () => readonly string[];
   readonly onAcknowledged: (durable: readonly number[], applied: readonly number[]) => void;
   readonly awaited: () => Awaited | undefined;
+  readonly awaitedCount: () => number;
 }
 
 type LogEnd = Pick<DatabasePositions, 'tip' | 'commit'>;
@@ -125,6 +126,10 @@ export class DatabaseSource implements ReplicationSource {
 
   awaited(): Awaited | undefined {
     return this.#options.awaited();
+  }
+
+  awaitedCount(): number {
+    return this.#options.awaitedCount();
   }
 
   ackMembers(): readonly string[] {

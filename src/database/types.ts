@@ -203,6 +203,8 @@ export interface ReplicationSource {
   acknowledge(durable: readonly TxId[], applied: readonly TxId[]): void;
   /** What clients wait for now, if anything. */
   awaited(): Awaited | undefined;
+  /** How many replicas must hold the newest records before those who wait are answered. */
+  awaitedCount(): number;
   /** Oldest record in the log. */
   firstTxId(): TxId;
   /** Bytes of the log on disk. */

@@ -5,6 +5,14 @@ const maxReplicas = 1000;
 
 type Held = Pick<AttachedReplica, 'replicaName' | 'durableTxId' | 'appliedTxId'>;
 
+/** Whether the acknowledgements of a replica count, where only those of `members` (names or ids) do; all when empty. */
+export function counts(
+  { replicaId, replicaName }: Pick<AttachedReplica, 'replicaId' | 'replicaName'>,
+  members: readonly string[],
+): boolean {
+  return members.length === 0 || members.includes(replicaId) || members.includes(replicaName);
+}
+
 /**
  * What every replica has last said it holds, by its identity: a replica that connects twice counts once, and one that is
  * away still holds what it held. A replica that comes back with less (its disk was exchanged) counts with what it has now.

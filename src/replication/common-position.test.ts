@@ -34,6 +34,7 @@ function upstream(
     bytesAt: () => Promise.resolve(0),
     databaseBytes: () => 0,
     awaited: () => undefined,
+    awaitedCount: () => 0,
     ackMembers: () => [],
   };
 }

@@ -4,8 +4,11 @@ import type { LogPosition } from '../log/interface.ts';
 import type { Acknowledgement, ExportStart, ExportTxRequest, ExportTxResponse, Heartbeat } from '../proto/interface.ts';
 import type { Runtime, Timer } from '../runtime/interface.ts';
 import { commonPosition, genesisPosition } from './common-position.ts';
-import { commitNoticeMs, protocolVersions, type ReplicationLimits } from './limits.ts';
+import { commitNoticeMs, followerDelayMs, protocolVersions, type ReplicationLimits } from './limits.ts';
 import type { AttachedReplica, ChannelListener, MessageChannel } from './types.ts';
+
+/** For whose confirmation clients wait now. */
+export type AwaitedReplica = 'this' | 'others' | 'none';
 
 export interface ExportSessionOptions {
   readonly source: ReplicationSource;
@@ -16,6 +19,7 @@ export interface ExportSessionOptions {
   readonly onEnd: () => void;
   /** See ExporterOptions. */
   readonly path?: (() => readonly string[]) | undefined;
+  readonly awaited: () => AwaitedReplica;
   /** Called when the replica has more than before. */
   readonly onProgress: () => void;
 }
@@ -32,9 +36,12 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
   /** Where this stream stands on the scale of `source.tipBytes()`. */
   #sentBytes = 0;
   #sentCommit = 0;
+  /** When records are to be sent at the latest that nobody waits for, by the monotonic clock. */
+  #recordsDueMs: number | undefined;
   /** When the news of a commit is to be sent at the latest that no records have taken along, by the monotonic clock. */
   #commitDueMs: number | undefined;
-  #durableTxId = 0;
+  /** What the replica has confirmed. */
+  durableTxId = 0;
   #appliedTxId = 0;
   #acknowledgedAtMs = 0;
   #writable = true;
@@ -56,7 +63,7 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
           replicaName: start.replicaName,
           address: this.#options.address,
           sentTxId: this.#sentTxId,
-          durableTxId: this.#durableTxId,
+          durableTxId: this.durableTxId,
           appliedTxId: this.#appliedTxId,
           acknowledgedAtMs: this.#acknowledgedAtMs,
         };
@@ -85,7 +92,7 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
       );
       return;
     }
-    this.#durableTxId = durableTxId;
+    this.durableTxId = durableTxId;
     this.#appliedTxId = appliedTxId;
     this.#acknowledgedAtMs = this.#options.runtime.clock.nowMs();
     this.#options.onProgress();
@@ -132,7 +139,7 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
     }
     const { source } = this.#options;
     this.#sentTxId = from.txId;
-    this.#durableTxId = from.txId;
+    this.durableTxId = from.txId;
     this.#options.onProgress();
     this.#unsubscribe = source.subscribe(() => this.#wake?.());
     this.#send({ $case: 'started', value: this.#started(from) });
@@ -231,6 +238,12 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
       if (!this.#writable) {
         await this.#changed();
       } else if (this.#sentTxId < source.exportableTxId()) {
+        const restMs = this.#restMs();
+        if (restMs > 0) {
+          await this.#changed(restMs);
+          continue;
+        }
+        this.#recordsDueMs = undefined;
         const batch = await source.read(this.#sentTxId + 1, limits.exportBatchBytes);
         await this.#sendRecords(batch.bytes);
         this.#sentTxId = batch.lastTxId;
@@ -241,6 +254,19 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
         await this.#changed();
       }
     }
+  }
+
+  /** How long the next records may wait for company; a replica that is behind gets what it misses at once. */
+  #restMs(): number {
+    const { source, limits, runtime, awaited } = this.#options;
+    const whose = awaited();
+    const isBehind = source.tipBytes() - this.#sentBytes >= limits.exportBatchBytes;
+    if (whose === 'this' || isBehind || (whose === 'none' && this.#recordsDueMs === undefined)) {
+      return 0;
+    }
+    const nowMs = runtime.clock.monotonicMs();
+    this.#recordsDueMs ??= nowMs + followerDelayMs;
+    return this.#recordsDueMs - nowMs;
   }
 
   /** Tells the commit position alone, if no records come soon to take it along. */

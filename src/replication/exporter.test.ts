@@ -24,6 +24,7 @@ async function exporterWithReplicas() {
     subscribe: () => () => {},
     acknowledge: (durable) => counted.push(durable),
     awaited: () => undefined,
+    awaitedCount: () => 0,
     ackMembers: () => state.members,
     firstTxId: () => 1,
     logBytes: () => 0,

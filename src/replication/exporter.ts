@@ -2,8 +2,9 @@ import type { ReplicationSource, SnapshotSource } from '../database/interface.ts
 import { QuorateError } from '../errors/interface.ts';
 import type { ExportSnapshotRequest, ExportTxRequest, ExportTxResponse } from '../proto/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
-import { Acknowledgements } from './acknowledgements.ts';
-import { ExportSession } from './export-session.ts';
+import { Acknowledgements, counts } from './acknowledgements.ts';
+import { type AwaitedReplica, ExportSession } from './export-session.ts';
+import { Lead } from './lead.ts';
 import type { ReplicationLimits } from './limits.ts';
 import { exportSnapshot, type SnapshotExportOptions } from './snapshot-export.ts';
 import type { AttachedReplica, ChannelListener, MessageChannel } from './types.ts';
@@ -28,6 +29,7 @@ export class Exporter {
   readonly #sessions = new Set<ExportSession>();
   readonly #sending = new Set<AbortController>();
   readonly #acknowledgements = new Acknowledgements();
+  readonly #lead = new Lead();
 
   constructor(options: ExporterOptions) {
     this.#options = options;
@@ -45,11 +47,20 @@ export class Exporter {
       ...options,
       peer,
       address,
-      onEnd: () => this.#sessions.delete(session),
+      onEnd: () => {
+        this.#sessions.delete(session);
+        this.#lead.ended(session);
+      },
       onProgress: () => this.#progress(session),
+      awaited: () => this.#awaited(session),
     });
     this.#sessions.add(session);
     return session;
+  }
+
+  #awaited(session: ExportSession): AwaitedReplica {
+    const count = this.#options.source.awaitedCount();
+    return count === 0 ? 'none' : this.#lead.includes(session, count) ? 'this' : 'others';
   }
 
   /** Sends a snapshot to a replica. @throws QuorateError as `exportSnapshot` does */
@@ -78,6 +89,9 @@ export class Exporter {
     const replica = session.status();
     if (replica !== undefined) {
       this.#acknowledgements.note(replica);
+      if (counts(replica, this.#options.source.ackMembers())) {
+        this.#lead.confirmed(session);
+      }
       this.#options.source.hold(replica.replicaId, replica.replicaName, replica.durableTxId);
       this.count();
     }
@@ -92,6 +106,7 @@ export class Exporter {
 
   /** Until the next count nobody counts: what was counted for other members must not speak for those to come. */
   uncount(): void {
+    this.#lead.clear();
     this.#options.source.acknowledge([], []);
   }
 

@@ -51,6 +51,12 @@ export const defaultReplicationLimits: ReplicationLimits = {
  */
 export const commitNoticeMs = 1;
 
+/**
+ * How much later records leave for replicas that nobody waits for, while clients wait for others, in milliseconds. They come
+ * to them several at once, and the processors and the network are free for those who are waited for.
+ */
+export const followerDelayMs = 2;
+
 /** How long a replica waits in the same way with the news that it has applied something, in milliseconds. */
 export const appliedNoticeMs = 5;
 

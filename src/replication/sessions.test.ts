@@ -26,6 +26,7 @@ const source: ReplicationSource = {
   subscribe: () => () => {},
   acknowledge: () => {},
   awaited: () => undefined,
+  awaitedCount: () => 0,
   ackMembers: () => [],
   firstTxId: () => 1,
   logBytes: () => 0,

@@ -68,6 +68,10 @@ export class EagerSource implements ReplicationSource {
     return this.#source.awaited();
   }
 
+  awaitedCount() {
+    return this.#source.awaitedCount();
+  }
+
   ackMembers(): readonly string[] {
     return this.#source.ackMembers();
   }
