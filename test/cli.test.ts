@@ -132,12 +132,12 @@ describe('command line with a server', () => {
     await fail('DATABASE_UNLOADED', 'query', 'shop', 'SELECT * FROM t');
     assert.equal((await json('database', 'load', 'shop')).state, 'open');
     await succeed('query', 'shop', 'SELECT * FROM t');
-    await succeed('database', 'delete', 'shop');
+    await succeed('database', 'delete', 'shop', '--yes');
     await fail('DATABASE_NOT_FOUND', 'query', 'shop', 'SELECT * FROM t');
     await succeed('database', 'create', 'shop');
     await fail('SQL_ERROR', 'query', 'shop', 'SELECT * FROM t');
-    await succeed('database', 'delete', 'shop');
-    await fail('INVALID_ARGUMENT', 'database', 'delete', 'defaultdb');
+    await succeed('database', 'delete', 'shop', '--yes');
+    await fail('INVALID_ARGUMENT', 'database', 'delete', 'defaultdb', '--yes');
     await fail('INVALID_ARGUMENT', 'database', 'unload', 'systemdb');
   });
 
@@ -163,7 +163,7 @@ describe('command line with a server', () => {
     await succeed('query', 'replicadb', 'DELETE FROM notes');
     await fail('INVALID_ARGUMENT', 'database', 'create', '--replication-enabled', 'half');
     await fail('INVALID_ARGUMENT', 'database', 'create', ...flags.slice(0, 3), 'itself');
-    await succeed('database', 'delete', 'replicadb');
+    await succeed('database', 'delete', 'replicadb', '--yes');
   });
 
   test('a SQLite file is imported and exported with the same content', async () => {

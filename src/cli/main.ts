@@ -11,6 +11,7 @@ import { type Streams, writeError } from './output.ts';
 import { addQueryCommand } from './query-command.ts';
 import { addReplicateCommand } from './replicate-command.ts';
 import { addServerCommand } from './server-command.ts';
+import { addSettingsCommand } from './settings-command.ts';
 import { addDigestCommand, addOutcomeCommand, addStatusCommand } from './status-command.ts';
 import { addTokenCommands } from './token-commands.ts';
 import { addUserCommands } from './user-commands.ts';
@@ -42,6 +43,7 @@ function buildProgram(context: CommandContext): Command {
   addDatabaseCommands(program, context);
   addQueryCommand(program, context);
   addStatusCommand(program, context);
+  addSettingsCommand(program, context);
   addDigestCommand(program, context);
   addOutcomeCommand(program, context);
   addReplicateCommand(program, context);

@@ -75,7 +75,7 @@ function pick<D extends OptionDeclarations>(values: Values, group: D): OptionVal
   return Object.fromEntries(entries) as OptionValues<D>;
 }
 
-function serverOptionsOf({ values, given }: ParsedOptions<typeof options>): ServerOptions {
+function serverOptionsOf({ values, given, report }: ParsedOptions<typeof options>): ServerOptions {
   return {
     directory: values.dir,
     name: values.nodeName,
@@ -98,6 +98,7 @@ function serverOptionsOf({ values, given }: ParsedOptions<typeof options>): Serv
     limits: pick(values, nodeLimitOptions),
     databaseLimits: pick(values, databaseLimitOptions),
     replicationLimits: pick(values, replicationLimitOptions),
+    settings: report,
   };
 }
 

@@ -11,6 +11,8 @@ import {
   type OutcomeResponse,
   QueryClient,
   ReplicationClient,
+  type Setting,
+  type SettingsResponse,
   type StatusResponse,
   type UpdateDatabaseRequest,
   UsersClient,
@@ -135,6 +137,14 @@ export class NodeClient implements Disposable {
     return unary((callback) => this.#admin.digest({ database }, this.#metadata, callback));
   }
 
+  /** The options of the node, with their values and where each came from. */
+  async settings(): Promise<readonly Setting[]> {
+    const response = await unary<SettingsResponse>((callback) =>
+      this.#admin.settings({}, this.#metadata, this.#shortCall(), callback),
+    );
+    return response.settings;
+  }
+
   /** Keeps the log of a database no longer for a replica that will not come back. */
   forgetReplica(database: string, replica: string): Promise<DatabaseStatus> {
     return unary((callback) => this.#admin.forgetReplica({ database, replica }, this.#metadata, callback));
@@ -202,6 +212,11 @@ export class NodeClient implements Disposable {
     );
     const { results, txId, term, acks } = response;
     return { results: results.map(fromWireResult), txId: Number(txId), term: Number(term), acks };
+  }
+
+  /** Opens an interactive transaction with the token of this client. */
+  openTransaction(): ReturnType<QueryClient['transaction']> {
+    return this.#query.transaction(this.#metadata);
   }
 
   /** What became of a transaction: committed, waiting (in the log, not yet acknowledged) or absent. */

@@ -83,6 +83,12 @@ function toWireResultValue(value: SqlValue): Value {
   return typeof value === 'number' ? { kind: { $case: 'real', value } } : toWireValue(value);
 }
 
+/** A result as the layers below know it. */
+export function fromWireStatementResult(result: SqlResult): StatementResult {
+  const { columns, rows, changes, lastInsertRowid } = fromWireResult(result);
+  return { columns, columnTypes: columns.map(() => null), rows, changes: Number(changes), lastInsertRowid };
+}
+
 export function fromWireResult(result: SqlResult): QueryResult {
   const { columns, changes, lastInsertRowid } = result;
   return { columns, rows: result.rows.map((row) => row.values.map(fromWireValue)), changes, lastInsertRowid };

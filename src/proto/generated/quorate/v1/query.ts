@@ -10,8 +10,10 @@ import {
   type CallOptions,
   type ChannelCredentials,
   Client,
+  type ClientDuplexStream,
   type ClientOptions,
   type ClientUnaryCall,
+  type handleBidiStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -84,6 +86,41 @@ export interface ExecuteResponse {
   term: bigint;
   /** Replicas that held the transaction durably when it was answered. */
   acks: number;
+}
+
+export interface TransactionRequest {
+  request?:
+    | { $case: "begin"; value: TransactionBegin }
+    | { $case: "run"; value: SqlStatement }
+    | //
+    /** The value does not matter. */
+    { $case: "commit"; value: boolean }
+    | { $case: "rollback"; value: boolean }
+    | undefined;
+}
+
+export interface TransactionBegin {
+  database: string;
+}
+
+export interface TransactionResponse {
+  response?:
+    | //
+    /** Of `run`. */
+    { $case: "result"; value: SqlResult }
+    | //
+    /** Of the others. */
+    { $case: "done"; value: TransactionDone }
+    | //
+    /** Code, message, hint and details as JSON, as in the trailer of a call that failed. */
+    { $case: "errorJson"; value: string }
+    | undefined;
+}
+
+/** Position of what was committed; 0 otherwise. */
+export interface TransactionDone {
+  txId: bigint;
+  term: bigint;
 }
 
 function createBaseValue(): Value {
@@ -683,6 +720,266 @@ export const ExecuteResponse: MessageFns<ExecuteResponse> = {
   },
 };
 
+function createBaseTransactionRequest(): TransactionRequest {
+  return { request: undefined };
+}
+
+export const TransactionRequest: MessageFns<TransactionRequest> = {
+  encode(message: TransactionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.request?.$case) {
+      case "begin":
+        TransactionBegin.encode(message.request.value, writer.uint32(10).fork()).join();
+        break;
+      case "run":
+        SqlStatement.encode(message.request.value, writer.uint32(18).fork()).join();
+        break;
+      case "commit":
+        writer.uint32(32).bool(message.request.value);
+        break;
+      case "rollback":
+        writer.uint32(40).bool(message.request.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TransactionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTransactionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.request = { $case: "begin", value: TransactionBegin.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.request = { $case: "run", value: SqlStatement.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.request = { $case: "commit", value: reader.bool() };
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.request = { $case: "rollback", value: reader.bool() };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTransactionBegin(): TransactionBegin {
+  return { database: "" };
+}
+
+export const TransactionBegin: MessageFns<TransactionBegin> = {
+  encode(message: TransactionBegin, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.database !== "") {
+      writer.uint32(10).string(message.database);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TransactionBegin {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTransactionBegin();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.database = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTransactionResponse(): TransactionResponse {
+  return { response: undefined };
+}
+
+export const TransactionResponse: MessageFns<TransactionResponse> = {
+  encode(message: TransactionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.response?.$case) {
+      case "result":
+        SqlResult.encode(message.response.value, writer.uint32(10).fork()).join();
+        break;
+      case "done":
+        TransactionDone.encode(message.response.value, writer.uint32(18).fork()).join();
+        break;
+      case "errorJson":
+        writer.uint32(26).string(message.response.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TransactionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTransactionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.response = { $case: "result", value: SqlResult.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.response = { $case: "done", value: TransactionDone.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.response = { $case: "errorJson", value: reader.string() };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTransactionDone(): TransactionDone {
+  return { txId: 0n, term: 0n };
+}
+
+export const TransactionDone: MessageFns<TransactionDone> = {
+  encode(message: TransactionDone, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.txId !== 0n) {
+      if (BigInt.asUintN(64, message.txId) !== message.txId) {
+        throw new globalThis.Error("value provided for field message.txId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.txId);
+    }
+    if (message.term !== 0n) {
+      if (BigInt.asUintN(64, message.term) !== message.term) {
+        throw new globalThis.Error("value provided for field message.term of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.term);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TransactionDone {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTransactionDone();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.txId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.term = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 export type QueryService = typeof QueryService;
 export const QueryService = {
   /**
@@ -698,6 +995,19 @@ export const QueryService = {
     responseSerialize: (value: ExecuteResponse): Buffer => Buffer.from(ExecuteResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ExecuteResponse => ExecuteResponse.decode(value),
   },
+  /**
+   * One interactive transaction on the primary. The first request is `begin`; each is answered, in order. Whatever is not
+   * committed when the stream ends is rolled back.
+   */
+  transaction: {
+    path: "/quorate.v1.Query/Transaction" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: TransactionRequest): Buffer => Buffer.from(TransactionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TransactionRequest => TransactionRequest.decode(value),
+    responseSerialize: (value: TransactionResponse): Buffer => Buffer.from(TransactionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TransactionResponse => TransactionResponse.decode(value),
+  },
 } as const;
 
 export interface QueryServer extends UntypedServiceImplementation {
@@ -706,6 +1016,11 @@ export interface QueryServer extends UntypedServiceImplementation {
    * the primary only.
    */
   execute: handleUnaryCall<ExecuteRequest, ExecuteResponse>;
+  /**
+   * One interactive transaction on the primary. The first request is `begin`; each is answered, in order. Whatever is not
+   * committed when the stream ends is rolled back.
+   */
+  transaction: handleBidiStreamingCall<TransactionRequest, TransactionResponse>;
 }
 
 export interface QueryClient extends Client {
@@ -728,6 +1043,16 @@ export interface QueryClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ExecuteResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * One interactive transaction on the primary. The first request is `begin`; each is answered, in order. Whatever is not
+   * committed when the stream ends is rolled back.
+   */
+  transaction(): ClientDuplexStream<TransactionRequest, TransactionResponse>;
+  transaction(options: Partial<CallOptions>): ClientDuplexStream<TransactionRequest, TransactionResponse>;
+  transaction(
+    metadata: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientDuplexStream<TransactionRequest, TransactionResponse>;
 }
 
 export const QueryClient = makeGenericClientConstructor(QueryService, "quorate.v1.Query") as unknown as {
