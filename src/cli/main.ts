@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import process from 'node:process';
 import { Command, CommanderError } from 'commander';
 import { addFlags } from '../config/interface.ts';
@@ -12,6 +13,7 @@ import { addQueryCommand } from './query-command.ts';
 import { addReplicateCommand } from './replicate-command.ts';
 import { addServerCommand } from './server-command.ts';
 import { addSettingsCommand } from './settings-command.ts';
+import { addShellCommand } from './shell/shell-command.ts';
 import { addDigestCommand, addOutcomeCommand, addStatusCommand } from './status-command.ts';
 import { addTokenCommands } from './token-commands.ts';
 import { addUserCommands } from './user-commands.ts';
@@ -22,6 +24,12 @@ const defaultColumns = 80;
 const processStreams: Streams = {
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
+  async drained() {
+    const { stdout } = process;
+    if (stdout.writableNeedDrain && !stdout.destroyed) {
+      await Promise.race([once(stdout, 'drain'), once(stdout, 'close')]);
+    }
+  },
   get terminal() {
     // A terminal that does not know its size says 0.
     return process.stdout.isTTY ? { columns: process.stdout.columns || defaultColumns } : undefined;
@@ -42,6 +50,7 @@ function buildProgram(context: CommandContext): Command {
   addTokenCommands(program, context);
   addDatabaseCommands(program, context);
   addQueryCommand(program, context);
+  addShellCommand(program, context);
   addStatusCommand(program, context);
   addSettingsCommand(program, context);
   addDigestCommand(program, context);
