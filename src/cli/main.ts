@@ -6,6 +6,7 @@ import { asQuorateError, exitCodeOf, QuorateError } from '../errors/interface.ts
 import { version } from '../server/interface.ts';
 import { clientOptions } from './client-options.ts';
 import { CommandContext } from './command-context.ts';
+import { addCompletionCommand } from './completion-command.ts';
 import { addDatabaseCommands } from './database-commands.ts';
 import { addLoginCommand } from './login-command.ts';
 import { type Streams, writeError } from './output.ts';
@@ -57,6 +58,7 @@ function buildProgram(context: CommandContext): Command {
   addOutcomeCommand(program, context);
   addReplicateCommand(program, context);
   addVerifyCommand(program, context);
+  addCompletionCommand(program, context);
   return program;
 }
 

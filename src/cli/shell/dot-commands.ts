@@ -7,6 +7,7 @@ import { printDump } from './dump.ts';
 import { nodesText } from './node-text.ts';
 import { type ResultMode, resultModes } from './result-text.ts';
 import type { ShellSession } from './shell-session.ts';
+import { userTables } from './user-tables.ts';
 
 /** What a command of the shell works with. */
 export interface DotContext {
@@ -25,19 +26,12 @@ interface DotCommand {
   readonly run: (context: DotContext, args: readonly string[]) => Promise<void> | void;
 }
 
-const logicalSchema = `name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_quorate\\_%' ESCAPE '\\'`;
-
 const commands: Readonly<Record<string, DotCommand>> = {
   '.tables': {
     usage: '[PATTERN]',
     help: 'List tables and views; % and _ in the pattern are as in LIKE.',
     run: ({ session, signal }, [pattern = '%']) =>
-      printNames(
-        session,
-        `SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND ${logicalSchema} AND name LIKE ? ORDER BY name`,
-        pattern,
-        signal,
-      ),
+      printNames(session, `SELECT name FROM (${userTables}) WHERE name LIKE ? ORDER BY name`, pattern, signal),
   },
   '.schema': {
     usage: '[TABLE]',
@@ -45,7 +39,7 @@ const commands: Readonly<Record<string, DotCommand>> = {
     run: ({ session, signal }, [table = '%']) =>
       printNames(
         session,
-        `SELECT sql || ';' FROM sqlite_schema WHERE sql IS NOT NULL AND ${logicalSchema} AND tbl_name LIKE ? ORDER BY rowid`,
+        `SELECT sql || ';' FROM sqlite_schema WHERE sql IS NOT NULL AND tbl_name IN (${userTables}) AND tbl_name LIKE ? ORDER BY rowid`,
         table,
         signal,
       ),

@@ -45,7 +45,7 @@ export function addShellCommand(program: Command, context: CommandContext): void
     using client = context.connect(connection);
     const { streams } = context;
     const isInteractive = flags.command.length === 0 && process.stdin.isTTY && streams.terminal !== undefined;
-    const session = new ShellSession({
+    using session = new ShellSession({
       client,
       streams,
       database,
@@ -65,7 +65,7 @@ export function addShellCommand(program: Command, context: CommandContext): void
 async function runInteractive(session: ShellSession, history: ShellHistory, address: string): Promise<void> {
   session.print(`Connected to ${address}. SQL ends with a semicolon; .help lists commands, Ctrl-D leaves.\n`);
   await new InteractiveShell(session, history).run();
-  if (await session.end()) {
+  if (session.end()) {
     session.print('the open transaction was rolled back\n');
   }
 }
@@ -85,7 +85,7 @@ async function runScript(session: ShellSession, commands: readonly string[]): Pr
       break;
     }
   }
-  const wasOpen = await session.end();
+  const wasOpen = session.end();
   if (stop.signal.aborted) {
     throw new QuorateError('CANCELLED', 'the shell was told to stop');
   }

@@ -5,14 +5,13 @@ import type { Streams } from '../output.ts';
 import type { SchemaNames } from './completion.ts';
 import { type ResultMode, resultText } from './result-text.ts';
 import { ShellTransaction, transactionWord } from './shell-transaction.ts';
+import { userTables } from './user-tables.ts';
 
 /** Most columns that completion knows. */
 const maxNames = 20_000;
 
 const namesSql = `
-  SELECT s.name, c.name FROM sqlite_schema s JOIN pragma_table_info(s.name) c
-  WHERE s.type IN ('table', 'view') AND s.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND s.name NOT LIKE '\\_quorate\\_%' ESCAPE '\\'
-  ORDER BY s.name, c.cid LIMIT ${maxNames}`;
+  SELECT t.name, c.name FROM (${userTables}) t JOIN pragma_table_info(t.name) c ORDER BY t.name, c.cid LIMIT ${maxNames}`;
 
 interface Rows {
   readonly columns: readonly string[];
@@ -30,7 +29,7 @@ export interface ShellSessionOptions {
 }
 
 /** What a shell works on: a connection, a database, a transaction, and how results are shown. */
-export class ShellSession {
+export class ShellSession implements Disposable {
   readonly client: NodeClient;
   readonly streams: Streams;
   readonly transaction = new ShellTransaction();
@@ -87,17 +86,23 @@ export class ShellSession {
     if (this.transaction.state !== 'none') {
       return await this.transaction.run({ sql, parameters }, signal);
     }
-    const { results } = await this.client.execute(this.#database, [{ sql, parameters }], { signal });
-    return results.at(-1) ?? { columns: [], rows: [], changes: 0 };
+    try {
+      const { results } = await this.client.execute(this.#database, [{ sql, parameters }], { signal });
+      return results.at(-1) ?? { columns: [], rows: [], changes: 0 };
+    } catch (error) {
+      throw signal.aborted ? cancelled(sql, error) : error;
+    }
   }
 
-  /** Rolls back what is open. @returns whether there was anything */
-  async end(): Promise<boolean> {
+  /** Has what is open rolled back. @returns whether there was anything */
+  end(): boolean {
     const isOpen = this.transaction.state !== 'none';
-    if (isOpen) {
-      await this.transaction.rollback();
-    }
+    this.transaction.abandon();
     return isOpen;
+  }
+
+  [Symbol.dispose](): void {
+    this.end();
   }
 
   /** Names for completion, as they were when they were asked for first or after the last change of the schema. */
@@ -136,4 +141,12 @@ export class ShellSession {
     }
     return names;
   }
+}
+
+function cancelled(sql: string, cause: unknown): QuorateError {
+  return new QuorateError('CANCELLED', 'the statement was cancelled', {
+    cause,
+    hint:
+      classify(sql) === 'read' ? undefined : 'It may have taken effect all the same: look before you write it again.',
+  });
 }

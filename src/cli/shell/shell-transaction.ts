@@ -59,21 +59,22 @@ export class ShellTransaction {
   /** @throws QuorateError TRANSACTION_CLOSED when it was lost; COMMIT_IN_DOUBT … */
   async commit(): Promise<void> {
     const transaction = this.#require('COMMIT');
-    const lost = this.#lost;
-    this.#forget();
-    if (lost !== undefined) {
-      throw wasLost(lost, 'Nothing of it was committed; run it again from its BEGIN.');
+    if (this.#lost !== undefined) {
+      const error = wasLost(this.#lost, 'Nothing of it was committed; run it again from its BEGIN.');
+      this.abandon();
+      throw error;
     }
+    this.#open = undefined;
     await transaction.commit();
   }
 
   async rollback(): Promise<void> {
     const transaction = this.#require('ROLLBACK');
-    const lost = this.#lost;
-    this.#forget();
-    if (lost === undefined) {
-      await transaction.rollback();
+    if (this.#lost !== undefined) {
+      return this.abandon();
     }
+    this.#open = undefined;
+    await transaction.rollback();
   }
 
   /** Runs a statement in it. An abort gives the whole transaction up, since the server cannot stop a statement that writes. */
@@ -87,11 +88,18 @@ export class ShellTransaction {
     } catch (thrown) {
       const error = asQuorateError(thrown);
       if (signal.aborted) {
-        transaction.rollback().catch(() => {});
+        transaction[Symbol.dispose]();
       }
       this.#lost = ends.has(error.code) ? error : undefined;
       throw error;
     }
+  }
+
+  /** Gives up what is open, without waiting for the server. */
+  abandon(): void {
+    this.#open?.[Symbol.dispose]();
+    this.#open = undefined;
+    this.#lost = undefined;
   }
 
   #require(what: string): RemoteTransaction {
@@ -101,11 +109,6 @@ export class ShellTransaction {
       });
     }
     return this.#open;
-  }
-
-  #forget(): void {
-    this.#open = undefined;
-    this.#lost = undefined;
   }
 }
 
