@@ -73,6 +73,9 @@ const methods: Readonly<Record<string, Expected>> = {
   '/quorate.v1.Admin/Settings': forRoot('ok'),
   '/quorate.v1.Admin/ForgetReplica': onGhost(owners),
   '/quorate.v1.Query/Execute': onGhost(reads),
+  '/quorate.v1.Query/Transaction': onGhost(['writer', 'owner', 'root'], {
+    request: { $case: 'begin', value: { database } },
+  }),
   '/quorate.v1.Replication/ExportTx': onGhost(['owner', 'replica', 'root'], {
     message: { $case: 'start', value: { ...ExportStart.decode(new Uint8Array(0)), database } },
   }),

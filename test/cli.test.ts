@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -74,6 +75,45 @@ describe('command line with a server', () => {
     const { token } = JSON.parse(login.stdout);
     const status = await run(['status'], { env: { XDG_CONFIG_HOME: '/nonexistent', QUORATE_TOKEN: token } });
     assert.equal(status.exitCode, 0, status.stderr);
+  });
+
+  test('settings tell each option with its source, and no secret', async () => {
+    const settings = (await json('settings')) as { name: string; value: string | null; source: string }[];
+    const of = (name: string) => settings.find((setting) => setting.name === name);
+    assert.deepEqual(of('scrub-interval'), { name: 'scrub-interval', value: '0ms', source: '--scrub-interval' });
+    assert.deepEqual(of('query-timeout'), { name: 'query-timeout', value: '30s', source: 'default' });
+    assert.deepEqual(of('replication-primary-host')?.value, null);
+    assert.doesNotMatch(JSON.stringify(settings), new RegExp(adminPassword));
+    const given = await succeed('settings', '--given');
+    assert.match(given, /^admin-password +\S+ +--admin-password$/m);
+    assert.doesNotMatch(given, /default$/m);
+    const program = await fixture.start('configured', '--log-level', 'error');
+    const { token } = await (await program.client()).login('admin', adminPassword);
+    const reader = await (await program.client()).users.createToken({
+      user: 'admin',
+      scope: [{ permission: 'read', database: 'defaultdb' }],
+      ttlMs: 0,
+    });
+    const at = (value: string) => ['--port', String(program.port), '--token', value];
+    assert.match(await succeed('settings', ...at(token)), /^log-level +error +--log-level$/m);
+    await fail('PERMISSION_DENIED', 'settings', ...at(reader.token));
+  });
+
+  test('the script for bash completes commands, flags and the flags of a command inside a group', async () => {
+    const script = path.join(fixture.root, 'completion.bash');
+    writeFileSync(script, await succeed('completion', 'bash'));
+    const complete = (...words: string[]) => {
+      const list = words.map((word) => `'${word}'`).join(' ');
+      const command = `source '${script}'; COMP_WORDS=(${list}); COMP_CWORD=${words.length - 1}; _quorate; echo "\${COMPREPLY[@]}"`;
+      return execFileSync('bash', ['-c', command], { encoding: 'utf8' }).trim();
+    };
+    assert.equal(complete('quorate', 'databa'), 'database');
+    assert.equal(complete('quorate', '--port', '1', 'database', 'del'), 'delete');
+    assert.equal(complete('quorate', 'database', 'delete', 'shop', '--y'), '--yes');
+    assert.equal(complete('quorate', 'shell', '--histor'), '--history-file --history-lines');
+    for (const shell of ['zsh', 'fish']) {
+      assert.match(await succeed('completion', shell), /history-lines/);
+    }
   });
 
   test('query prints tables for people and exact values for programs', async () => {

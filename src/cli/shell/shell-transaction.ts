@@ -58,7 +58,7 @@ export class ShellTransaction {
 
   /** @throws QuorateError TRANSACTION_CLOSED when it was lost; COMMIT_IN_DOUBT … */
   async commit(): Promise<void> {
-    const transaction = this.#require('COMMIT');
+    using transaction = this.#require('COMMIT');
     if (this.#lost !== undefined) {
       const error = wasLost(this.#lost, 'Nothing of it was committed; run it again from its BEGIN.');
       this.abandon();
@@ -69,7 +69,7 @@ export class ShellTransaction {
   }
 
   async rollback(): Promise<void> {
-    const transaction = this.#require('ROLLBACK');
+    using transaction = this.#require('ROLLBACK');
     if (this.#lost !== undefined) {
       return this.abandon();
     }

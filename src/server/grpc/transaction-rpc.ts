@@ -18,6 +18,8 @@ const maxWaiting = 100;
 class TransactionStream {
   readonly #context: RpcContext;
   readonly #reply: (response: Response) => void;
+  /** Ends a stream whose transaction did not begin. */
+  readonly #refuse: (error: QuorateError) => void;
   /** Throws when the caller may not write to the database. */
   readonly #require: (database: string) => void;
   #transaction: InteractiveTransaction | undefined;
@@ -27,6 +29,7 @@ class TransactionStream {
   constructor(context: RpcContext, channel: ServerChannel<Response, TransactionResponse>) {
     this.#context = context;
     this.#reply = (response) => channel.send(response);
+    this.#refuse = (error) => channel.end(error);
     this.#require = (database) => channel.require(database, 'write');
   }
 
@@ -43,6 +46,10 @@ class TransactionStream {
     try {
       this.#reply(await this.#run(request));
     } catch (error) {
+      if (this.#transaction === undefined) {
+        this.#refuse(asQuorateError(error));
+        return;
+      }
       failure(this.#context, error);
       this.#reply({ $case: 'errorJson', value: JSON.stringify(asQuorateError(error).serialize()) });
     } finally {

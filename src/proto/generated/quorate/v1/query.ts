@@ -996,8 +996,8 @@ export const QueryService = {
     responseDeserialize: (value: Buffer): ExecuteResponse => ExecuteResponse.decode(value),
   },
   /**
-   * One interactive transaction on the primary. The first request is `begin`; each is answered, in order. Whatever is not
-   * committed when the stream ends is rolled back.
+   * One interactive transaction on the primary. The first request is `begin`, whose refusal ends the stream; each is answered,
+   * in order. Whatever is not committed when the stream ends is rolled back.
    */
   transaction: {
     path: "/quorate.v1.Query/Transaction" as const,
@@ -1017,8 +1017,8 @@ export interface QueryServer extends UntypedServiceImplementation {
    */
   execute: handleUnaryCall<ExecuteRequest, ExecuteResponse>;
   /**
-   * One interactive transaction on the primary. The first request is `begin`; each is answered, in order. Whatever is not
-   * committed when the stream ends is rolled back.
+   * One interactive transaction on the primary. The first request is `begin`, whose refusal ends the stream; each is answered,
+   * in order. Whatever is not committed when the stream ends is rolled back.
    */
   transaction: handleBidiStreamingCall<TransactionRequest, TransactionResponse>;
 }
@@ -1044,8 +1044,8 @@ export interface QueryClient extends Client {
     callback: (error: ServiceError | null, response: ExecuteResponse) => void,
   ): ClientUnaryCall;
   /**
-   * One interactive transaction on the primary. The first request is `begin`; each is answered, in order. Whatever is not
-   * committed when the stream ends is rolled back.
+   * One interactive transaction on the primary. The first request is `begin`, whose refusal ends the stream; each is answered,
+   * in order. Whatever is not committed when the stream ends is rolled back.
    */
   transaction(): ClientDuplexStream<TransactionRequest, TransactionResponse>;
   transaction(options: Partial<CallOptions>): ClientDuplexStream<TransactionRequest, TransactionResponse>;
