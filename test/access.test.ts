@@ -76,6 +76,7 @@ const methods: Readonly<Record<string, Expected>> = {
     message: { $case: 'start', value: { ...ExportStart.decode(new Uint8Array(0)), database } },
   }),
   '/quorate.v1.Replication/ReplicateTx': onGhost(owners, { message: { $case: 'start', value: { database } } }),
+  '/quorate.v1.Replication/ReplicateSnapshot': onGhost(owners, { message: { $case: 'start', value: { database } } }),
   '/quorate.v1.Replication/ExportSnapshot': onGhost(['owner', 'replica', 'root']),
   '/quorate.v1.Verification/Prepare': onGhost(owners, { marker }),
   '/quorate.v1.Verification/WriteMarker': onGhost(owners, { marker }),
