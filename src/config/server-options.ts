@@ -1,3 +1,4 @@
+import { hranaOptions } from './hrana-options.ts';
 import { databaseLimitOptions, nodeLimitOptions, replicationLimitOptions } from './limit-options.ts';
 import { defineOptions } from './option.ts';
 import { defaultPort, replicationOptions, wholeServerOptions } from './replication-options.ts';
@@ -46,5 +47,6 @@ export const serverOptions = {
   ...wholeServerOptions,
   ...databaseLimitOptions,
   ...nodeLimitOptions,
+  ...hranaOptions,
   ...replicationLimitOptions,
 } as const;

@@ -21,6 +21,9 @@ const reopenIntervalMs = 1000;
 /** How often time limits are looked at while something waits for replicas, in milliseconds. */
 const waitTickMs = 50;
 
+/** Transactions of which it is remembered why they ended. */
+const maxEndReasons = 100;
+
 /** A primary: runs what clients send, in groups, one interactive transaction at a time. */
 export class PrimaryRole implements WriterRole {
   readonly #services: WriterServices;
@@ -32,8 +35,8 @@ export class PrimaryRole implements WriterRole {
   #session: InteractiveSession | undefined;
   #import: ImportRun | undefined;
   #lastTransaction = 0;
-  /** Why an interactive transaction that its client still believes in has ended. */
-  #endedBecause = new Map<number, QuorateError>();
+  /** Why interactive transactions that their clients still believe in have ended. */
+  readonly #endedBecause = new Map<number, QuorateError>();
   #failure: QuorateError | undefined;
   #fatal = false;
   #nextReopenMs = 0;
@@ -222,9 +225,11 @@ export class PrimaryRole implements WriterRole {
         return this.#enqueue({ kind: 'transact', pending, sinceMs });
       }
       case 'begin':
-        return this.#enqueue({ kind: 'begin', call, sinceMs });
+        return this.#enqueue({ kind: 'begin', call, foreignKeys: request[2], sinceMs });
       case 'run':
         return call.succeed(this.#sessionOf(request[2]).run(request[3], request[4]));
+      case 'describe':
+        return call.succeed(this.#sessionOf(request[2]).describe(request[3]));
       case 'commit':
         return this.#sessionOf(request[2]).commit(this.#pendingOf(call, [], false));
       case 'rollback':
@@ -273,7 +278,7 @@ export class PrimaryRole implements WriterRole {
     try {
       const connection = this.#ensureOpen();
       if (first?.kind === 'begin') {
-        this.#begin(connection, first.call);
+        this.#begin(connection, first);
         this.#queue.shift();
       } else if (first?.kind === 'marker') {
         this.#pipeline?.commitMarker(first.marker, this.#services.markers, first.call);
@@ -291,7 +296,7 @@ export class PrimaryRole implements WriterRole {
     return this.#session === undefined && !this.#stands && !this.#queue.isEmpty;
   }
 
-  #begin(connection: PrimaryConnection, call: Call): void {
+  #begin(connection: PrimaryConnection, { call, foreignKeys }: Extract<Queued, { kind: 'begin' }>): void {
     this.#lastTransaction += 1;
     const id = this.#lastTransaction;
     const pipeline = this.#pipeline;
@@ -301,6 +306,7 @@ export class PrimaryRole implements WriterRole {
     this.#session = new InteractiveSession({
       id,
       connection,
+      foreignKeys,
       pipeline,
       timers: this.#services.runtime.timers,
       limits: this.#services.start.limits,
@@ -311,9 +317,12 @@ export class PrimaryRole implements WriterRole {
 
   #endSession(id: number, reason: QuorateError | undefined): void {
     this.#session = undefined;
-    this.#endedBecause.clear();
     if (reason !== undefined) {
       this.#endedBecause.set(id, reason);
+    }
+    const [oldest] = this.#endedBecause.keys();
+    if (this.#endedBecause.size > maxEndReasons && oldest !== undefined) {
+      this.#endedBecause.delete(oldest);
     }
     this.#services.wake();
   }

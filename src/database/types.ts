@@ -1,5 +1,5 @@
 import type { LogPosition, RecordBatch, Term, TxId } from '../log/interface.ts';
-import type { Statement, StatementResult, WantedRow } from '../sqlite/interface.ts';
+import type { Statement, StatementDescription, StatementResult, WantedRow } from '../sqlite/interface.ts';
 
 export type Role = 'primary' | 'replica';
 
@@ -101,9 +101,16 @@ export interface TransactResult {
   readonly position: Position;
 }
 
+export interface BeginOptions {
+  /** False: foreign keys are neither enforced nor acted on meanwhile, and checked at the commit. Default true. */
+  readonly foreignKeys?: boolean | undefined;
+}
+
 /** An open BEGIN … COMMIT: it holds the writer alone. */
 export interface InteractiveTransaction {
   run(statement: Statement, options?: TransactOptions): Promise<StatementResult>;
+  /** What a statement would return, without running it. */
+  describe(sql: string): Promise<StatementDescription>;
   commit(): Promise<Position>;
   rollback(): Promise<void>;
 }
@@ -117,7 +124,7 @@ export interface Writer {
    */
   transact(statements: readonly Statement[], options?: TransactOptions): Promise<TransactResult>;
   /** Waits its turn, then holds the writer until it ends or passes its idle or total time limit. */
-  begin(): Promise<InteractiveTransaction>;
+  begin(options?: BeginOptions): Promise<InteractiveTransaction>;
 }
 
 export interface QueryOptions {

@@ -386,7 +386,7 @@ export class WriterCore {
   }
 }
 
-const clientKinds: ReadonlySet<string> = new Set(['transact', 'begin', 'run', 'commit', 'rollback']);
+const clientKinds: ReadonlySet<string> = new Set(['transact', 'begin', 'run', 'describe', 'commit', 'rollback']);
 
 /** What ends a transaction is let through also when the disk is nearly full. */
 function startsWrite([kind]: ClientRequest): boolean {

@@ -24,8 +24,9 @@ export type ClientRequest =
       bigint: boolean,
       wishes?: TransactionWishes,
     ]
-  | readonly [kind: 'begin', id: number]
+  | readonly [kind: 'begin', id: number, foreignKeys: boolean]
   | readonly [kind: 'run', id: number, transaction: number, statement: Statement, bigint: boolean]
+  | readonly [kind: 'describe', id: number, transaction: number, sql: string]
   | readonly [kind: 'commit', id: number, transaction: number]
   | readonly [kind: 'rollback', id: number, transaction: number];
 

@@ -9,6 +9,8 @@ export interface ReadOptions {
   readonly timeoutMs: number;
   /** Bytes of the rows of all results together. */
   readonly maxBytes: number;
+  /** The statements are not run: only the columns of their results are asked for. Default false. */
+  readonly describe?: boolean | undefined;
   /** Gives up the query, and stops it if it is running. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -1,5 +1,5 @@
 import process from 'node:process';
-import { asQuorateError } from '../../errors/interface.ts';
+import { asQuorateError, QuorateError } from '../../errors/interface.ts';
 import { ReadConnection, type StatementResult } from '../../sqlite/interface.ts';
 import type { ReadAnswer, ReaderReply, ReaderRequest } from './reader-messages.ts';
 
@@ -14,12 +14,44 @@ const rowBytes = 64;
 
 type Query = Extract<ReaderRequest, { kind: 'query' }>;
 
+/** A connection that reads one moment only. */
+interface Pinned {
+  readonly filePath: string;
+  readonly connection: ReadConnection;
+  readonly txId: number;
+}
+
+/** By the number that the node gave; it bounds how many there are. */
+const snapshots = new Map<number, Pinned>();
+
 /** Connections by file, the one used last at the end. */
 const connections = new Map<string, ReadConnection>();
 
 function release(filePath: string): void {
   connections.get(filePath)?.close();
   connections.delete(filePath);
+  for (const [snapshot, pinned] of snapshots) {
+    if (pinned.filePath === filePath) {
+      unpin(snapshot);
+    }
+  }
+}
+
+function pin(filePath: string, snapshot: number): ReadAnswer {
+  const connection = ReadConnection.open(filePath);
+  try {
+    const { txId } = connection.pin();
+    snapshots.set(snapshot, { filePath, connection, txId });
+    return { results: [], appliedTxId: txId };
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+function unpin(snapshot: number): void {
+  snapshots.get(snapshot)?.connection.close();
+  snapshots.delete(snapshot);
 }
 
 function connectionTo(filePath: string): ReadConnection {
@@ -48,18 +80,36 @@ function sizeOf(result: StatementResult): number {
 
 /** All statements in one read transaction, so that they and the position tell of the same moment. */
 function answer(query: Query): ReadAnswer {
-  const { bigint, filePath } = query;
-  const connection = connectionTo(filePath);
-  return connection.snapshot(() => {
-    const results: StatementResult[] = [];
-    let maxBytes = query.maxBytes;
-    for (const statement of query.statements) {
-      const result = connection.query(statement, { bigint, maxBytes, maxRows: Math.ceil(maxBytes / rowBytes) });
-      maxBytes -= query.statements.length > 1 ? sizeOf(result) : 0;
-      results.push(result);
-    }
-    return { results, appliedTxId: connection.readPosition().txId };
-  });
+  if (query.snapshot !== undefined) {
+    const { connection, txId } = pinned(query.snapshot);
+    return { results: resultsOf(connection, query), appliedTxId: txId };
+  }
+  const connection = connectionTo(query.filePath);
+  return connection.snapshot(() => ({
+    results: resultsOf(connection, query),
+    appliedTxId: connection.readPosition().txId,
+  }));
+}
+
+function pinned(snapshot: number): Pinned {
+  const found = snapshots.get(snapshot);
+  if (found === undefined) {
+    throw new QuorateError('TRANSACTION_CLOSED', 'the snapshot of this transaction is gone: its database was closed');
+  }
+  return found;
+}
+
+function resultsOf(connection: ReadConnection, { statements, bigint, describe, ...query }: Query): StatementResult[] {
+  const results: StatementResult[] = [];
+  let { maxBytes } = query;
+  for (const statement of statements) {
+    const result = describe
+      ? { ...connection.describe(statement.sql), rows: [], changes: 0, lastInsertRowid: 0n }
+      : connection.query(statement, { bigint, maxBytes, maxRows: Math.ceil(maxBytes / rowBytes) });
+    maxBytes -= statements.length > 1 ? sizeOf(result) : 0;
+    results.push(result);
+  }
+  return results;
 }
 
 function reply(message: ReaderReply): void {
@@ -68,11 +118,14 @@ function reply(message: ReaderReply): void {
 
 function handle(request: ReaderRequest): void {
   if (request.kind === 'release') {
-    release(request.filePath);
-    return;
+    return release(request.filePath);
+  }
+  if (request.kind === 'unpin') {
+    return unpin(request.snapshot);
   }
   try {
-    reply({ kind: 'answer', answer: answer(request) });
+    const done = request.kind === 'pin' ? pin(request.filePath, request.snapshot) : answer(request);
+    reply({ kind: 'answer', answer: done });
   } catch (error) {
     reply({ kind: 'error', error: asQuorateError(error).serialize() });
   }

@@ -9,7 +9,15 @@ export type ReaderRequest =
       readonly statements: readonly Statement[];
       readonly bigint: boolean;
       readonly maxBytes: number;
+      /** The statements are not run: only the columns are asked for. */
+      readonly describe: boolean;
+      /** The pinned snapshot to read; without it the newest content. */
+      readonly snapshot?: number | undefined;
     }
+  /** Pins the content as it is now. Answered without results. */
+  | { readonly kind: 'pin'; readonly filePath: string; readonly snapshot: number }
+  /** Lets a pinned snapshot go; not answered. */
+  | { readonly kind: 'unpin'; readonly snapshot: number }
   /** Closes the connection to a file; not answered. */
   | { readonly kind: 'release'; readonly filePath: string };
 

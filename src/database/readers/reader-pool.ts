@@ -1,9 +1,10 @@
-import { QuorateError } from '../../errors/interface.ts';
+import { assertInvariant, QuorateError } from '../../errors/interface.ts';
 import { BoundedQueue, type Runtime, type Timer } from '../../runtime/interface.ts';
-import type { Statement } from '../../sqlite/interface.ts';
+import type { Statement, StatementDescription } from '../../sqlite/interface.ts';
 import { type ReadOptions, ReadRequest } from './read-request.ts';
 import type { ReadAnswer } from './reader-messages.ts';
 import { type Outcome, ReaderProcess } from './reader-process.ts';
+import { type ReadSnapshot, type SnapshotLimits, SnapshotReaders } from './snapshot-readers.ts';
 
 /** Milliseconds that a reader process may take to start. */
 const startTimeoutMs = 20_000;
@@ -20,6 +21,8 @@ export interface ReaderPoolOptions {
   readonly maxProcesses: number;
   /** Milliseconds after which a process without work ends. */
   readonly idleTimeoutMs: number;
+  /** Snapshots that are pinned at once over several requests; one more is refused with OVERLOADED. Default 256. */
+  readonly maxPinned?: number | undefined;
   /** Queries that wait for a reader; one more is refused with OVERLOADED. */
   readonly queueLimit: number;
 }
@@ -55,6 +58,7 @@ export class ReaderPool implements AsyncDisposable {
   readonly #readers = new Set<Reader>();
   readonly #idle: Reader[] = [];
   readonly #queue: BoundedQueue<ReadRequest>;
+  readonly #snapshots: SnapshotReaders;
   #closed = false;
   #answered = 0;
   #timeouts = 0;
@@ -62,6 +66,7 @@ export class ReaderPool implements AsyncDisposable {
 
   constructor(options: ReaderPoolOptions) {
     this.#options = options;
+    this.#snapshots = new SnapshotReaders(options);
     this.#queue = new BoundedQueue('the queue of the reader processes (reader-queue-limit)', options.queueLimit);
   }
 
@@ -81,6 +86,22 @@ export class ReaderPool implements AsyncDisposable {
     return request.answer;
   }
 
+  /** What a statement returns, without running it. */
+  async describe(
+    filePath: string,
+    sql: string,
+    options: Pick<ReadOptions, 'timeoutMs' | 'maxBytes'>,
+  ): Promise<StatementDescription> {
+    const { results } = await this.query(filePath, [{ sql }], { ...options, describe: true });
+    assertInvariant(results[0] !== undefined, 'a description has one result');
+    return results[0];
+  }
+
+  /** Pins the content of a file as it is now, to be read in several requests. @throws QuorateError OVERLOADED … */
+  pin(filePath: string, limits: SnapshotLimits): Promise<ReadSnapshot> {
+    return this.#snapshots.pin(filePath, limits);
+  }
+
   /** Closes all connections to a file and refuses the queries that wait for it; to be called before the file goes. */
   release(filePath: string): void {
     for (const request of this.#queue.drain()) {
@@ -93,6 +114,7 @@ export class ReaderPool implements AsyncDisposable {
     for (const reader of this.#readers) {
       reader.process.release(filePath);
     }
+    this.#snapshots.release(filePath);
   }
 
   /** Lets queries that wait for a file read the one that has taken its place, and closes all connections to the old one. */
@@ -106,6 +128,7 @@ export class ReaderPool implements AsyncDisposable {
     for (const reader of this.#readers) {
       reader.process.release(oldPath);
     }
+    this.#snapshots.release(oldPath);
   }
 
   status(): ReaderPoolStatus {
@@ -129,6 +152,7 @@ export class ReaderPool implements AsyncDisposable {
     for (const reader of readers) {
       this.#kill(reader);
     }
+    await this.#snapshots[Symbol.asyncDispose]();
     await Promise.all(readers.map((reader) => reader.process.exited()));
   }
 
@@ -168,8 +192,8 @@ export class ReaderPool implements AsyncDisposable {
     );
     request.onCancel = () => this.#onCancel(reader);
     const { filePath, statements, options } = request;
-    const { bigint = false, maxBytes } = options;
-    reader.process.run({ kind: 'query', filePath, statements, bigint, maxBytes }, (outcome) => {
+    const { bigint = false, maxBytes, describe = false } = options;
+    reader.process.run({ kind: 'query', filePath, statements, bigint, maxBytes, describe }, (outcome) => {
       request.onCancel = undefined;
       this.#settle(request, outcome);
     });

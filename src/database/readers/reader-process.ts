@@ -66,8 +66,8 @@ export class ReaderProcess {
     return this.#child.pid;
   }
 
-  /** Runs a query; the process must be idle. */
-  run(request: Extract<ReaderRequest, { kind: 'query' }>, settle: (outcome: Outcome) => void): void {
+  /** Runs what is answered; the process must be idle. */
+  run(request: Extract<ReaderRequest, { kind: 'query' | 'pin' }>, settle: (outcome: Outcome) => void): void {
     this.#settle = settle;
     this.#send(request);
   }
@@ -75,6 +75,11 @@ export class ReaderProcess {
   /** Closes the connection to a file, after the running query. */
   release(filePath: string): void {
     this.#send({ kind: 'release', filePath });
+  }
+
+  /** Lets a pinned snapshot go, after the running query. */
+  unpin(snapshot: number): void {
+    this.#send({ kind: 'unpin', snapshot });
   }
 
   /** Ends the process at once, whatever it does. The outcome of a running query is `ended`. */

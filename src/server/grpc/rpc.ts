@@ -1,5 +1,5 @@
 import type { handleUnaryCall, Metadata } from '@grpc/grpc-js';
-import { asQuorateError, type ErrorCode } from '../../errors/interface.ts';
+import { asQuorateError, type ErrorCode, type QuorateError } from '../../errors/interface.ts';
 import { errorToGrpc } from '../../replication/interface.ts';
 import { type Principal, requireAdmin } from '../auth/authenticator.ts';
 import type { Node } from '../node/node.ts';
@@ -37,14 +37,19 @@ export function authorize(context: RpcContext, metadata: Metadata): Principal {
   return requireAdmin(context.node.authenticator, bearerToken(metadata));
 }
 
-/** Counts an error and makes the gRPC status that tells the caller. */
-export function failure(context: RpcContext, thrown: unknown): ReturnType<typeof errorToGrpc> {
+/** Counts an error that a caller is told, and logs one that is a defect. */
+export function noteFailure(context: RpcContext, thrown: unknown): QuorateError {
   const error = asQuorateError(thrown);
   context.errors.set(error.code, (context.errors.get(error.code) ?? 0) + 1);
   if (error.code === 'INTERNAL') {
     context.node.runtime.logger.error({ err: error.cause ?? error }, `a request failed: ${error.message}`);
   }
-  return errorToGrpc(error);
+  return error;
+}
+
+/** The gRPC status that tells the caller. */
+export function failure(context: RpcContext, thrown: unknown): ReturnType<typeof errorToGrpc> {
+  return errorToGrpc(noteFailure(context, thrown));
 }
 
 /** The address of the caller's machine, without its port. */

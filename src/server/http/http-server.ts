@@ -2,9 +2,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { asQuorateError, httpStatusOf, QuorateError } from '../../errors/interface.ts';
 import { requireAdmin } from '../auth/authenticator.ts';
+import { bearerToken } from '../auth/identity.ts';
 import type { RpcContext } from '../grpc/rpc.ts';
+import { HranaEndpoint } from '../hrana/hrana-endpoint.ts';
+import type { HranaLimits } from '../hrana/hrana-limits.ts';
 import type { NodeAddress } from '../node/follow-settings.ts';
 import { statusJson } from '../node/status-json.ts';
+import { version } from '../node/version.ts';
 import { renderNodeMetrics } from './node-metrics.ts';
 
 interface Answer {
@@ -13,7 +17,11 @@ interface Answer {
   readonly body: string;
 }
 
+/** Milliseconds that an idle connection stays open; longer than clients and balancers keep theirs. */
+const keepAliveTimeoutMs = 75_000;
+
 const jsonType = 'application/json; charset=utf-8';
+const textType = 'text/plain; charset=utf-8';
 const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
 
 function json(status: number, body: unknown): Answer {
@@ -23,24 +31,33 @@ function json(status: number, body: unknown): Answer {
 /** A node's HTTP endpoint for people, load balancers and Prometheus; docs/http.md tells what each path answers. */
 export class HttpServer {
   readonly #server: Server;
+  readonly #hrana: HranaEndpoint;
   readonly address: NodeAddress;
 
-  private constructor(server: Server, address: NodeAddress) {
+  private constructor(server: Server, hrana: HranaEndpoint, address: NodeAddress) {
     this.#server = server;
+    this.#hrana = hrana;
     this.address = address;
   }
 
   /** Listens; port 0 takes a free one. @throws QuorateError ADDRESS_IN_USE, IO_ERROR */
-  static async listen(context: RpcContext, { host, port }: NodeAddress): Promise<HttpServer> {
-    const server = createServer((request, response) => respond(response, answer(context, request)));
+  static async listen(context: RpcContext, limits: HranaLimits, { host, port }: NodeAddress): Promise<HttpServer> {
+    const hrana = new HranaEndpoint(context, limits);
+    const server = createServer({ keepAliveTimeout: keepAliveTimeoutMs }, (request, response) => {
+      if (!hrana.handle(request, response)) {
+        respond(response, answer(context, hrana, request));
+      }
+    });
+    hrana.listen(server);
     await new Promise<void>((resolve, reject) => {
       server.once('error', (cause: NodeJS.ErrnoException) => reject(listenError(cause, `${host}:${port}`)));
       server.listen(port, host, resolve);
     });
-    return new HttpServer(server, { host, port: (server.address() as AddressInfo).port });
+    return new HttpServer(server, hrana, { host, port: (server.address() as AddressInfo).port });
   }
 
   async close(): Promise<void> {
+    await this.#hrana.close();
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
       this.#server.closeAllConnections();
@@ -65,16 +82,16 @@ function respond(response: ServerResponse, { status, type, body }: Answer): void
   response.end(body);
 }
 
-function answer(context: RpcContext, request: IncomingMessage): Answer {
+function answer(context: RpcContext, hrana: HranaEndpoint, request: IncomingMessage): Answer {
   try {
-    return route(context, request);
+    return route(context, hrana, request);
   } catch (thrown) {
     const error = asQuorateError(thrown);
     return json(httpStatusOf(error.code), { error: error.serialize() });
   }
 }
 
-function route(context: RpcContext, request: IncomingMessage): Answer {
+function route(context: RpcContext, hrana: HranaEndpoint, request: IncomingMessage): Answer {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return json(405, { error: { code: 'INVALID_ARGUMENT', message: `${request.method} is not allowed; use GET` } });
   }
@@ -82,18 +99,16 @@ function route(context: RpcContext, request: IncomingMessage): Answer {
   switch (request.url?.split('?')[0]) {
     case '/health':
       return json(200, { status: 'ok' });
+    case '/version':
+      return { status: 200, type: textType, body: `quorate ${version}\n` };
     case '/ready':
       return node.isReady ? json(200, { status: 'ready' }) : json(503, { status: 'starting' });
     case '/metrics':
-      return { status: 200, type: metricsType, body: renderNodeMetrics(context) };
+      return { status: 200, type: metricsType, body: renderNodeMetrics(context, hrana) };
     case '/status':
-      requireAdmin(node.authenticator, bearerToken(request));
+      requireAdmin(node.authenticator, bearerToken(request.headers.authorization));
       return json(200, statusJson(node.status()));
     default:
-      return json(404, { error: { code: 'INVALID_ARGUMENT', message: 'use /health, /ready, /status or /metrics' } });
+      return json(404, { error: { code: 'INVALID_ARGUMENT', message: 'nothing is here; docs/http.md lists what is' } });
   }
-}
-
-function bearerToken(request: IncomingMessage): string | undefined {
-  return /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
 }
