@@ -15,6 +15,7 @@ const benchmarks: Readonly<Record<string, () => Promise<{ readonly benchmark: Be
   read: () => import('./read.ts'),
   snapshot: () => import('./snapshot.ts'),
   memory: () => import('./memory.ts'),
+  hrana: () => import('./hrana.ts'),
 };
 
 const usage = `Usage: npm run bench -- NAME [--rounds N] [--seconds N] [--keys ORDER]

@@ -107,11 +107,12 @@ export class SocketConnection {
   /** What arrives meanwhile is handled afterwards, in its order. */
   #holdUntil(done: Promise<void>): void {
     this.#greeting = done;
-    done.finally(() => {
+    const clear = () => {
       if (this.#greeting === done) {
         this.#greeting = undefined;
       }
-    });
+    };
+    done.then(clear, clear);
   }
 
   #handleText(text: string): void {
