@@ -74,7 +74,10 @@ async function run({ rounds, seconds, directory, report }: BenchmarkOptions): Pr
 }
 
 async function fill(server: BenchServer): Promise<void> {
-  const rows = Array.from({ length: rowCount }, (_value, index) => ({ sql: insertItem, parameters: itemValues(index) }));
+  const rows = Array.from({ length: rowCount }, (_value, index) => ({
+    sql: insertItem,
+    parameters: itemValues(index),
+  }));
   await server.client.execute(database, [...itemTableStatements.map((sql) => ({ sql })), ...rows]);
 }
 

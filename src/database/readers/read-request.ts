@@ -1,6 +1,6 @@
 import { QuorateError } from '../../errors/interface.ts';
 import type { Statement } from '../../sqlite/interface.ts';
-import type { ReadAnswer } from './reader-messages.ts';
+import type { QueryOutcome, ReadAnswer, ReaderQuery } from './reader-messages.ts';
 
 export interface ReadOptions {
   /** Integers of results as bigint. Default false. */
@@ -45,6 +45,20 @@ export class ReadRequest {
       this.#cancel();
     } else {
       options.signal?.addEventListener('abort', this.#cancel, { once: true });
+    }
+  }
+
+  get query(): ReaderQuery {
+    const { bigint = false, maxBytes, describe = false } = this.options;
+    return { filePath: this.filePath, statements: this.statements, bigint, maxBytes, describe };
+  }
+
+  /** Takes what a reader says. */
+  settle(outcome: QueryOutcome): void {
+    if (outcome.kind === 'answer') {
+      this.succeed(outcome.answer);
+    } else {
+      this.fail(QuorateError.deserialize(outcome.error));
     }
   }
 

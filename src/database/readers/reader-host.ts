@@ -1,7 +1,8 @@
 import process from 'node:process';
 import { asQuorateError, QuorateError } from '../../errors/interface.ts';
+import { createNodeRuntime } from '../../runtime/interface.ts';
 import { ReadConnection, type StatementResult } from '../../sqlite/interface.ts';
-import type { ReadAnswer, ReaderReply, ReaderRequest } from './reader-messages.ts';
+import type { QueryOutcome, ReadAnswer, ReaderQuery, ReaderReply, ReaderRequest } from './reader-messages.ts';
 
 /** Open files of one reader process; the one used longest ago is closed for another. */
 const maxConnections = 32;
@@ -12,7 +13,14 @@ const valueBytes = 16;
 /** Bytes that a row takes in memory at least, whatever its values are; it bounds the rows of a result. */
 const rowBytes = 64;
 
-type Query = Extract<ReaderRequest, { kind: 'query' }>;
+/** Bytes of answers after which no further query is run before they are sent. */
+const maxAnswersBytes = 1024 * 1024;
+
+/** Milliseconds and bytes of a query that may be sent together with others. */
+const quickMs = 1;
+const quickBytes = 8 * 1024;
+
+const { clock } = createNodeRuntime();
 
 /** A connection that reads one moment only. */
 interface Pinned {
@@ -79,7 +87,7 @@ function sizeOf(result: StatementResult): number {
 }
 
 /** All statements in one read transaction, so that they and the position tell of the same moment. */
-function answer(query: Query): ReadAnswer {
+function answer(query: ReaderQuery): ReadAnswer {
   if (query.snapshot !== undefined) {
     const { connection, txId } = pinned(query.snapshot);
     return { results: resultsOf(connection, query), appliedTxId: txId };
@@ -99,7 +107,10 @@ function pinned(snapshot: number): Pinned {
   return found;
 }
 
-function resultsOf(connection: ReadConnection, { statements, bigint, describe, ...query }: Query): StatementResult[] {
+function resultsOf(
+  connection: ReadConnection,
+  { statements, bigint, describe, ...query }: ReaderQuery,
+): StatementResult[] {
   const results: StatementResult[] = [];
   let { maxBytes } = query;
   for (const statement of statements) {
@@ -112,22 +123,56 @@ function resultsOf(connection: ReadConnection, { statements, bigint, describe, .
   return results;
 }
 
+/** Runs queries until their answers are larger than a message should be. */
+function answerAll(queries: readonly ReaderQuery[]): Extract<ReaderReply, { kind: 'done' }> {
+  const startMs = clock.monotonicMs();
+  const outcomes: QueryOutcome[] = [];
+  let size = 0;
+  for (const query of queries) {
+    const outcome = outcomeOf(() => answer(query));
+    outcomes.push(outcome);
+    size += outcome.kind === 'answer' ? sizeOfAll(outcome.answer.results) : 0;
+    if (size > maxAnswersBytes) {
+      break;
+    }
+  }
+  const elapsedMs = clock.monotonicMs() - startMs;
+  const wasQuick = elapsedMs <= quickMs * queries.length && size <= quickBytes * queries.length;
+  return { kind: 'done', outcomes, wasQuick };
+}
+
+function outcomeOf(run: () => ReadAnswer): QueryOutcome {
+  try {
+    return { kind: 'answer', answer: run() };
+  } catch (error) {
+    return { kind: 'error', error: asQuorateError(error).serialize() };
+  }
+}
+
+function sizeOfAll(results: readonly StatementResult[]): number {
+  let size = 0;
+  for (const result of results) {
+    size += sizeOf(result);
+  }
+  return size;
+}
+
 function reply(message: ReaderReply): void {
   process.send?.(message);
 }
 
 function handle(request: ReaderRequest): void {
-  if (request.kind === 'release') {
-    return release(request.filePath);
-  }
-  if (request.kind === 'unpin') {
-    return unpin(request.snapshot);
-  }
-  try {
-    const done = request.kind === 'pin' ? pin(request.filePath, request.snapshot) : answer(request);
-    reply({ kind: 'answer', answer: done });
-  } catch (error) {
-    reply({ kind: 'error', error: asQuorateError(error).serialize() });
+  switch (request.kind) {
+    case 'release':
+      return release(request.filePath);
+    case 'unpin':
+      return unpin(request.snapshot);
+    case 'queries':
+      return reply(answerAll(request.queries));
+    case 'pin': {
+      const outcome = outcomeOf(() => pin(request.filePath, request.snapshot));
+      return reply({ kind: 'done', outcomes: [outcome], wasQuick: false });
+    }
   }
 }
 

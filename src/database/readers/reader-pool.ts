@@ -1,6 +1,7 @@
 import { assertInvariant, QuorateError } from '../../errors/interface.ts';
 import { BoundedQueue, type Runtime, type Timer } from '../../runtime/interface.ts';
 import type { Statement, StatementDescription } from '../../sqlite/interface.ts';
+import { QuickQueries } from './quick-queries.ts';
 import { type ReadOptions, ReadRequest } from './read-request.ts';
 import type { ReadAnswer } from './reader-messages.ts';
 import { type Outcome, ReaderProcess } from './reader-process.ts';
@@ -41,6 +42,19 @@ export interface ReaderPoolStatus {
   readonly crashes: number;
 }
 
+/** Queries that are sent to a reader together. */
+const maxTogether = 32;
+
+/** Milliseconds after which queries that were sent together are tried one by one, each for itself, on other readers. */
+const stallMs = 100;
+
+/** Queries that a reader runs one after the other. */
+interface SentTogether {
+  readonly requests: readonly ReadRequest[];
+  /** They are tried elsewhere, too; whichever answer comes first counts. */
+  givenUp: boolean;
+}
+
 interface Reader {
   readonly process: ReaderProcess;
   state: 'starting' | 'idle' | 'running' | 'killed';
@@ -59,6 +73,7 @@ export class ReaderPool implements AsyncDisposable {
   readonly #idle: Reader[] = [];
   readonly #queue: BoundedQueue<ReadRequest>;
   readonly #snapshots: SnapshotReaders;
+  readonly #quick = new QuickQueries();
   #closed = false;
   #answered = 0;
   #timeouts = 0;
@@ -158,13 +173,11 @@ export class ReaderPool implements AsyncDisposable {
 
   #dispatch(): void {
     while (this.#idle.length > 0) {
-      const request = this.#queue.shift();
-      if (request === undefined) {
+      const requests = this.#nextTogether();
+      if (requests.length === 0) {
         return;
       }
-      if (!request.isSettled) {
-        this.#run(this.#idle.pop() as Reader, request);
-      }
+      this.#run(this.#idle.pop() as Reader, requests);
     }
     const starting = [...this.#readers].filter((reader) => reader.state === 'starting').length;
     if (this.#queue.size > starting && this.#readers.size < this.#options.maxProcesses) {
@@ -184,36 +197,66 @@ export class ReaderPool implements AsyncDisposable {
     this.#readers.add(reader);
   }
 
-  #run(reader: Reader, request: ReadRequest): void {
+  /** What one reader is to do next: one query, or a fair share of those that wait and are known to be quick. */
+  #nextTogether(): ReadRequest[] {
+    const share = Math.min(maxTogether, Math.ceil(this.#queue.size / this.#idle.length));
+    const requests: ReadRequest[] = [];
+    for (let next = this.#queue.first; next !== undefined; next = this.#queue.first) {
+      if (!next.isSettled) {
+        const mayJoin = requests.length < share && this.#quick.has(next);
+        if (requests.length > 0 && !mayJoin) {
+          break;
+        }
+        requests.push(next);
+      }
+      this.#queue.shift();
+      if (requests.length === 1 && !this.#quick.has(next)) {
+        break;
+      }
+    }
+    return requests;
+  }
+
+  #run(reader: Reader, requests: readonly ReadRequest[]): void {
+    const [first, second] = requests;
+    const alone = second === undefined ? first : undefined;
+    const sent: SentTogether = { requests, givenUp: false };
     reader.state = 'running';
     reader.timer?.cancel();
-    reader.timer = this.#options.runtime.timers.after(request.options.timeoutMs, () =>
-      this.#onTimeout(reader, request),
-    );
-    request.onCancel = () => this.#onCancel(reader);
-    const { filePath, statements, options } = request;
-    const { bigint = false, maxBytes, describe = false } = options;
-    reader.process.run({ kind: 'query', filePath, statements, bigint, maxBytes, describe }, (outcome) => {
-      request.onCancel = undefined;
-      this.#settle(request, outcome);
+    reader.timer =
+      alone === undefined
+        ? this.#options.runtime.timers.after(stallMs, () => this.#onStall(reader, sent))
+        : this.#options.runtime.timers.after(alone.options.timeoutMs, () => this.#onTimeout(reader, alone));
+    if (alone !== undefined) {
+      alone.onCancel = () => this.#onCancel(reader);
+    }
+    reader.process.run({ kind: 'queries', queries: requests.map(({ query }) => query) }, (outcome) => {
+      if (alone !== undefined) {
+        alone.onCancel = undefined;
+      }
+      this.#settle(sent, outcome);
     });
   }
 
-  #settle(request: ReadRequest, outcome: Outcome): void {
-    this.#answered += outcome.kind === 'ended' ? 0 : 1;
-    if (outcome.kind === 'answer') {
-      request.succeed(outcome.answer);
-    } else if (outcome.kind === 'error') {
-      request.fail(outcome.error);
-    } else if (!request.isSettled) {
-      this.#retry(request, outcome.reason);
+  #settle({ requests, givenUp }: SentTogether, outcome: Outcome): void {
+    const { outcomes, wasQuick } = outcome.kind === 'done' ? outcome : { outcomes: [], wasQuick: false };
+    this.#quick.note(requests, wasQuick && !givenUp);
+    for (const [index, request] of requests.entries()) {
+      const own = outcomes[index];
+      if (own !== undefined) {
+        this.#answered += request.isSettled ? 0 : 1;
+        request.settle(own);
+      } else if (!request.isSettled && !givenUp) {
+        // One that was not run is no crash of its own.
+        this.#retry(request, outcome.kind === 'ended' ? outcome.reason : undefined);
+      }
     }
   }
 
-  #retry(request: ReadRequest, reason: string): void {
-    request.crashes += 1;
+  #retry(request: ReadRequest, reason: string | undefined): void {
+    request.crashes += reason === undefined ? 0 : 1;
     if (request.crashes > maxRetries || this.#closed) {
-      request.fail(readerEnded(reason, this.#closed));
+      request.fail(readerEnded(reason ?? '', this.#closed));
       return;
     }
     try {
@@ -221,6 +264,20 @@ export class ReaderPool implements AsyncDisposable {
     } catch (error) {
       request.fail(error as QuorateError);
     }
+  }
+
+  /** Nobody can tell which of them takes so long: all of them are tried again, each for itself, where there is room. */
+  #onStall(reader: Reader, sent: SentTogether): void {
+    sent.givenUp = true;
+    this.#quick.note(sent.requests, false);
+    const longestMs = Math.max(...sent.requests.map(({ options }) => options.timeoutMs));
+    reader.timer = this.#options.runtime.timers.after(longestMs, () => this.#kill(reader));
+    for (const request of sent.requests) {
+      if (!request.isSettled) {
+        this.#retry(request, undefined);
+      }
+    }
+    this.#dispatch();
   }
 
   #onTimeout(reader: Reader, request: ReadRequest): void {

@@ -1,16 +1,14 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { QuorateError } from '../../errors/interface.ts';
-import type { ReadAnswer, ReaderReply, ReaderRequest } from './reader-messages.ts';
+import type { ReaderReply, ReaderRequest, ReaderTask } from './reader-messages.ts';
 
 /** Heap of a reader in MiB: room for the largest result in the form of JavaScript values. */
 const maxHeapMebibytes = 1_024;
 
-/** What became of a query. */
+/** What became of what a process was asked for. */
 export type Outcome =
-  | { readonly kind: 'answer'; readonly answer: ReadAnswer }
-  | { readonly kind: 'error'; readonly error: QuorateError }
-  /** The process ended while it ran the query. */
+  | Extract<ReaderReply, { readonly kind: 'done' }>
+  /** The process ended meanwhile. */
   | { readonly kind: 'ended'; readonly reason: string };
 
 export interface ReaderProcessEvents {
@@ -66,10 +64,10 @@ export class ReaderProcess {
     return this.#child.pid;
   }
 
-  /** Runs what is answered; the process must be idle. */
-  run(request: Extract<ReaderRequest, { kind: 'query' | 'pin' }>, settle: (outcome: Outcome) => void): void {
+  /** Runs something; the process must be idle. */
+  run(task: ReaderTask, settle: (outcome: Outcome) => void): void {
     this.#settle = settle;
-    this.#send(request);
+    this.#send(task);
   }
 
   /** Closes the connection to a file, after the running query. */
@@ -100,10 +98,8 @@ export class ReaderProcess {
   }
 
   #receive(reply: ReaderReply): void {
-    if (reply.kind === 'answer') {
+    if (reply.kind === 'done') {
       this.#finish(reply);
-    } else if (reply.kind === 'error') {
-      this.#finish({ kind: 'error', error: QuorateError.deserialize(reply.error) });
     }
     this.#events.onIdle();
   }

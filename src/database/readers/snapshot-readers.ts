@@ -1,7 +1,7 @@
 import { asQuorateError, assertInvariant, QuorateError } from '../../errors/interface.ts';
 import { BoundedQueue, type Runtime, type Timer } from '../../runtime/interface.ts';
 import type { Statement, StatementDescription, StatementResult } from '../../sqlite/interface.ts';
-import type { ReadAnswer } from './reader-messages.ts';
+import type { ReadAnswer, ReaderTask } from './reader-messages.ts';
 import { ReaderProcess } from './reader-process.ts';
 
 const defaultMaxPinned = 256;
@@ -40,10 +40,8 @@ export interface ReadSnapshot {
   release(): void;
 }
 
-type ReaderJob = Parameters<ReaderProcess['run']>[0];
-
 interface Job {
-  readonly request: ReaderJob;
+  readonly task: ReaderTask;
   readonly timeoutMs: number;
   readonly resolve: (answer: ReadAnswer) => void;
   readonly reject: (error: QuorateError) => void;
@@ -75,9 +73,9 @@ class SnapshotReader {
     });
   }
 
-  run(request: ReaderJob, timeoutMs: number): Promise<ReadAnswer> {
+  run(task: ReaderTask, timeoutMs: number): Promise<ReadAnswer> {
     return new Promise((resolve, reject) => {
-      this.#jobs.push({ request, timeoutMs, resolve, reject });
+      this.#jobs.push({ task, timeoutMs, resolve, reject });
       this.#next();
     });
   }
@@ -90,13 +88,18 @@ class SnapshotReader {
     this.#idle = false;
     this.#running = job;
     this.#timer = this.#runtime.timers.after(job.timeoutMs, () => this.#onTimeout(job));
-    this.process.run(job.request, (outcome) => {
+    this.process.run(job.task, (outcome) => {
       this.#running = undefined;
       this.#timer?.cancel();
-      if (outcome.kind === 'answer') {
-        job.resolve(outcome.answer);
+      const [first] = outcome.kind === 'done' ? outcome.outcomes : [];
+      if (first?.kind === 'answer') {
+        job.resolve(first.answer);
       } else {
-        job.reject(outcome.kind === 'error' ? outcome.error : gone(outcome.reason));
+        job.reject(
+          first === undefined
+            ? gone(outcome.kind === 'ended' ? outcome.reason : 'no answer')
+            : QuorateError.deserialize(first.error),
+        );
       }
     });
   }
@@ -255,8 +258,8 @@ class PinnedRead implements ReadSnapshot {
     const { timeoutMs, maxBytes, idleTimeoutMs } = this.#limits;
     this.#idleTimer.cancel();
     try {
-      const request = { kind: 'query', filePath, statements: [statement], bigint: true, maxBytes, describe, snapshot };
-      const { results } = await reader.run(request as ReaderJob, timeoutMs);
+      const query = { filePath, statements: [statement], bigint: true, maxBytes, describe, snapshot };
+      const { results } = await reader.run({ kind: 'queries', queries: [query] }, timeoutMs);
       assertInvariant(results[0] !== undefined, 'one statement has one result');
       return results[0];
     } catch (error) {
