@@ -1,12 +1,12 @@
 import path from 'node:path';
 import process from 'node:process';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type Client, createClient, type InStatement } from '@libsql/client';
 import type { Benchmark, BenchmarkOptions } from './measuring/benchmark.ts';
-import { runProgram, startChild } from './measuring/children.ts';
+import { runProgram } from './measuring/children.ts';
 import { medianRatio } from './measuring/median.ts';
 import { type Contestant, formatNumber, runRounds, valuesOf } from './measuring/rounds.ts';
+import { ConstantServer } from './nodes/constant.ts';
 import type { LoadOrder } from './nodes/hrana-load.ts';
 import { insertItem, itemTableStatements, itemValues, scatter } from './nodes/item-table.ts';
 import { processorSeconds } from './nodes/process-memory.ts';
@@ -20,7 +20,6 @@ const readSql = 'SELECT id, k, n FROM item WHERE id = ?';
 /** Clients of the raw load, each a process. */
 const loadClients = 3;
 
-const constantServer = fileURLToPath(new URL('./nodes/constant-server.ts', import.meta.url));
 const loadClient = fileURLToPath(new URL('./nodes/hrana-load.ts', import.meta.url));
 
 const microseconds = 1_000_000;
@@ -38,7 +37,8 @@ async function run({ rounds, seconds, directory, report }: BenchmarkOptions): Pr
   await using server = await BenchServer.start(path.join(directory, 'server'));
   await fill(server);
   const { token } = await server.client.login('admin', adminPassword);
-  const constant = await startConstant();
+  await using constantServer = await ConstantServer.start();
+  const constant = constantServer.address;
   const ours = `${server.httpAddress}/${database}/`;
   const clients = [
     { name: 'quorate ws', client: connect(`ws://${ours}`, token) },
@@ -78,22 +78,15 @@ async function fill(server: BenchServer): Promise<void> {
     sql: insertItem,
     parameters: itemValues(index),
   }));
-  await server.client.execute(database, [...itemTableStatements.map((sql) => ({ sql })), ...rows]);
+  await server.client.execute(
+    database,
+    itemTableStatements.map((sql) => ({ sql })),
+  );
+  await server.client.execute(database, rows);
 }
 
 function connect(url: string, authToken: string): Client {
   return createClient({ url, authToken, concurrency: inFlight, intMode: 'bigint' });
-}
-
-/** `host:port` of a server that answers a constant. */
-async function startConstant(): Promise<string> {
-  const child = startChild(process.execPath, ['--conditions=quorate-source', constantServer], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  for await (const line of createInterface({ input: child.stdout as NodeJS.ReadableStream })) {
-    return `127.0.0.1:${(JSON.parse(line) as { port: number }).port}`;
-  }
-  throw new Error('the constant server did not start');
 }
 
 /** Keeps `inFlight` statements of one client waiting for their answers. */

@@ -10,9 +10,9 @@ const maxTexts = 1_000;
 export class QuickQueries {
   readonly #texts = new Set<string>();
 
-  has({ statements }: ReadRequest): boolean {
+  has({ statements, mustRunAlone }: ReadRequest): boolean {
     const [first] = statements;
-    return statements.length === 1 && first !== undefined && this.#texts.has(first.sql);
+    return !mustRunAlone && statements.length === 1 && first !== undefined && this.#texts.has(first.sql);
   }
 
   /** Takes how it went with queries that ran together. After one that went badly each has to run for itself again. */

@@ -23,6 +23,8 @@ export class ReadRequest {
   readonly answer: Promise<ReadAnswer>;
   /** Readers that ended while they ran this query. */
   crashes = 0;
+  /** It was sent together with others once, and one of them took too long. */
+  mustRunAlone = false;
   /** Called when the caller gives up. */
   onCancel: (() => void) | undefined;
   #resolve: (answer: ReadAnswer) => void = () => {};

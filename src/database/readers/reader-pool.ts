@@ -45,15 +45,8 @@ export interface ReaderPoolStatus {
 /** Queries that are sent to a reader together. */
 const maxTogether = 32;
 
-/** Milliseconds after which queries that were sent together are tried one by one, each for itself, on other readers. */
-const stallMs = 100;
-
-/** Queries that a reader runs one after the other. */
-interface SentTogether {
-  readonly requests: readonly ReadRequest[];
-  /** They are tried elsewhere, too; whichever answer comes first counts. */
-  givenUp: boolean;
-}
+/** Milliseconds that queries which are known to be quick may take together. */
+const stallMs = 250;
 
 interface Reader {
   readonly process: ReaderProcess;
@@ -220,12 +213,11 @@ export class ReaderPool implements AsyncDisposable {
   #run(reader: Reader, requests: readonly ReadRequest[]): void {
     const [first, second] = requests;
     const alone = second === undefined ? first : undefined;
-    const sent: SentTogether = { requests, givenUp: false };
     reader.state = 'running';
     reader.timer?.cancel();
     reader.timer =
       alone === undefined
-        ? this.#options.runtime.timers.after(stallMs, () => this.#onStall(reader, sent))
+        ? this.#options.runtime.timers.after(stallMs, () => this.#onStall(reader, requests))
         : this.#options.runtime.timers.after(alone.options.timeoutMs, () => this.#onTimeout(reader, alone));
     if (alone !== undefined) {
       alone.onCancel = () => this.#onCancel(reader);
@@ -234,21 +226,22 @@ export class ReaderPool implements AsyncDisposable {
       if (alone !== undefined) {
         alone.onCancel = undefined;
       }
-      this.#settle(sent, outcome);
+      this.#settle(requests, outcome);
     });
   }
 
-  #settle({ requests, givenUp }: SentTogether, outcome: Outcome): void {
+  #settle(requests: readonly ReadRequest[], outcome: Outcome): void {
     const { outcomes, wasQuick } = outcome.kind === 'done' ? outcome : { outcomes: [], wasQuick: false };
-    this.#quick.note(requests, wasQuick && !givenUp);
+    this.#quick.note(requests, wasQuick);
     for (const [index, request] of requests.entries()) {
       const own = outcomes[index];
       if (own !== undefined) {
         this.#answered += request.isSettled ? 0 : 1;
         request.settle(own);
-      } else if (!request.isSettled && !givenUp) {
-        // One that was not run is no crash of its own.
-        this.#retry(request, outcome.kind === 'ended' ? outcome.reason : undefined);
+      } else if (!request.isSettled) {
+        // Of several that were sent together nobody knows which one it was, and some may not have run at all.
+        this.#retry(request, outcome.kind === 'ended' && requests.length === 1 ? outcome.reason : undefined);
+        request.mustRunAlone ||= outcome.kind === 'ended';
       }
     }
   }
@@ -266,18 +259,12 @@ export class ReaderPool implements AsyncDisposable {
     }
   }
 
-  /** Nobody can tell which of them takes so long: all of them are tried again, each for itself, where there is room. */
-  #onStall(reader: Reader, sent: SentTogether): void {
-    sent.givenUp = true;
-    this.#quick.note(sent.requests, false);
-    const longestMs = Math.max(...sent.requests.map(({ options }) => options.timeoutMs));
-    reader.timer = this.#options.runtime.timers.after(longestMs, () => this.#kill(reader));
-    for (const request of sent.requests) {
-      if (!request.isSettled) {
-        this.#retry(request, undefined);
-      }
+  /** Nobody can tell which of them takes so long, so the process goes, and all of them are tried again, each for itself. */
+  #onStall(reader: Reader, requests: readonly ReadRequest[]): void {
+    for (const request of requests) {
+      request.mustRunAlone = true;
     }
-    this.#dispatch();
+    this.#kill(reader);
   }
 
   #onTimeout(reader: Reader, request: ReadRequest): void {
