@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Client, createClient, type LibsqlError } from '@libsql/client';
-import { startHranaServer, transports } from './hrana-server.ts';
+import { startHranaServer, transports } from '../hrana-server.ts';
 
 const hrana = await startHranaServer();
 let tables = 0;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after } from 'node:test';
-import { adminPassword, ServerProcess } from '../server-process.ts';
+import { adminPassword, ServerProcess } from './server-process.ts';
 
 /** The two ways by which clients reach a server. */
 export const transports = ['http', 'ws'] as const;
