@@ -41,3 +41,10 @@ export async function loginToken(server: ServerProcess): Promise<string> {
   const { token } = await (await server.client()).login('admin', adminPassword);
   return token;
 }
+
+/** Makes an empty database and returns its name. */
+export async function createDatabase(hrana: HranaServer, database: string): Promise<string> {
+  const admin = await hrana.server.client();
+  await admin.createDatabase({ database, role: '', replication: undefined, acks: undefined });
+  return database;
+}
