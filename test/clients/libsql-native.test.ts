@@ -14,7 +14,8 @@ test('libsql (native driver, remote): statements, values, transactions', async (
 
   await t.test('a statement that is prepared once runs with many values', () => {
     const insert = db.prepare('INSERT INTO item (name, data) VALUES (?, ?)');
-    assert.deepEqual({ ...insert.run('one', Buffer.from([1, 2])) }, { changes: 1, duration: insert.run('two', null).duration, lastInsertRowid: 1 });
+    const facts = [insert.run('one', Buffer.from([1, 2])), insert.run('two', null)];
+    assert.deepEqual(facts.map(({ changes, lastInsertRowid }) => [changes, lastInsertRowid]), [[1, 1], [1, 2]]);
     const rows = db.prepare('SELECT id, name, data FROM item ORDER BY id').all() as { name: string; data: Uint8Array | null }[];
     assert.deepEqual(rows.map(({ name }) => name), ['one', 'two']);
     assert.deepEqual(Buffer.from(rows[0]?.data ?? []), Buffer.from([1, 2]));
@@ -29,7 +30,7 @@ test('libsql (native driver, remote): statements, values, transactions', async (
   await t.test('errors have a code, and the connection goes on', () => {
     assert.throws(() => db.prepare("INSERT INTO item (name) VALUES ('one')").run(), /UNIQUE constraint failed: item.name/);
     assert.throws(() => db.prepare('SELECT * FROM nowhere'), /no such table/);
-    assert.deepEqual(db.prepare('SELECT count(*) AS n FROM item').get(), { n: 2 });
+    assert.deepEqual(db.prepare('SELECT count(*) FROM item').raw().get(), [2]);
   });
 
   await t.test('a transaction commits as a whole or not at all', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -14,10 +15,12 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 // biome-ignore lint/suspicious/noExplicitAny: see above.
 type Generated = any;
 
-/** Generates a client inside the repository, where it finds its packages, and removes it when the tests have ended. */
+/** Generates a client in a folder that has the packages of the repository, and goes when the tests have ended. */
 function generateClient(): string {
-  const folder = mkdtempSync(path.join(root, 'node_modules', '.prisma-test-'));
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'quorate-prisma-'));
   after(() => rmSync(folder, { recursive: true }));
+  symlinkSync(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
+  writeFileSync(path.join(folder, 'package.json'), '{"type":"module"}');
   copyFileSync(new URL('./prisma/schema.prisma', import.meta.url), path.join(folder, 'schema.prisma'));
   const program = path.join(root, 'node_modules', 'prisma', 'build', 'index.js');
   execFileSync(process.execPath, [program, 'generate', '--schema', path.join(folder, 'schema.prisma')], {

@@ -53,7 +53,7 @@ test('TypeORM through libsql: schema, relations, transactions', async (t) => {
 
   await authors.save({ name: 'Ada', books: [{ title: 'Notes' }, { title: 'Letters' }] });
   const [found] = await authors.find({ relations: { books: true } });
-  assert.deepEqual([found?.name, found?.books.map(({ title }) => title)], ['Ada', ['Notes', 'Letters']]);
+  assert.deepEqual([found?.name, found?.books.map(({ title }) => title).sort()], ['Ada', ['Letters', 'Notes']]);
 
   await assert.rejects(
     source.transaction(async (manager) => {

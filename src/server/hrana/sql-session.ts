@@ -34,6 +34,7 @@ type State =
   | { readonly kind: 'lost'; readonly error: QuorateError; readonly isKnown: boolean };
 
 const emptyResult: StatementResult = { columns: [], columnTypes: [], rows: [], changes: 0, lastInsertRowid: 0n };
+const foreignKeysColumn: StatementDescription = { columns: ['foreign_keys'], columnTypes: [null] };
 const empty: Execution = { result: emptyResult, txId: undefined };
 const autocommit: State = { kind: 'autocommit' };
 
@@ -115,14 +116,22 @@ export class SqlSession {
     if (this.#state.kind === 'lost') {
       throw this.#state.error;
     }
-    if (text.command !== undefined) {
-      return emptyResult;
+    if (text.command !== undefined || text.foreignKeys !== undefined) {
+      return text.foreignKeys === 'ask' ? foreignKeysColumn : emptyResult;
     }
     if (this.#state.kind === 'open') {
       const { transaction } = this.#state;
       return await this.#guarded(transaction, () => transaction.describe(text.sql));
     }
-    return await this.#access.describe(text.sql);
+    try {
+      return await this.#access.describe(text.sql);
+    } catch (error) {
+      // A pragma that sets something acts when it is prepared, and returns nothing.
+      if (text.kind === 'pragma' && asQuorateError(error).code === 'READ_ONLY_QUERY') {
+        return emptyResult;
+      }
+      throw error;
+    }
   }
 
   /** Rolls back what is open. */
@@ -243,7 +252,7 @@ export class SqlSession {
   #runForeignKeys(wanted: 'on' | 'off' | 'ask'): Execution {
     if (wanted === 'ask') {
       const rows = [[this.#foreignKeys ? 1n : 0n]];
-      return { ...empty, result: { ...emptyResult, columns: ['foreign_keys'], columnTypes: [null], rows } };
+      return { ...empty, result: { ...emptyResult, ...foreignKeysColumn, rows } };
     }
     if (this.#state.kind === 'autocommit') {
       this.#foreignKeys = wanted === 'on';
