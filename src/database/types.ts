@@ -54,6 +54,8 @@ export interface DatabaseSettings {
     readonly upstream?: Upstream | undefined;
     /** Milliseconds by which a replica applies records later than they were written; it holds them at once all the same. */
     readonly delayMs?: number | undefined;
+    /** Writes that this replica receives are sent to its primary. Default: they are refused. */
+    readonly forwardWrites?: boolean | undefined;
     /** Id of the node because of whose whole server this replica is here; absent when a person made it. */
     readonly followed?: string | undefined;
   };

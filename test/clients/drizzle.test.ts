@@ -56,7 +56,10 @@ function writeMigrations(folder: string, count: number): void {
     writeFileSync(path.join(folder, `000${idx}_step.sql`), content);
     return { idx, version: '6', when: 1_800_000_000_000 + idx, tag: `000${idx}_step`, breakpoints: true };
   });
-  writeFileSync(path.join(folder, 'meta', '_journal.json'), JSON.stringify({ version: '7', dialect: 'sqlite', entries }));
+  writeFileSync(
+    path.join(folder, 'meta', '_journal.json'),
+    JSON.stringify({ version: '7', dialect: 'sqlite', entries }),
+  );
 }
 
 for (const transport of transports) {
@@ -119,12 +122,17 @@ for (const transport of transports) {
       ]);
       assert.deepEqual(inserted, [{ name: 'Barbara' }]);
       assert.equal(all.length, 3);
-      await assert.rejects(db.batch([db.insert(users).values({ name: 'X' }), db.insert(users).values({ name: 'Ada' })]));
+      await assert.rejects(
+        db.batch([db.insert(users).values({ name: 'X' }), db.insert(users).values({ name: 'Ada' })]),
+      );
       assert.equal((await db.select().from(users)).length, 3);
     });
 
     await t.test('an upsert and a cascade do what they do in SQLite', async () => {
-      await db.insert(users).values({ id: 1, name: 'Ada' }).onConflictDoUpdate({ target: users.id, set: { name: 'Ada L.' } });
+      await db
+        .insert(users)
+        .values({ id: 1, name: 'Ada' })
+        .onConflictDoUpdate({ target: users.id, set: { name: 'Ada L.' } });
       assert.equal((await db.select().from(users).where(eq(users.id, 1)))[0]?.name, 'Ada L.');
       await db.delete(users).where(eq(users.id, 1));
       assert.equal((await db.select().from(posts)).length, 0);

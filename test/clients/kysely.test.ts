@@ -28,7 +28,10 @@ for (const transport of transports) {
       .execute();
 
     await t.test('inserts, updates and deletes tell what they did', async () => {
-      const inserted = await db.insertInto('person').values([{ name: 'Ada', born: 1815 }, { name: 'Alan' }]).executeTakeFirst();
+      const inserted = await db
+        .insertInto('person')
+        .values([{ name: 'Ada', born: 1815 }, { name: 'Alan' }])
+        .executeTakeFirst();
       assert.deepEqual([inserted.insertId, inserted.numInsertedOrUpdatedRows], [2n, 2n]);
       const updated = await db.updateTable('person').set({ born: 1912 }).where('name', '=', 'Alan').executeTakeFirst();
       assert.equal(updated.numUpdatedRows, 1n);
@@ -39,7 +42,10 @@ for (const transport of transports) {
     await t.test('a transaction that throws leaves no trace', async () => {
       const failing = db.transaction().execute(async (trx) => {
         await trx.insertInto('person').values({ name: 'Grace' }).execute();
-        const { count } = await trx.selectFrom('person').select(sql<number>`count(*)`.as('count')).executeTakeFirstOrThrow();
+        const { count } = await trx
+          .selectFrom('person')
+          .select(sql<number>`count(*)`.as('count'))
+          .executeTakeFirstOrThrow();
         assert.equal(count, 2);
         throw new Error('no');
       });
@@ -56,7 +62,10 @@ for (const transport of transports) {
 
     await t.test('the schema can be read', async () => {
       const tables = await db.introspection.getTables();
-      assert.deepEqual(tables.find(({ name }) => name === 'person')?.columns.map(({ name }) => name), ['id', 'name', 'born']);
+      assert.deepEqual(
+        tables.find(({ name }) => name === 'person')?.columns.map(({ name }) => name),
+        ['id', 'name', 'born'],
+      );
     });
   });
 }

@@ -50,7 +50,9 @@ for (const transport of transports) {
     const client = createClient({ url, authToken: hrana.token });
     await client.executeMultiple(migration);
     client.close();
-    const { PrismaClient } = (await import(pathToFileURL(path.join(folder, 'generated', 'client.ts')).href)) as Generated;
+    const { PrismaClient } = (await import(
+      pathToFileURL(path.join(folder, 'generated', 'client.ts')).href
+    )) as Generated;
     const prisma: Generated = new PrismaClient({ adapter: new PrismaLibSql({ url, authToken: hrana.token }) });
     t.after(() => prisma.$disconnect());
 
@@ -60,7 +62,10 @@ for (const transport of transports) {
     const found = await prisma.user.findUnique({ where: { email: 'ada@example.com' }, include: { posts: true } });
     assert.deepEqual(found.posts[0], { id: 1, authorId: 1, ...post });
 
-    await assert.rejects(prisma.user.create({ data: { email: 'ada@example.com' } }), /UNIQUE constraint failed|Unique constraint/);
+    await assert.rejects(
+      prisma.user.create({ data: { email: 'ada@example.com' } }),
+      /UNIQUE constraint failed|Unique constraint/,
+    );
     await assert.rejects(
       prisma.$transaction(async (tx: Generated) => {
         await tx.user.create({ data: { email: 'alan@example.com' } });

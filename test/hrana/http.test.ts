@@ -44,8 +44,13 @@ test('blobs are taken with and without padding, and anything else is no base64',
     { type: 'blob', base64: 'AQ==' },
     { type: 'blob', base64: 'AQ' },
   ]);
-  assert.deepEqual(rows[0], [{ type: 'text', value: '01' }, { type: 'text', value: '01' }]);
-  const bad = await http.send('POST', '/v2/pipeline', { requests: [execute('SELECT ?', [{ type: 'blob', base64: '?' }])] });
+  assert.deepEqual(rows[0], [
+    { type: 'text', value: '01' },
+    { type: 'text', value: '01' },
+  ]);
+  const bad = await http.send('POST', '/v2/pipeline', {
+    requests: [execute('SELECT ?', [{ type: 'blob', base64: '?' }])],
+  });
   assert.deepEqual([bad.status, bad.body.code], [400, 'PROTOCOL_ERROR']);
 });
 
@@ -54,7 +59,7 @@ test('changes are counted for what changes rows, and the rowid is told of insert
     const { affected_row_count: count, last_insert_rowid: rowid } = await http.execute(sql);
     return [count, rowid];
   };
-  assert.deepEqual(await facts("CREATE TABLE counted (a)"), [0, null]);
+  assert.deepEqual(await facts('CREATE TABLE counted (a)'), [0, null]);
   assert.deepEqual(await facts('INSERT INTO counted VALUES (1), (2)'), [2, '2']);
   assert.deepEqual(await facts('UPDATE counted SET a = 3'), [2, null]);
   assert.deepEqual(await facts('SELECT * FROM counted'), [0, null]);
@@ -63,7 +68,15 @@ test('changes are counted for what changes rows, and the rowid is told of insert
 });
 
 test('null stands for every field that is left out, and unknown fields are ignored', async () => {
-  const stmt = { sql: 'SELECT 1', sql_id: null, args: null, named_args: null, want_rows: null, replication_index: null, x: 1 };
+  const stmt = {
+    sql: 'SELECT 1',
+    sql_id: null,
+    args: null,
+    named_args: null,
+    want_rows: null,
+    replication_index: null,
+    x: 1,
+  };
   const { results } = await http.pipeline([{ type: 'execute', stmt, y: 2 }]);
   assert.equal(results[0].type, 'ok');
 });
@@ -105,7 +118,10 @@ test('the steps of a batch run when their conditions are met', async () => {
   ]);
   const { step_results: done, step_errors: errors } = results[0].response.result;
   const ran = done.map((result: unknown, step: number) => (result === null ? undefined : step));
-  assert.deepEqual(ran.filter((step: unknown) => step !== undefined), [0, 2, 4, 5, 7, 8, 10]);
+  assert.deepEqual(
+    ran.filter((step: unknown) => step !== undefined),
+    [0, 2, 4, 5, 7, 8, 10],
+  );
   assert.deepEqual(errors.map((found: unknown) => found !== null).indexOf(true), 1);
   assert.equal(errors.length, done.length);
 });
@@ -123,11 +139,20 @@ test('a batch that is a whole transaction tells what each of its steps did, also
   const run = async (value: number) => {
     const { results } = await http.pipeline([whole(value)]);
     const { step_results: done, step_errors: errors } = results[0].response.result;
-    return [done.map((result: unknown) => result !== null), errors.map((error: { code: string } | null) => error?.code)];
+    return [
+      done.map((result: unknown) => result !== null),
+      errors.map((error: { code: string } | null) => error?.code),
+    ];
   };
   const none = undefined;
-  assert.deepEqual(await run(201), [[true, true, true, true, false], [none, none, none, none, none]]);
-  assert.deepEqual(await run(202), [[true, true, false, false, true], [none, none, 'SQLITE_CONSTRAINT', none, none]]);
+  assert.deepEqual(await run(201), [
+    [true, true, true, true, false],
+    [none, none, none, none, none],
+  ]);
+  assert.deepEqual(await run(202), [
+    [true, true, false, false, true],
+    [none, none, 'SQLITE_CONSTRAINT', none, none],
+  ]);
   assert.deepEqual((await http.execute('SELECT a FROM t WHERE a IN (201, 202)')).rows.length, 1);
 });
 
@@ -190,7 +215,9 @@ test('describe tells parameters, columns, and what a statement does', async () =
   const describe = async (sql: string) => (await http.pipeline([{ type: 'describe', sql }])).results[0].response.result;
   assert.deepEqual(await describe('SELECT a, b AS x, ?, :n, ?9 FROM t'), {
     params: [{ name: null }, { name: ':n' }, ...Array.from({ length: 6 }, () => ({ name: null })), { name: '?9' }],
-    cols: ['a', 'x', '?', ':n', '?9'].map((name) => ({ name, decltype: name === 'a' ? '' : null })).map((column) => ({ ...column, decltype: null })),
+    cols: ['a', 'x', '?', ':n', '?9']
+      .map((name) => ({ name, decltype: name === 'a' ? '' : null }))
+      .map((column) => ({ ...column, decltype: null })),
     is_explain: false,
     is_readonly: true,
   });
@@ -220,7 +247,10 @@ test('inside a transaction describe sees what the transaction has made', async (
 test('a sequence runs to its first error; comments alone are none', async () => {
   const sequence = async (sql: string) => (await http.pipeline([{ type: 'sequence', sql }])).results[0];
   assert.equal((await sequence(' -- nothing\n/* here */ ;')).type, 'ok');
-  assert.equal((await sequence('INSERT INTO t VALUES (301, 0); SELECT nope; INSERT INTO t VALUES (302, 0)')).type, 'error');
+  assert.equal(
+    (await sequence('INSERT INTO t VALUES (301, 0); SELECT nope; INSERT INTO t VALUES (302, 0)')).type,
+    'error',
+  );
   assert.equal((await http.execute('SELECT a FROM t WHERE a IN (301, 302)')).rows.length, 1);
 });
 
@@ -272,11 +302,10 @@ test('a stream whose transaction was rolled back by the server answers nothing b
     [execute('INSERT INTO t VALUES (502, 0)'), execute('SELECT 1'), execute('COMMIT'), { type: 'get_autocommit' }],
     opened.baton,
   );
-  assert.deepEqual(late.results.slice(0, 3).map((result: { error?: { code: string } }) => result.error?.code), [
-    'TRANSACTION_TIMEOUT',
-    'TRANSACTION_TIMEOUT',
-    'TRANSACTION_TIMEOUT',
-  ]);
+  assert.deepEqual(
+    late.results.slice(0, 3).map((result: { error?: { code: string } }) => result.error?.code),
+    ['TRANSACTION_TIMEOUT', 'TRANSACTION_TIMEOUT', 'TRANSACTION_TIMEOUT'],
+  );
   assert.equal(late.results[3].response.is_autocommit, false);
   const later = await http.pipeline([execute('INSERT INTO t VALUES (503, 0)')], late.baton);
   assert.equal(later.results[0].error.code, 'TRANSACTION_TIMEOUT');
@@ -294,14 +323,10 @@ test('a transaction that a statement has rolled back is lost as well', async () 
     execute('COMMIT'),
     close,
   ]);
-  assert.deepEqual(results.map((result: { error?: { code: string } }) => result.error?.code), [
-    undefined,
-    undefined,
-    'SQLITE_CONSTRAINT',
-    'TRANSACTION_CLOSED',
-    'TRANSACTION_CLOSED',
-    undefined,
-  ]);
+  assert.deepEqual(
+    results.map((result: { error?: { code: string } }) => result.error?.code),
+    [undefined, undefined, 'SQLITE_CONSTRAINT', 'TRANSACTION_CLOSED', 'TRANSACTION_CLOSED', undefined],
+  );
   assert.equal((await http.execute('SELECT a FROM t WHERE a IN (511, 512)')).rows.length, 0);
 });
 
@@ -379,11 +404,10 @@ test('a list of statements from before Hrana is one transaction', async () => {
     { q: 'SELECT a, b FROM t WHERE a = :a', params: { a: 801 } },
     'SELECT 1.5, NULL',
   ]);
-  assert.deepEqual(both.body.map((entry: { results: { rows: unknown } }) => entry.results.rows), [
-    [],
-    [[801, 'x']],
-    [[1.5, null]],
-  ]);
+  assert.deepEqual(
+    both.body.map((entry: { results: { rows: unknown } }) => entry.results.rows),
+    [[], [[801, 'x']], [[1.5, null]]],
+  );
   const bad = await post(['INSERT INTO t VALUES (802, 0)', 'SELECT nope']);
   assert.deepEqual([bad.status, bad.body.error], [400, 'no such column: nope']);
   assert.equal((await post(['BEGIN'])).body.code, 'UNSUPPORTED_STATEMENT');
@@ -392,10 +416,19 @@ test('a list of statements from before Hrana is one transaction', async () => {
 
 test('a cursor gives its entries as lines', async () => {
   const { text } = await http.send('POST', '/v3/cursor', {
-    batch: { steps: [{ stmt: { sql: "SELECT 1 AS x UNION SELECT 2" } }, { stmt: { sql: 'SELECT nope' } }, { stmt: { sql: 'SELECT 3' }, condition: { type: 'ok', step: 1 } }] },
+    batch: {
+      steps: [
+        { stmt: { sql: 'SELECT 1 AS x UNION SELECT 2' } },
+        { stmt: { sql: 'SELECT nope' } },
+        { stmt: { sql: 'SELECT 3' }, condition: { type: 'ok', step: 1 } },
+      ],
+    },
   });
   assert.ok(text.endsWith('\n'));
-  const lines = text.trimEnd().split('\n').map((line) => JSON.parse(line));
+  const lines = text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
   assert.deepEqual(lines, [
     { baton: null, base_url: null },
     { type: 'step_begin', step: 0, cols: [{ name: 'x', decltype: null }] },

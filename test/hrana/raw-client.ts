@@ -30,7 +30,12 @@ export class RawHttp {
     const response = await fetch(`${this.#hrana.server.httpUrl}${path}`, init);
     const answer = await response.text();
     const isJson = response.headers.get('content-type')?.startsWith('application/json');
-    return { status: response.status, headers: response.headers, text: answer, body: isJson ? JSON.parse(answer) : undefined };
+    return {
+      status: response.status,
+      headers: response.headers,
+      text: answer,
+      body: isJson ? JSON.parse(answer) : undefined,
+    };
   }
 
   async pipeline(requests: readonly object[], baton: string | null = null, path = '/v3/pipeline'): Promise<Json> {

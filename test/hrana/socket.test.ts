@@ -74,7 +74,10 @@ test('what is no message of the protocol closes the connection with the code for
     [(socket) => socket.sendText('{'), 1007],
     [(socket) => socket.sendBinary(new Uint8Array([1])), 1003],
     [(socket) => socket.sendText('{"type":"nonsense"}'), 1008],
-    [(socket) => socket.sendText('{"type":"request","request_id":0,"request":{"type":"open_stream","stream_id":0}}'), 1008],
+    [
+      (socket) => socket.sendText('{"type":"request","request_id":0,"request":{"type":"open_stream","stream_id":0}}'),
+      1008,
+    ],
     [(socket) => socket.sendText(`"${'x'.repeat(200_000)}"`), 1009],
   ];
   for (const [send, code] of wrong) {
@@ -127,7 +130,10 @@ test('a connection has no more streams than the option says, and there are no mo
     for (const id of [1, 2, 3]) {
       opened.push(await socket.ask({ type: 'open_stream', stream_id: id }));
     }
-    assert.deepEqual(opened.map(({ error }) => error?.code), [undefined, undefined, 'OVERLOADED']);
+    assert.deepEqual(
+      opened.map(({ error }) => error?.code),
+      [undefined, undefined, 'OVERLOADED'],
+    );
     const others = [await RawSocket.open(url), await RawSocket.open(url)];
     await assert.rejects(RawSocket.open(url), /503/);
     for (const other of others) {
@@ -169,7 +175,10 @@ test('a stream whose transaction was rolled back by the server stays so until it
     await socket.ask({ type: 'open_stream', stream_id: 0 });
     assert.equal(await insert(), undefined);
     const { rows } = await http.execute('SELECT a FROM t WHERE a BETWEEN 20 AND 22 ORDER BY a');
-    assert.deepEqual(rows.map(([{ value }]: [{ value: string }]) => value), ['21', '22']);
+    assert.deepEqual(
+      rows.map(([{ value }]: [{ value: string }]) => value),
+      ['21', '22'],
+    );
   }));
 
 test('a cursor is fetched piece by piece, and its stream does nothing else meanwhile', () =>
@@ -188,10 +197,16 @@ test('a cursor is fetched piece by piece, and its stream does nothing else meanw
     }
     assert.ok(sizes.every((size) => size <= 4));
     const step = (rows: number) => ['step_begin', ...Array.from({ length: rows }, () => 'row'), 'step_end'];
-    assert.deepEqual(entries.map(({ type }) => type), [...step(5), ...step(1)]);
+    assert.deepEqual(
+      entries.map(({ type }) => type),
+      [...step(5), ...step(1)],
+    );
     await socket.ask({ type: 'close_cursor', cursor_id: 3 });
     assert.equal((await socket.ask(onStream(execute('SELECT 1')))).type, 'execute');
-    assert.equal((await socket.ask({ type: 'fetch_cursor', cursor_id: 3, max_count: 1 })).error.code, 'STREAM_NOT_OPEN');
+    assert.equal(
+      (await socket.ask({ type: 'fetch_cursor', cursor_id: 3, max_count: 1 })).error.code,
+      'STREAM_NOT_OPEN',
+    );
   }));
 
 test('a server that stops closes the connections, and says so', async () => {

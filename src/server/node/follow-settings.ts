@@ -65,6 +65,8 @@ export function changedSettings(
     username: change.primaryUsername ?? upstream?.username ?? '',
     password: change.primaryPassword ?? upstream?.password ?? '',
     delayMs: change.replicationDelayMs ?? (change.role === 'primary' ? undefined : current.replication.delayMs),
+    forwardWrites:
+      change.replicationForwardWrites ?? (change.role === 'primary' ? undefined : current.replication.forwardWrites),
     followed: isFollowingChanged(change) ? undefined : current.replication.followed,
   };
   const settings = settingsOf(name, checkRole(request.role), current.term, request, own);
@@ -90,8 +92,12 @@ function settingsOf(
     refuseReplicationOfPrimary(request);
     return { role, term, replication: { enabled: false } };
   }
-  const { delayMs = 0, followed } = request;
-  const lasting = { ...(delayMs > 0 && { delayMs }), ...(followed !== undefined && { followed }) };
+  const { delayMs = 0, forwardWrites = false, followed } = request;
+  const lasting = {
+    ...(delayMs > 0 && { delayMs }),
+    ...(forwardWrites && { forwardWrites }),
+    ...(followed !== undefined && { followed }),
+  };
   if (!request.enabled && !wantsUpstream(request)) {
     return { role, term, replication: { enabled: false, ...lasting } };
   }
@@ -106,6 +112,11 @@ function refuseReplicationOfPrimary(request: FollowRequest): void {
   if (request.enabled) {
     throw new QuorateError('INVALID_ARGUMENT', 'a primary follows nobody, so replication cannot be enabled for it', {
       hint: 'Leave out the role, or say --role replica.',
+    });
+  }
+  if (request.forwardWrites) {
+    throw new QuorateError('INVALID_ARGUMENT', 'a primary takes writes itself, so it forwards none', {
+      hint: 'Give --replication-forward-writes to a replica.',
     });
   }
   if (request.delayMs) {
