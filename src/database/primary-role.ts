@@ -5,6 +5,7 @@ import type { Timer } from '../runtime/interface.ts';
 import { checkKey, type PrimaryConnection } from '../sqlite/interface.ts';
 import { AckMonitor } from './ack-monitor.ts';
 import { defaultAckSettings } from './acks.ts';
+import { EndReasons } from './end-reasons.ts';
 import { ImportRun } from './import-run.ts';
 import { InteractiveSession } from './interactive-session.ts';
 import type { PendingTransaction } from './pending-transaction.ts';
@@ -21,9 +22,6 @@ const reopenIntervalMs = 1000;
 /** How often time limits are looked at while something waits for replicas, in milliseconds. */
 const waitTickMs = 50;
 
-/** Transactions of which it is remembered why they ended. */
-const maxEndReasons = 100;
-
 /** A primary: runs what clients send, in groups, one interactive transaction at a time. */
 export class PrimaryRole implements WriterRole {
   readonly #services: WriterServices;
@@ -35,8 +33,7 @@ export class PrimaryRole implements WriterRole {
   #session: InteractiveSession | undefined;
   #import: ImportRun | undefined;
   #lastTransaction = 0;
-  /** Why interactive transactions that their clients still believe in have ended. */
-  readonly #endedBecause = new Map<number, QuorateError>();
+  readonly #endReasons = new EndReasons();
   #failure: QuorateError | undefined;
   #fatal = false;
   #nextReopenMs = 0;
@@ -247,12 +244,7 @@ export class PrimaryRole implements WriterRole {
     if (this.#session?.id === id) {
       return this.#session;
     }
-    const reason = this.#endedBecause.get(id);
-    this.#endedBecause.delete(id);
-    throw (
-      reason ??
-      new QuorateError('TRANSACTION_CLOSED', 'the transaction has ended already', { hint: 'Begin a new one.' })
-    );
+    throw this.#endReasons.take(id);
   }
 
   /** Whether nothing can run until replicas, or those who wait for a marker, let it go on. */
@@ -318,11 +310,7 @@ export class PrimaryRole implements WriterRole {
   #endSession(id: number, reason: QuorateError | undefined): void {
     this.#session = undefined;
     if (reason !== undefined) {
-      this.#endedBecause.set(id, reason);
-    }
-    const [oldest] = this.#endedBecause.keys();
-    if (this.#endedBecause.size > maxEndReasons && oldest !== undefined) {
-      this.#endedBecause.delete(oldest);
+      this.#endReasons.note(id, reason);
     }
     this.#services.wake();
   }

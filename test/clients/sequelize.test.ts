@@ -26,8 +26,8 @@ for (const transport of transports) {
     const due = new Date(1_700_000_000_000);
     const ada = await User.create({ name: 'Ada' });
     await Task.create({ title: 'Notes', due, userId: ada.get('id') });
-    const found = await User.findOne({ include: Task });
-    const [task] = found?.get('tasks') as { title: string; due: Date }[];
+    const found = await User.findOne({ include: Task, rejectOnEmpty: true });
+    const [task] = found.get('tasks') as { title: string; due: Date }[];
     assert.deepEqual([task?.title, task?.due], ['Notes', due]);
 
     await assert.rejects(

@@ -1,4 +1,3 @@
-import 'reflect-metadata';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Libsql from 'libsql';

@@ -64,13 +64,23 @@ export function changedSettings(
     database: change.primaryDatabase ?? upstream?.database ?? '',
     username: change.primaryUsername ?? upstream?.username ?? '',
     password: change.primaryPassword ?? upstream?.password ?? '',
-    delayMs: change.replicationDelayMs ?? (change.role === 'primary' ? undefined : current.replication.delayMs),
-    forwardWrites:
-      change.replicationForwardWrites ?? (change.role === 'primary' ? undefined : current.replication.forwardWrites),
+    ...changedHandling(current, change),
     followed: isFollowingChanged(change) ? undefined : current.replication.followed,
   };
   const settings = settingsOf(name, checkRole(request.role), current.term, request, own);
   return { ...settings, acks: changedAcks(current.acks, change.acks) };
+}
+
+/** What a replica does with records and writes; a primary has neither. */
+function changedHandling(
+  { replication }: DatabaseSettings,
+  { role, replicationDelayMs, replicationForwardWrites }: UpdateDatabaseRequest,
+): Pick<FollowRequest, 'delayMs' | 'forwardWrites'> {
+  const before = role === 'primary' ? undefined : replication;
+  return {
+    delayMs: replicationDelayMs ?? before?.delayMs,
+    forwardWrites: replicationForwardWrites ?? before?.forwardWrites,
+  };
 }
 
 /** Whether a person says whom the database follows: from then on it is no longer the business of a followed server. */
