@@ -214,7 +214,10 @@ test('a violation of one client does not fail the group of the others', () => {
 
 test('without foreign keys a table is rebuilt under those that refer to it, and what is left must be right', () => {
   using pair = new ReplicatedPair();
-  pair.run('CREATE TABLE parent (id INTEGER PRIMARY KEY)', 'CREATE TABLE child (p REFERENCES parent (id) ON DELETE CASCADE)');
+  pair.run(
+    'CREATE TABLE parent (id INTEGER PRIMARY KEY)',
+    'CREATE TABLE child (p REFERENCES parent (id) ON DELETE CASCADE)',
+  );
   pair.run('INSERT INTO parent VALUES (1), (2)', 'INSERT INTO child VALUES (1)');
   const { primary } = pair;
   const without = (...statements: string[]) => {
@@ -234,7 +237,12 @@ test('without foreign keys a table is rebuilt under those that refer to it, and 
   assert.throws(() => without('DROP TABLE parent', 'CREATE TABLE parent (id INTEGER PRIMARY KEY)'), {
     code: 'CONSTRAINT_VIOLATION',
   });
-  without('CREATE TABLE next (id INTEGER PRIMARY KEY, x)', 'INSERT INTO next (id) SELECT id FROM parent', 'DROP TABLE parent', 'ALTER TABLE next RENAME TO parent');
+  without(
+    'CREATE TABLE next (id INTEGER PRIMARY KEY, x)',
+    'INSERT INTO next (id) SELECT id FROM parent',
+    'DROP TABLE parent',
+    'ALTER TABLE next RENAME TO parent',
+  );
   primary.rollback();
   assert.throws(() => pair.run('INSERT INTO child VALUES (9)'), { code: 'CONSTRAINT_VIOLATION' });
   pair.run('DELETE FROM parent WHERE id = 1');

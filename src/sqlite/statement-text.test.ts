@@ -52,7 +52,11 @@ test('statements are told apart by what they do', () => {
 });
 
 test('PRAGMA foreign_keys is known in its forms', () => {
-  const forms = { 'PRAGMA foreign_keys': 'ask', 'pragma main.foreign_keys(0)': 'off', 'PRAGMA foreign_keys = YES': 'on' };
+  const forms = {
+    'PRAGMA foreign_keys': 'ask',
+    'pragma main.foreign_keys(0)': 'off',
+    'PRAGMA foreign_keys = YES': 'on',
+  };
   for (const [sql, meaning] of Object.entries(forms)) {
     assert.equal(only(sql).foreignKeys, meaning, sql);
   }

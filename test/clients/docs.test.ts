@@ -22,7 +22,12 @@ for (const transport of transports) {
     symlinkSync(path.join(repository, 'node_modules'), path.join(folder, 'node_modules'));
     const url = hrana.url(transport, await createDatabase(hrana, `docs-${transport}`));
     const env = { ...process.env, DATABASE_URL: url, DATABASE_TOKEN: hrana.token };
-    const output = execFileSync(process.execPath, ['program.ts'], { cwd: folder, env, encoding: 'utf8', timeout: 60_000 });
+    const output = execFileSync(process.execPath, ['program.ts'], {
+      cwd: folder,
+      env,
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
     const expected = [...program.matchAll(/ \/\/ → (.*)$/gm)].map(([, text]) => text);
     assert.deepEqual(output.trimEnd().split('\n'), expected);
   });

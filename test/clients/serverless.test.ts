@@ -22,6 +22,9 @@ test('@tursodatabase/serverless: statements by cursor, batches, transactions', a
   await assert.rejects(insertAll(['four', 'one']), /UNIQUE/);
   const select = await db.prepare('SELECT name FROM item ORDER BY id');
   const rows = (await select.all()) as { name: string }[];
-  assert.deepEqual(rows.map(({ name }) => name), ['one', 'two', 'three']);
+  assert.deepEqual(
+    rows.map(({ name }) => name),
+    ['one', 'two', 'three'],
+  );
   await db.close();
 });
