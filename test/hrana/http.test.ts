@@ -476,21 +476,3 @@ test('no more streams are kept than the option says, and those that end with the
     await http.pipeline([close], baton);
   }
 });
-
-test('a client that goes away in a transaction does not keep the writer', async () => {
-  const { baton } = await http.pipeline([begin]);
-  const abort = new AbortController();
-  const slow = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000000) SELECT count(*) FROM n';
-  const gone = fetch(`${hrana.server.httpUrl}/v3/pipeline`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${hrana.token}` },
-    body: JSON.stringify({ baton, requests: [execute(slow)] }),
-    signal: abort.signal,
-  });
-  abort.abort();
-  await assert.rejects(gone);
-  for (let free = false; !free; ) {
-    const { results } = await http.pipeline([begin, close]);
-    free = results[0].type === 'ok';
-  }
-});

@@ -152,15 +152,6 @@ test('more requests than may wait are answered all the same, as others are', () 
     }
   }));
 
-test('a connection that breaks rolls its transactions back at once', async () => {
-  const socket = await RawSocket.ready(hrana);
-  await socket.ask(onStream(batch(['BEGIN IMMEDIATE'], ['INSERT INTO t VALUES (10)'])));
-  socket.close();
-  await http.execute('INSERT INTO t VALUES (11)');
-  const { rows } = await http.execute('SELECT a FROM t WHERE a IN (10, 11)');
-  assert.equal(rows.length, 1);
-});
-
 test('a stream whose transaction was rolled back by the server stays so until it is closed, also after ROLLBACK', () =>
   withSocket(async (socket) => {
     await socket.ask(onStream(batch(['BEGIN IMMEDIATE'], ['INSERT INTO t VALUES (20)'])));
