@@ -181,6 +181,7 @@ export class WriterCore {
     this.#role = undefined;
     this.#services.markers.clear();
     this.#feeds.setFailure(undefined);
+    this.#outbox.expectNoAcks();
     if (settings.role === 'primary') {
       const log = this.#log ?? this.#createLog(this.#services.runtime.random.bytes(16));
       this.#role = new PrimaryRole(this.#services, log, settings);
