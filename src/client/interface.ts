@@ -12,10 +12,12 @@ export {
 } from './comparison.ts';
 export { NodeClient, type NodeClientOptions } from './node-client.ts';
 export { RemoteTransaction } from './remote-transaction.ts';
+export { RemoteWriter } from './remote-writer.ts';
 export { ReplicationPump, type ReplicationPumpOptions, type ReplicationPumpState } from './replication-pump.ts';
 export {
   fromWireResult,
   fromWireStatement,
+  fromWireStatementResult,
   type QueryResult,
   toWireResult,
   toWireStatement,

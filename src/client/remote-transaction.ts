@@ -1,9 +1,9 @@
 import type { ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
-import type { InteractiveTransaction, Position } from '../database/interface.ts';
+import type { BeginOptions, InteractiveTransaction, Position } from '../database/interface.ts';
 import { QuorateError, type SerializedError } from '../errors/interface.ts';
 import type { TransactionRequest, TransactionResponse } from '../proto/interface.ts';
 import { errorFromGrpc } from '../replication/interface.ts';
-import type { Statement, StatementResult } from '../sqlite/interface.ts';
+import type { Statement, StatementDescription, StatementResult } from '../sqlite/interface.ts';
 import type { NodeClient } from './node-client.ts';
 import { fromWireStatementResult, toWireStatement } from './value-codec.ts';
 
@@ -29,9 +29,14 @@ export class RemoteTransaction implements InteractiveTransaction, Disposable {
   }
 
   /** @param onEnd called once, when the client is not needed any more */
-  static async begin(client: NodeClient, database: string, onEnd: () => void): Promise<RemoteTransaction> {
+  static async begin(
+    client: NodeClient,
+    database: string,
+    { foreignKeys = true }: BeginOptions,
+    onEnd: () => void,
+  ): Promise<RemoteTransaction> {
     const transaction = new RemoteTransaction(client, onEnd);
-    const begin = { database };
+    const begin = { database, foreignKeysOff: !foreignKeys };
     try {
       await transaction.#ask({ $case: 'begin', value: begin });
       return transaction;
@@ -43,6 +48,10 @@ export class RemoteTransaction implements InteractiveTransaction, Disposable {
 
   async run(statement: Statement): Promise<StatementResult> {
     return await this.#result({ $case: 'run', value: toWireStatement(statement) });
+  }
+
+  async describe(sql: string): Promise<StatementDescription> {
+    return await this.#result({ $case: 'describe', value: sql });
   }
 
   async commit(): Promise<Position> {

@@ -2,6 +2,7 @@ import type { ErrorCode } from '../errors/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
 import { GrpcServer } from './grpc/grpc-server.ts';
 import type { RpcContext } from './grpc/rpc.ts';
+import type { HranaLimits } from './hrana/hrana-limits.ts';
 import { HttpServer } from './http/http-server.ts';
 import type { NodeAddress } from './node/follow-settings.ts';
 import { Node } from './node/node.ts';
@@ -14,6 +15,8 @@ export interface ServerOptions extends NodeOptions {
   readonly port: number;
   /** HTTP port; 0 takes a free one. */
   readonly httpPort: number;
+  /** Limits of what clients send and receive by Hrana. */
+  readonly hrana: HranaLimits;
 }
 
 /** A node with its endpoints: what `quorate server` runs. */
@@ -40,7 +43,7 @@ export class Server implements AsyncDisposable {
     const { host } = options;
     const grpc = await GrpcServer.listen(context, { host, port: options.port });
     resources.defer(() => grpc.close(0));
-    const http = await HttpServer.listen(context, { host, port: options.httpPort });
+    const http = await HttpServer.listen(context, options.hrana, { host, port: options.httpPort });
     resources.defer(() => http.close());
     await node.start(dialable(grpc.address));
     resources.move();

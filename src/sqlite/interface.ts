@@ -36,13 +36,15 @@ export type { RepairedRow, RepairOutcome, WantedRow } from './row-repair.ts';
 export { checkSnapshot, copySnapshot } from './snapshot.ts';
 export { classify } from './statement-kind.ts';
 export { type SplitScript, splitScript, splitStatements } from './statement-splitter.ts';
-export { firstKeyword, quoteIdentifier, tokenize } from './tokenizer.ts';
+export { readStatements, type StatementText, type TransactionCommand } from './statement-text.ts';
+export { firstKeyword, quoteIdentifier } from './tokenizer.ts';
 export type {
   AppliedPosition,
   CapturedTransaction,
   SqlParameters,
   SqlValue,
   Statement,
+  StatementDescription,
   StatementKind,
   StatementResult,
 } from './types.ts';

@@ -1,23 +1,14 @@
 import { type NodeClient, RemoteTransaction } from '../../client/interface.ts';
 import { asQuorateError, type ErrorCode, QuorateError } from '../../errors/interface.ts';
-import { firstKeyword, type Statement, type StatementResult, tokenize } from '../../sqlite/interface.ts';
+import { readStatements, type Statement, type StatementResult } from '../../sqlite/interface.ts';
 
 /** What a statement does to the transaction of a shell. */
 export type TransactionWord = 'begin' | 'commit' | 'rollback';
 
 /** BEGIN, COMMIT, END and ROLLBACK; ROLLBACK TO is a statement like others. */
 export function transactionWord(sql: string): TransactionWord | undefined {
-  switch (firstKeyword(sql)) {
-    case 'BEGIN':
-      return 'begin';
-    case 'COMMIT':
-    case 'END':
-      return 'commit';
-    case 'ROLLBACK':
-      return tokenize(sql).some(({ text }) => text === 'TO') ? undefined : 'rollback';
-    default:
-      return undefined;
-  }
+  const action = readStatements(sql)[0]?.command?.action;
+  return action === 'begin' || action === 'commit' || action === 'rollback' ? action : undefined;
 }
 
 /** Errors after which the server has nothing of the transaction left. */
@@ -53,7 +44,7 @@ export class ShellTransaction {
         hint: 'End it with COMMIT; or ROLLBACK; first, or use SAVEPOINT inside it.',
       });
     }
-    this.#open = await RemoteTransaction.begin(client, database, () => {});
+    this.#open = await RemoteTransaction.begin(client, database, {}, () => {});
   }
 
   /** @throws QuorateError TRANSACTION_CLOSED when it was lost; COMMIT_IN_DOUBT … */

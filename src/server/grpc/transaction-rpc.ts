@@ -1,15 +1,17 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { fromWireStatement, toWireResult } from '../../client/interface.ts';
 import type { InteractiveTransaction } from '../../database/interface.ts';
-import { asQuorateError, QuorateError } from '../../errors/interface.ts';
+import { QuorateError } from '../../errors/interface.ts';
 import type { QueryServer, TransactionBegin, TransactionRequest, TransactionResponse } from '../../proto/interface.ts';
 import { refuseSystemDatabase } from '../node/node.ts';
 import { writerOf } from '../node/writers.ts';
-import { failure, type RpcContext } from './rpc.ts';
+import { noteFailure, type RpcContext } from './rpc.ts';
 import { ServerChannel, serveStream } from './server-channel.ts';
 
 type Request = NonNullable<TransactionRequest['request']>;
 type Response = NonNullable<TransactionResponse['response']>;
+
+type Channel = ServerChannel<Response, TransactionResponse>;
 
 /** Requests that wait while one of the same transaction runs; a client that sends more does not wait for answers. */
 const maxWaiting = 100;
@@ -17,26 +19,24 @@ const maxWaiting = 100;
 /** One interactive transaction over gRPC. */
 class TransactionStream {
   readonly #context: RpcContext;
-  readonly #reply: (response: Response) => void;
-  /** Ends a stream whose transaction did not begin. */
-  readonly #refuse: (error: QuorateError) => void;
-  /** Throws when the caller may not write to the database. */
-  readonly #require: (database: string) => void;
+  readonly #channel: Channel;
   #transaction: InteractiveTransaction | undefined;
   #tail: Promise<void> = Promise.resolve();
   #waiting = 0;
 
-  constructor(context: RpcContext, channel: ServerChannel<Response, TransactionResponse>) {
+  constructor(context: RpcContext, channel: Channel) {
     this.#context = context;
-    this.#reply = (response) => channel.send(response);
-    this.#refuse = (error) => channel.end(error);
-    this.#require = (database) => channel.require(database, 'write');
+    this.#channel = channel;
   }
 
-  /** @throws QuorateError OVERLOADED */
+  /** @throws QuorateError OVERLOADED, PERMISSION_DENIED */
   accept(request: Request): void {
     if (this.#waiting >= maxWaiting) {
       throw new QuorateError('OVERLOADED', `${maxWaiting} requests of this transaction wait already`);
+    }
+    if (request.$case === 'begin') {
+      refuseSystemDatabase(request.value.database);
+      this.#channel.require(request.value.database, 'write');
     }
     this.#waiting += 1;
     this.#tail = this.#tail.then(() => this.#answer(request));
@@ -44,14 +44,9 @@ class TransactionStream {
 
   async #answer(request: Request): Promise<void> {
     try {
-      this.#reply(await this.#run(request));
+      this.#channel.send(await this.#run(request));
     } catch (error) {
-      if (this.#transaction === undefined) {
-        this.#refuse(asQuorateError(error));
-        return;
-      }
-      failure(this.#context, error);
-      this.#reply({ $case: 'errorJson', value: JSON.stringify(asQuorateError(error).serialize()) });
+      this.#channel.send({ $case: 'errorJson', value: JSON.stringify(noteFailure(this.#context, error).serialize()) });
     } finally {
       this.#waiting -= 1;
     }
@@ -71,6 +66,10 @@ class TransactionStream {
         const result = await transaction.run(fromWireStatement(request.value), { bigint: true });
         return { $case: 'result', value: toWireResult(result) };
       }
+      case 'describe': {
+        const described = await transaction.describe(request.value);
+        return { $case: 'result', value: toWireResult({ ...described, rows: [], changes: 0, lastInsertRowid: 0n }) };
+      }
       case 'commit':
         return done(await transaction.commit());
       case 'rollback':
@@ -79,14 +78,12 @@ class TransactionStream {
     }
   }
 
-  async #begin({ database }: TransactionBegin): Promise<InteractiveTransaction> {
+  async #begin({ database, foreignKeysOff }: TransactionBegin): Promise<InteractiveTransaction> {
     if (this.#transaction !== undefined) {
       throw new QuorateError('PROTOCOL_ERROR', 'a stream has one transaction');
     }
-    this.#require(database);
-    refuseSystemDatabase(database);
     const { node } = this.#context;
-    return await writerOf(node, node.databases.require(database)).begin();
+    return await writerOf(node, node.databases.require(database)).begin({ foreignKeys: !foreignKeysOff });
   }
 
   /** Rolls back what is open, after what runs. */
@@ -102,10 +99,10 @@ function done(position: { readonly txId: number; readonly term: number } = { txI
   return { $case: 'done', value: { txId: BigInt(position.txId), term: BigInt(position.term) } };
 }
 
-/** An interactive transaction of somebody who may write; it ends when the permission does. */
+/** An interactive transaction of an authorized caller. */
 export function transactionRpc(context: RpcContext): QueryServer['transaction'] {
   return (call: ServerDuplexStream<TransactionRequest, TransactionResponse>) => {
-    const channel = new ServerChannel<Response, TransactionResponse>(context, call, (response) => ({ response }));
+    const channel: Channel = new ServerChannel(context, call, (response) => ({ response }));
     const stream = new TransactionStream(context, channel);
     serveStream<TransactionRequest, TransactionResponse>(call, channel, {
       onMessage: ({ request }) => (request === undefined ? undefined : stream.accept(request)),

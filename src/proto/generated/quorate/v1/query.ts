@@ -42,6 +42,8 @@ export interface SqlStatement {
   sql: string;
   positional: Value[];
   named: NamedValue[];
+  /** A real stays a REAL also when it is a whole number. */
+  exactNumbers: boolean;
 }
 
 /** Level of one transaction; see AckSettings. */
@@ -77,6 +79,8 @@ export interface SqlResult {
   rows: Row[];
   changes: bigint;
   lastInsertRowid: bigint;
+  /** Declared type of each column; empty for an expression. */
+  columnTypes: string[];
 }
 
 export interface ExecuteResponse {
@@ -93,6 +97,9 @@ export interface TransactionRequest {
     | { $case: "begin"; value: TransactionBegin }
     | { $case: "run"; value: SqlStatement }
     | //
+    /** What this statement would return. */
+    { $case: "describe"; value: string }
+    | //
     /** The value does not matter. */
     { $case: "commit"; value: boolean }
     | { $case: "rollback"; value: boolean }
@@ -101,12 +108,14 @@ export interface TransactionRequest {
 
 export interface TransactionBegin {
   database: string;
+  /** Foreign keys are not enforced meanwhile, and checked at the commit. */
+  foreignKeysOff: boolean;
 }
 
 export interface TransactionResponse {
   response?:
     | //
-    /** Of `run`. */
+    /** Of `run`; without rows of `describe`. */
     { $case: "result"; value: SqlResult }
     | //
     /** Of the others. */
@@ -276,7 +285,7 @@ export const NamedValue: MessageFns<NamedValue> = {
 };
 
 function createBaseSqlStatement(): SqlStatement {
-  return { sql: "", positional: [], named: [] };
+  return { sql: "", positional: [], named: [], exactNumbers: false };
 }
 
 export const SqlStatement: MessageFns<SqlStatement> = {
@@ -289,6 +298,9 @@ export const SqlStatement: MessageFns<SqlStatement> = {
     }
     for (const v of message.named) {
       NamedValue.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.exactNumbers !== false) {
+      writer.uint32(32).bool(message.exactNumbers);
     }
     return writer;
   },
@@ -328,6 +340,14 @@ export const SqlStatement: MessageFns<SqlStatement> = {
             }
 
             message.named.push(NamedValue.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.exactNumbers = reader.bool();
             continue;
           }
         }
@@ -551,7 +571,7 @@ export const Row: MessageFns<Row> = {
 };
 
 function createBaseSqlResult(): SqlResult {
-  return { columns: [], rows: [], changes: 0n, lastInsertRowid: 0n };
+  return { columns: [], rows: [], changes: 0n, lastInsertRowid: 0n, columnTypes: [] };
 }
 
 export const SqlResult: MessageFns<SqlResult> = {
@@ -573,6 +593,9 @@ export const SqlResult: MessageFns<SqlResult> = {
         throw new globalThis.Error("value provided for field message.lastInsertRowid of type sint64 too large");
       }
       writer.uint32(32).sint64(message.lastInsertRowid);
+    }
+    for (const v of message.columnTypes) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -620,6 +643,14 @@ export const SqlResult: MessageFns<SqlResult> = {
             }
 
             message.lastInsertRowid = reader.sint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.columnTypes.push(reader.string());
             continue;
           }
         }
@@ -733,6 +764,9 @@ export const TransactionRequest: MessageFns<TransactionRequest> = {
       case "run":
         SqlStatement.encode(message.request.value, writer.uint32(18).fork()).join();
         break;
+      case "describe":
+        writer.uint32(26).string(message.request.value);
+        break;
       case "commit":
         writer.uint32(32).bool(message.request.value);
         break;
@@ -772,6 +806,14 @@ export const TransactionRequest: MessageFns<TransactionRequest> = {
             message.request = { $case: "run", value: SqlStatement.decode(reader, reader.uint32()) };
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.request = { $case: "describe", value: reader.string() };
+            continue;
+          }
           case 4: {
             if (tag !== 32) {
               break;
@@ -802,13 +844,16 @@ export const TransactionRequest: MessageFns<TransactionRequest> = {
 };
 
 function createBaseTransactionBegin(): TransactionBegin {
-  return { database: "" };
+  return { database: "", foreignKeysOff: false };
 }
 
 export const TransactionBegin: MessageFns<TransactionBegin> = {
   encode(message: TransactionBegin, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.database !== "") {
       writer.uint32(10).string(message.database);
+    }
+    if (message.foreignKeysOff !== false) {
+      writer.uint32(16).bool(message.foreignKeysOff);
     }
     return writer;
   },
@@ -832,6 +877,14 @@ export const TransactionBegin: MessageFns<TransactionBegin> = {
             }
 
             message.database = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.foreignKeysOff = reader.bool();
             continue;
           }
         }
@@ -996,8 +1049,8 @@ export const QueryService = {
     responseDeserialize: (value: Buffer): ExecuteResponse => ExecuteResponse.decode(value),
   },
   /**
-   * One interactive transaction on the primary. The first request is `begin`, whose refusal ends the stream; each is answered,
-   * in order. Whatever is not committed when the stream ends is rolled back.
+   * One interactive transaction on the primary. The first request is `begin`; each is answered, in order. Whatever is not
+   * committed when the stream ends is rolled back.
    */
   transaction: {
     path: "/quorate.v1.Query/Transaction" as const,
@@ -1017,8 +1070,8 @@ export interface QueryServer extends UntypedServiceImplementation {
    */
   execute: handleUnaryCall<ExecuteRequest, ExecuteResponse>;
   /**
-   * One interactive transaction on the primary. The first request is `begin`, whose refusal ends the stream; each is answered,
-   * in order. Whatever is not committed when the stream ends is rolled back.
+   * One interactive transaction on the primary. The first request is `begin`; each is answered, in order. Whatever is not
+   * committed when the stream ends is rolled back.
    */
   transaction: handleBidiStreamingCall<TransactionRequest, TransactionResponse>;
 }
@@ -1044,8 +1097,8 @@ export interface QueryClient extends Client {
     callback: (error: ServiceError | null, response: ExecuteResponse) => void,
   ): ClientUnaryCall;
   /**
-   * One interactive transaction on the primary. The first request is `begin`, whose refusal ends the stream; each is answered,
-   * in order. Whatever is not committed when the stream ends is rolled back.
+   * One interactive transaction on the primary. The first request is `begin`; each is answered, in order. Whatever is not
+   * committed when the stream ends is rolled back.
    */
   transaction(): ClientDuplexStream<TransactionRequest, TransactionResponse>;
   transaction(options: Partial<CallOptions>): ClientDuplexStream<TransactionRequest, TransactionResponse>;
