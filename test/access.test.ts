@@ -70,6 +70,7 @@ const methods: Readonly<Record<string, Expected>> = {
   '/quorate.v1.Admin/ExportDatabase': onGhost(owners),
   '/quorate.v1.Admin/Digest': onGhost(reads),
   '/quorate.v1.Admin/Outcome': onGhost(reads),
+  '/quorate.v1.Admin/Settings': forRoot('ok'),
   '/quorate.v1.Admin/ForgetReplica': onGhost(owners),
   '/quorate.v1.Query/Execute': onGhost(reads),
   '/quorate.v1.Query/Transaction': onGhost(['writer', ...owners], {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -76,6 +77,45 @@ describe('command line with a server', () => {
     assert.equal(status.exitCode, 0, status.stderr);
   });
 
+  test('settings tell each option with its source, and no secret', async () => {
+    const settings = (await json('settings')) as { name: string; value: string | null; source: string }[];
+    const of = (name: string) => settings.find((setting) => setting.name === name);
+    assert.deepEqual(of('scrub-interval'), { name: 'scrub-interval', value: '0ms', source: '--scrub-interval' });
+    assert.deepEqual(of('query-timeout'), { name: 'query-timeout', value: '30s', source: 'default' });
+    assert.deepEqual(of('replication-primary-host')?.value, null);
+    assert.doesNotMatch(JSON.stringify(settings), new RegExp(adminPassword));
+    const given = await succeed('settings', '--given');
+    assert.match(given, /^admin-password +\S+ +--admin-password$/m);
+    assert.doesNotMatch(given, /default$/m);
+    const program = await fixture.start('configured', '--log-level', 'error');
+    const { token } = await (await program.client()).login('admin', adminPassword);
+    const reader = await (await program.client()).users.createToken({
+      user: 'admin',
+      scope: [{ permission: 'read', database: 'defaultdb' }],
+      ttlMs: 0,
+    });
+    const at = (value: string) => ['--port', String(program.port), '--token', value];
+    assert.match(await succeed('settings', ...at(token)), /^log-level +error +--log-level$/m);
+    await fail('PERMISSION_DENIED', 'settings', ...at(reader.token));
+  });
+
+  test('the script for bash completes commands, flags and the flags of a command inside a group', async () => {
+    const script = path.join(fixture.root, 'completion.bash');
+    writeFileSync(script, await succeed('completion', 'bash'));
+    const complete = (...words: string[]) => {
+      const list = words.map((word) => `'${word}'`).join(' ');
+      const command = `source '${script}'; COMP_WORDS=(${list}); COMP_CWORD=${words.length - 1}; _quorate; echo "\${COMPREPLY[@]}"`;
+      return execFileSync('bash', ['-c', command], { encoding: 'utf8' }).trim();
+    };
+    assert.equal(complete('quorate', 'databa'), 'database');
+    assert.equal(complete('quorate', '--port', '1', 'database', 'del'), 'delete');
+    assert.equal(complete('quorate', 'database', 'delete', 'shop', '--y'), '--yes');
+    assert.equal(complete('quorate', 'shell', '--histor'), '--history-file --history-lines');
+    for (const shell of ['zsh', 'fish']) {
+      assert.match(await succeed('completion', shell), /history-lines/);
+    }
+  });
+
   test('query prints tables for people and exact values for programs', async () => {
     const inserted = await succeed(
       ...['query', 'defaultdb', 'INSERT INTO notes VALUES (?, ?, ?, ?)'],
@@ -132,12 +172,12 @@ describe('command line with a server', () => {
     await fail('DATABASE_UNLOADED', 'query', 'shop', 'SELECT * FROM t');
     assert.equal((await json('database', 'load', 'shop')).state, 'open');
     await succeed('query', 'shop', 'SELECT * FROM t');
-    await succeed('database', 'delete', 'shop');
+    await succeed('database', 'delete', 'shop', '--yes');
     await fail('DATABASE_NOT_FOUND', 'query', 'shop', 'SELECT * FROM t');
     await succeed('database', 'create', 'shop');
     await fail('SQL_ERROR', 'query', 'shop', 'SELECT * FROM t');
-    await succeed('database', 'delete', 'shop');
-    await fail('INVALID_ARGUMENT', 'database', 'delete', 'defaultdb');
+    await succeed('database', 'delete', 'shop', '--yes');
+    await fail('INVALID_ARGUMENT', 'database', 'delete', 'defaultdb', '--yes');
     await fail('INVALID_ARGUMENT', 'database', 'unload', 'systemdb');
   });
 
@@ -163,7 +203,7 @@ describe('command line with a server', () => {
     await succeed('query', 'replicadb', 'DELETE FROM notes');
     await fail('INVALID_ARGUMENT', 'database', 'create', '--replication-enabled', 'half');
     await fail('INVALID_ARGUMENT', 'database', 'create', ...flags.slice(0, 3), 'itself');
-    await succeed('database', 'delete', 'replicadb');
+    await succeed('database', 'delete', 'replicadb', '--yes');
   });
 
   test('a SQLite file is imported and exported with the same content', async () => {

@@ -4,6 +4,7 @@ import type { DatabaseStatus } from '../proto/interface.ts';
 import { databaseStatusJson } from '../server/interface.ts';
 import { clientOptions } from './client-options.ts';
 import { type CommandContext, describe } from './command-context.ts';
+import { confirmationOptions, confirmByName } from './confirmation.ts';
 import { addFileCommands } from './database-file-commands.ts';
 import { createRequest, databaseOptions, updateRequest, waitOptions } from './database-options.ts';
 import { printDatabase } from './print-database.ts';
@@ -91,10 +92,19 @@ function addSimple(
 }
 
 function addDelete(group: Command, context: CommandContext): void {
-  const command = group.command('delete <database>').description('Delete a database with all its data on this server.');
-  describe(command, clientOptions, ['database delete shop']).action(async (name: string) => {
-    const { json, ...connection } = context.parse(command, clientOptions).values;
+  const command = group
+    .command('delete <database>')
+    .description('Delete a database with all its data on this server, after a confirmation.');
+  const options = { ...confirmationOptions, ...clientOptions } as const;
+  describe(command, options, ['database delete shop', 'database delete shop --yes']).action(async (name: string) => {
+    const { json, yes, ...connection } = context.parse(command, options).values;
     using client = context.connect(connection);
+    if (!yes) {
+      await confirmByName(
+        `This deletes the database ${name} with all its data on ${connection.host}:${connection.port}.`,
+        name,
+      );
+    }
     await client.deleteDatabase(name);
     context.print(json, { database: name, deleted: true }, () => `deleted ${name}\n`);
   });

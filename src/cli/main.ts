@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import process from 'node:process';
 import { Command, CommanderError } from 'commander';
 import { addFlags } from '../config/interface.ts';
@@ -5,12 +6,15 @@ import { asQuorateError, exitCodeOf, QuorateError } from '../errors/interface.ts
 import { version } from '../server/interface.ts';
 import { clientOptions } from './client-options.ts';
 import { CommandContext } from './command-context.ts';
+import { addCompletionCommand } from './completion-command.ts';
 import { addDatabaseCommands } from './database-commands.ts';
 import { addLoginCommand } from './login-command.ts';
 import { type Streams, writeError } from './output.ts';
 import { addQueryCommand } from './query-command.ts';
 import { addReplicateCommand } from './replicate-command.ts';
 import { addServerCommand } from './server-command.ts';
+import { addSettingsCommand } from './settings-command.ts';
+import { addShellCommand } from './shell/shell-command.ts';
 import { addDigestCommand, addOutcomeCommand, addStatusCommand } from './status-command.ts';
 import { addTokenCommands } from './token-commands.ts';
 import { addUserCommands } from './user-commands.ts';
@@ -21,6 +25,12 @@ const defaultColumns = 80;
 const processStreams: Streams = {
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
+  async drained() {
+    const { stdout } = process;
+    if (stdout.writableNeedDrain && !stdout.destroyed) {
+      await Promise.race([once(stdout, 'drain'), once(stdout, 'close')]);
+    }
+  },
   get terminal() {
     // A terminal that does not know its size says 0.
     return process.stdout.isTTY ? { columns: process.stdout.columns || defaultColumns } : undefined;
@@ -41,11 +51,14 @@ function buildProgram(context: CommandContext): Command {
   addTokenCommands(program, context);
   addDatabaseCommands(program, context);
   addQueryCommand(program, context);
+  addShellCommand(program, context);
   addStatusCommand(program, context);
+  addSettingsCommand(program, context);
   addDigestCommand(program, context);
   addOutcomeCommand(program, context);
   addReplicateCommand(program, context);
   addVerifyCommand(program, context);
+  addCompletionCommand(program, context);
   return program;
 }
 

@@ -6,6 +6,8 @@ export interface Streams {
   readonly err: (text: string) => void;
   /** When `out` is a terminal: how wide it is. */
   readonly terminal?: { readonly columns: number } | undefined;
+  /** Resolves when there is room for more; for those who write much. */
+  readonly drained?: () => Promise<void>;
 }
 
 /** JSON in which integers beyond 2^53 keep all their digits and bytes are base64. */

@@ -76,7 +76,7 @@ function pick<D extends OptionDeclarations>(values: Values, group: D): OptionVal
   return Object.fromEntries(entries) as OptionValues<D>;
 }
 
-function serverOptionsOf({ values, given }: ParsedOptions<typeof options>): ServerOptions {
+function serverOptionsOf({ values, given, report }: ParsedOptions<typeof options>): ServerOptions {
   return {
     directory: values.dir,
     name: values.nodeName,
@@ -100,6 +100,7 @@ function serverOptionsOf({ values, given }: ParsedOptions<typeof options>): Serv
     hrana: pick(values, hranaOptions),
     databaseLimits: pick(values, databaseLimitOptions),
     replicationLimits: pick(values, replicationLimitOptions),
+    settings: report,
   };
 }
 

@@ -41,5 +41,5 @@ test('columns are as wide as their widest cell, numbers to the right', () => {
     [{ text: 'é😀' }, { text: '7', align: 'right' as const }],
     [{ text: 'a' }, { text: '100', align: 'right' as const }],
   ];
-  assert.equal(renderTable(['n', 'v'], rows), 'n     v\n--  ---\né😀    7\na   100\n');
+  assert.equal(renderTable(['n', 'v'], rows), 'n      v\n---  ---\né😀    7\na    100\n');
 });

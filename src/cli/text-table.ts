@@ -1,3 +1,5 @@
+import { displayWidth } from './display-width.ts';
+
 /** One cell; `right` for numbers. */
 export interface Cell {
   readonly text: string;
@@ -7,7 +9,7 @@ export interface Cell {
 /** Lines of a table: a heading, a rule, and one line for each row, without blanks at the ends. */
 export function renderTable(heading: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const widths = heading.map((title, column) =>
-    rows.reduce((width, row) => Math.max(width, widthOf(row[column]?.text ?? '')), widthOf(title)),
+    rows.reduce((width, row) => Math.max(width, displayWidth(row[column]?.text ?? '')), displayWidth(title)),
   );
   const line = (cells: readonly Cell[]) =>
     cells
@@ -19,11 +21,7 @@ export function renderTable(heading: readonly string[], rows: readonly (readonly
   return [line(titles), rule, ...rows.map(line)].map((text) => `${text}\n`).join('');
 }
 
-function widthOf(text: string): number {
-  return [...text].length;
-}
-
 function pad({ text, align }: Cell, width: number): string {
-  const blanks = ' '.repeat(Math.max(0, width - widthOf(text)));
+  const blanks = ' '.repeat(Math.max(0, width - displayWidth(text)));
   return align === 'right' ? blanks + text : text + blanks;
 }

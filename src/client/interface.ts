@@ -11,6 +11,7 @@ export {
   type RowDifference,
 } from './comparison.ts';
 export { NodeClient, type NodeClientOptions } from './node-client.ts';
+export { RemoteTransaction } from './remote-transaction.ts';
 export { RemoteWriter } from './remote-writer.ts';
 export { ReplicationPump, type ReplicationPumpOptions, type ReplicationPumpState } from './replication-pump.ts';
 export {

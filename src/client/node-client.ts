@@ -11,6 +11,8 @@ import {
   type OutcomeResponse,
   QueryClient,
   ReplicationClient,
+  type Setting,
+  type SettingsResponse,
   type StatusResponse,
   type UpdateDatabaseRequest,
   UsersClient,
@@ -133,6 +135,14 @@ export class NodeClient implements Disposable {
 
   digest(database: string): Promise<DigestResponse> {
     return unary((callback) => this.#admin.digest({ database }, this.#metadata, callback));
+  }
+
+  /** The options of the node, with their values and where each came from. */
+  async settings(): Promise<readonly Setting[]> {
+    const response = await unary<SettingsResponse>((callback) =>
+      this.#admin.settings({}, this.#metadata, this.#shortCall(), callback),
+    );
+    return response.settings;
   }
 
   /** Keeps the log of a database no longer for a replica that will not come back. */

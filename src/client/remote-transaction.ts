@@ -15,7 +15,7 @@ interface Waiting {
 }
 
 /** An interactive transaction on another node. Answers come in the order of the requests. */
-export class RemoteTransaction implements InteractiveTransaction {
+export class RemoteTransaction implements InteractiveTransaction, Disposable {
   readonly #call: ClientDuplexStream<TransactionRequest, TransactionResponse>;
   readonly #waiting: Waiting[] = [];
   #failure: QuorateError | undefined;
@@ -65,6 +65,11 @@ export class RemoteTransaction implements InteractiveTransaction {
   async rollback(): Promise<void> {
     await this.#ask({ $case: 'rollback', value: true });
     this.#call.end();
+  }
+
+  /** Waits for nothing more; what is not committed is rolled back as soon as what runs has ended. */
+  [Symbol.dispose](): void {
+    this.#call.cancel();
   }
 
   async #result(request: NonNullable<TransactionRequest['request']>): Promise<StatementResult> {

@@ -9,9 +9,15 @@ import { moduleRefusal } from './statement-authorizer.ts';
 import { readRows, type StoredRow } from './stored-rows.ts';
 import { TableCatalogue } from './table-catalogue.ts';
 import type { TableShape } from './table-shape.ts';
-import { identifierOf, tokenize } from './tokenizer.ts';
+import { identifierOf, quoteIdentifier, tokenize } from './tokenizer.ts';
 import type { SqlValue } from './types.ts';
 import { translated } from './writing-connection.ts';
+
+/** A row with the names of its columns. */
+export interface ShownRow {
+  readonly columns: readonly string[];
+  readonly values: readonly SqlValue[];
+}
 
 /** A SQLite file that is to be imported, read as of one moment. */
 export class ImportSource implements Disposable {
@@ -64,6 +70,18 @@ export class ImportSource implements Disposable {
 
   rows(table: TableShape): Generator<StoredRow> {
     return readRows(this.#db, table);
+  }
+
+  /** Rows of a virtual table as a query shows them, its columns behind the rowid if asked for. */
+  *shownRows(table: TableShape, withRowid: boolean): Generator<ShownRow> {
+    const found = this.#db.prepare("SELECT name FROM pragma_table_xinfo(?, 'main') WHERE hidden = 0").all(table.name);
+    const columns = [...(withRowid ? ['rowid'] : []), ...found.map(({ name }) => name as string)];
+    const list = columns.map(quoteIdentifier).join(', ');
+    const select = `SELECT ${list} FROM main.${quoteIdentifier(table.name)}`;
+    const rows = this.#db.prepare(select, { readBigInts: true, returnArrays: true }).iterate();
+    for (const values of rows as Iterable<unknown>) {
+      yield { columns, values: values as readonly SqlValue[] };
+    }
   }
 
   sequences(): [SqlValue, SqlValue][] {

@@ -6,6 +6,7 @@
  */
 export type { CheckpointMode, CheckpointResult } from './checkpoint.ts';
 export { checkpointFile } from './checkpoint.ts';
+export { dumpStatements } from './dump.ts';
 export { exportDatabase } from './export.ts';
 export { FileLock } from './file-lock.ts';
 export type { ToleratedRow } from './forced-change.ts';
@@ -34,9 +35,9 @@ export { ReplicaConnection } from './replica-connection.ts';
 export type { RepairedRow, RepairOutcome, WantedRow } from './row-repair.ts';
 export { checkSnapshot, copySnapshot } from './snapshot.ts';
 export { classify } from './statement-kind.ts';
-export { splitStatements } from './statement-splitter.ts';
+export { type SplitScript, splitScript, splitStatements } from './statement-splitter.ts';
 export { readStatements, type StatementText, type TransactionCommand } from './statement-text.ts';
-export { firstKeyword } from './tokenizer.ts';
+export { firstKeyword, quoteIdentifier } from './tokenizer.ts';
 export type {
   AppliedPosition,
   CapturedTransaction,

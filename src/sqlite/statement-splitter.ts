@@ -51,14 +51,45 @@ class StatementBoundary {
   }
 }
 
+/** A text that may go on, such as one that is being typed. */
+export interface SplitScript {
+  /** Those that a semicolon ends, without it and the blanks around them. */
+  readonly statements: readonly string[];
+  /** Everything behind the last of them: a statement that goes on, blanks, comments. */
+  readonly rest: string;
+}
+
+/** Finds the statements of a text that are complete. Empty statements and comments that stand alone are left out. */
+export function splitScript(sql: string): SplitScript {
+  const { statements, restStart } = scan(sql);
+  return { statements, rest: sql.slice(restStart) };
+}
+
 /**
- * Splits a text into its statements, without their semicolons and the blanks around them. Empty statements and
- * comments that stand alone are left out.
+ * Splits a whole text into its statements, without their semicolons and the blanks around them. Empty statements and
+ * comments that stand alone are left out; the last statement needs no semicolon.
  */
 export function splitStatements(sql: string): string[] {
+  const { statements, last } = scan(sql);
+  if (last !== '') {
+    statements.push(last);
+  }
+  return statements;
+}
+
+interface Scan {
+  readonly statements: string[];
+  /** Where what follows the last semicolon begins. */
+  readonly restStart: number;
+  /** The statement in it, or ''. */
+  readonly last: string;
+}
+
+function scan(sql: string): Scan {
   const statements: string[] = [];
   let start = -1;
   let end = 0;
+  let restStart = 0;
   let boundary = new StatementBoundary();
   for (let token = nextToken(sql, 0); token !== undefined; token = nextToken(sql, token.end)) {
     if (token.text === ';' && token.kind === 'symbol' && !boundary.insideBody) {
@@ -66,6 +97,7 @@ export function splitStatements(sql: string): string[] {
         statements.push(sql.slice(start, end));
       }
       start = -1;
+      restStart = token.end;
       boundary = new StatementBoundary();
       continue;
     }
@@ -73,8 +105,5 @@ export function splitStatements(sql: string): string[] {
     start = start < 0 ? token.start : start;
     end = token.end;
   }
-  if (start >= 0) {
-    statements.push(sql.slice(start, end));
-  }
-  return statements;
+  return { statements, restStart, last: start < 0 ? '' : sql.slice(start, end) };
 }

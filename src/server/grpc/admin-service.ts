@@ -14,6 +14,7 @@ import { importDatabase } from './import-database-rpc.ts';
 import { listDatabases } from './list-databases-rpc.ts';
 import { login } from './login-rpc.ts';
 import type { RpcContext } from './rpc.ts';
+import { settings } from './settings-rpc.ts';
 import { status } from './status-rpc.ts';
 
 /** The administration service; each RPC is in a file of its own. */
@@ -31,6 +32,7 @@ export function adminService(context: RpcContext): AdminServer {
     exportDatabase: exportDatabase(context),
     digest: digest(context),
     outcome: outcome(context),
+    settings: settings(context),
     forgetReplica: forgetReplica(context),
   };
 }

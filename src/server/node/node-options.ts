@@ -1,4 +1,4 @@
-import type { nodeLimitOptions, OptionValues } from '../../config/interface.ts';
+import type { nodeLimitOptions, OptionReport, OptionValues } from '../../config/interface.ts';
 import type { DatabaseLimits } from '../../database/interface.ts';
 import type { AckSettings } from '../../proto/interface.ts';
 import type { ReplicationLimits } from '../../replication/interface.ts';
@@ -34,6 +34,8 @@ export interface NodeOptions {
   readonly limits: NodeLimits;
   readonly databaseLimits: DatabaseLimits;
   readonly replicationLimits: ReplicationLimits;
+  /** What super-admins are told about these options; nothing when absent. Secrets are hidden in it. */
+  readonly settings?: readonly OptionReport[] | undefined;
 }
 
 /** Options that a database of the node is created with; an empty text or 0 stands for "not given". */

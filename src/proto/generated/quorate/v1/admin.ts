@@ -43,6 +43,24 @@ export interface DatabaseRequest {
 export interface DeleteDatabaseResponse {
 }
 
+export interface SettingsRequest {
+}
+
+export interface SettingsResponse {
+  settings: Setting[];
+}
+
+export interface Setting {
+  /** As the flag is written, without dashes. */
+  name: string;
+  /** As it could be given again; secrets are hidden. Absent when the option has none. */
+  value?:
+    | string
+    | undefined;
+  /** `--port`, `QUORATE_PORT`, the path of the config file, or `default`. */
+  source: string;
+}
+
 export interface ForgetReplicaRequest {
   database: string;
   /** Name or id of the replica. */
@@ -520,6 +538,155 @@ export const DeleteDatabaseResponse: MessageFns<DeleteDatabaseResponse> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSettingsRequest(): SettingsRequest {
+  return {};
+}
+
+export const SettingsRequest: MessageFns<SettingsRequest> = {
+  encode(_: SettingsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SettingsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSettingsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSettingsResponse(): SettingsResponse {
+  return { settings: [] };
+}
+
+export const SettingsResponse: MessageFns<SettingsResponse> = {
+  encode(message: SettingsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.settings) {
+      Setting.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SettingsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSettingsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.settings.push(Setting.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSetting(): Setting {
+  return { name: "", value: undefined, source: "" };
+}
+
+export const Setting: MessageFns<Setting> = {
+  encode(message: Setting, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.value !== undefined) {
+      writer.uint32(18).string(message.value);
+    }
+    if (message.source !== "") {
+      writer.uint32(26).string(message.source);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Setting {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetting();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3039,6 +3206,16 @@ export const AdminService = {
     responseSerialize: (value: OutcomeResponse): Buffer => Buffer.from(OutcomeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): OutcomeResponse => OutcomeResponse.decode(value),
   },
+  /** The options of the node with their values and where each came from. For super-admins. */
+  settings: {
+    path: "/quorate.v1.Admin/Settings" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SettingsRequest): Buffer => Buffer.from(SettingsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SettingsRequest => SettingsRequest.decode(value),
+    responseSerialize: (value: SettingsResponse): Buffer => Buffer.from(SettingsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SettingsResponse => SettingsResponse.decode(value),
+  },
   /** Keeps the log no longer for a replica that will not come back. */
   forgetReplica: {
     path: "/quorate.v1.Admin/ForgetReplica" as const,
@@ -3069,6 +3246,8 @@ export interface AdminServer extends UntypedServiceImplementation {
   digest: handleUnaryCall<DatabaseRequest, DigestResponse>;
   /** What became of a transaction whose outcome a client was not told. */
   outcome: handleUnaryCall<OutcomeRequest, OutcomeResponse>;
+  /** The options of the node with their values and where each came from. For super-admins. */
+  settings: handleUnaryCall<SettingsRequest, SettingsResponse>;
   /** Keeps the log no longer for a replica that will not come back. */
   forgetReplica: handleUnaryCall<ForgetReplicaRequest, DatabaseStatus>;
 }
@@ -3250,6 +3429,22 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: OutcomeResponse) => void,
+  ): ClientUnaryCall;
+  /** The options of the node with their values and where each came from. For super-admins. */
+  settings(
+    request: SettingsRequest,
+    callback: (error: ServiceError | null, response: SettingsResponse) => void,
+  ): ClientUnaryCall;
+  settings(
+    request: SettingsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SettingsResponse) => void,
+  ): ClientUnaryCall;
+  settings(
+    request: SettingsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SettingsResponse) => void,
   ): ClientUnaryCall;
   /** Keeps the log no longer for a replica that will not come back. */
   forgetReplica(
