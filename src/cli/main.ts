@@ -12,6 +12,7 @@ import { addQueryCommand } from './query-command.ts';
 import { addReplicateCommand } from './replicate-command.ts';
 import { addServerCommand } from './server-command.ts';
 import { addDigestCommand, addOutcomeCommand, addStatusCommand } from './status-command.ts';
+import { addTlsCommands } from './tls-commands.ts';
 import { addTokenCommands } from './token-commands.ts';
 import { addUserCommands } from './user-commands.ts';
 import { addVerifyCommand } from './verify-command.ts';
@@ -39,6 +40,7 @@ function buildProgram(context: CommandContext): Command {
   addLoginCommand(program, context);
   addUserCommands(program, context);
   addTokenCommands(program, context);
+  addTlsCommands(program, context);
   addDatabaseCommands(program, context);
   addQueryCommand(program, context);
   addStatusCommand(program, context);

@@ -9,6 +9,7 @@ import {
   replicationLimitOptions,
   securityOptions,
   serverOptions,
+  tlsOptions,
 } from '../config/interface.ts';
 import { asQuorateError } from '../errors/interface.ts';
 import { createNodeRuntime, type Runtime } from '../runtime/interface.ts';
@@ -84,6 +85,7 @@ function serverOptionsOf({ values, given }: ParsedOptions<typeof options>): Serv
     httpPort: values.httpPort,
     adminPassword: values.adminPassword,
     security: pick(values, securityOptions),
+    tls: pick(values, tlsOptions),
     replication: {
       enabled: values.replicationEnabled,
       host: values.replicationPrimaryHost,
@@ -110,6 +112,6 @@ function announce(context: CommandContext, server: Server, values: Values): void
   context.print(values.json, event, () => {
     const password =
       adminPassword === undefined ? '' : `password of the user admin, shown only this once: ${adminPassword}\n`;
-    return `${password}quorate ${version} is ready: gRPC ${grpc.host}:${grpc.port}, HTTP http://${http.host}:${http.port}, data in ${directory}\n`;
+    return `${password}quorate ${version} is ready: gRPC ${grpc.host}:${grpc.port}, HTTP ${node.certificate === undefined ? 'http' : 'https'}://${http.host}:${http.port}, data in ${directory}\n`;
   });
 }

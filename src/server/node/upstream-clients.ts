@@ -34,7 +34,13 @@ export class UpstreamClients {
     }
     const upstream = resolveUpstream(replication.upstream, address());
     const { host, port } = upstream;
-    using client = new NodeClient({ host, port, token: await transport.token(upstream), clock });
+    using client = new NodeClient({
+      host,
+      port,
+      token: await transport.token(upstream),
+      clock,
+      security: transport.security,
+    });
     try {
       return await action(client, upstream.database);
     } catch (error) {
