@@ -90,7 +90,7 @@ const tlsFailures: readonly (readonly [text: RegExp, hint: string])[] = [
 ];
 
 /** A server that wants TLS, or another certificate, closes the connection without a word. */
-const closedAtOnce = /Failed to connect \(/;
+const closedAtOnce = /Failed to connect \(|disconnected before secure TLS connection|ECONNRESET/;
 const closedHint =
   'It took the connection and closed it: it may want TLS (--tls-ca), or not trust the client certificate (--tls-cert).';
 

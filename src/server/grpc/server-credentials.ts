@@ -20,7 +20,8 @@ export function serverCredentials(certificate: ServerCertificate | undefined, as
 function certificateProvider(certificate: ServerCertificate): CertificateProvider {
   const ends = new Map<object, () => void>();
   const listen = (listener: object, tell: (loaded: LoadedCertificate) => void) => {
-    tell(certificate.current);
+    // What is told at once is lost: the server begins to listen to the credentials after they have asked for it.
+    queueMicrotask(() => tell(certificate.current));
     ends.set(listener, certificate.subscribe(tell));
   };
   const leave = (listener: object) => {
