@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
 import { NodeClient } from '../src/client/interface.ts';
+import { exitCodeOf } from '../src/errors/interface.ts';
 import type { DatabaseStatus } from '../src/proto/interface.ts';
 import type { ConnectionSecurity } from '../src/tls/interface.ts';
 import { TestAuthority } from './certificates.ts';
@@ -51,10 +53,13 @@ function getHealth({ ready }: ServerProcess, options: https.RequestOptions): Pro
 /** Makes a database `copy` that follows `defaultdb` of another server. */
 async function followDatabase(server: ServerProcess, host: string, port: number): Promise<void> {
   const client = await server.client();
+  const upstream = { primaryHost: host, primaryPort: port, primaryDatabase: 'defaultdb' };
+  const credentials = { primaryUsername: 'admin', primaryPassword: adminPassword };
   await client.createDatabase({
-    ...{ database: 'copy', role: '', replicationEnabled: true, primaryHost: host, primaryPort: port },
-    ...{ primaryDatabase: 'defaultdb', primaryUsername: 'admin', primaryPassword: adminPassword },
-    ...{ acks: undefined, replicationDelayMs: 0 },
+    database: 'copy',
+    role: 'replica',
+    replication: { enabled: true, ...upstream, ...credentials },
+    acks: undefined,
   });
 }
 
@@ -181,7 +186,7 @@ test('a replaced certificate holds for new connections while streams go on, and 
 test('plain text stays on this machine unless an option allows more', async (t) => {
   const fixture = new ServerFixture(t);
   const everywhere = ['--address', '0.0.0.0'];
-  await assert.rejects(fixture.start('refused', ...everywhere), /INVALID_ARGUMENT[^]*--allow-plain-text/);
+  await assert.rejects(fixture.start('refused', ...everywhere), /INVALID_ARGUMENT.*--allow-plain-text/s);
   const server = await fixture.start('allowed', ...everywhere, '--allow-plain-text');
   await logIn(server);
   const node = await (await authority(fixture)).issue('node');
@@ -208,4 +213,34 @@ test('options of TLS that make no sense together are refused at the start', asyn
   await assert.rejects(fixture.start('trustless', ...trustless), /whom to trust/);
   const other = await own.issue('other');
   await assert.rejects(fixture.start('mixed', ...keyless, '--tls-key', other.keyPath), /TLS_FAILED/);
+});
+
+test('the commands make certificates whose keys only the owner reads, and a login is secured like the commands after it', async (t) => {
+  const fixture = new ServerFixture(t);
+  const cwd = fixture.root;
+  const env = { XDG_CONFIG_HOME: path.join(cwd, 'config') };
+  const run = (...args: string[]) => quorate([...args, '--json'], { cwd, env, input: `${adminPassword}\n` });
+  assert.equal((await run('tls', 'init', '--names', '10.0.0.5,first.example')).exitCode, 0);
+  assert.equal((await run('tls', 'join', '--out', 'second', '--names', '10.0.0.6')).exitCode, 0);
+  for (const key of ['tls/ca.key', 'tls/node.key', 'second/node.key']) {
+    assert.equal(statSync(path.join(cwd, key)).mode & 0o777, 0o600, key);
+  }
+  assert.deepEqual(readdirSync(path.join(cwd, 'second')), ['ca.crt', 'node.crt', 'node.key']);
+  const before = readFileSync(path.join(cwd, 'second/node.crt'), 'utf8');
+  assert.match(new X509Certificate(before).subjectAltName ?? '', /IP Address:10\.0\.0\.6, DNS:localhost/);
+  assert.equal((await run('tls', 'init')).exitCode, exitCodeOf('INVALID_ARGUMENT'), 'an authority is not replaced');
+  assert.equal((await run('tls', 'join', '--out', 'second')).exitCode, exitCodeOf('INVALID_ARGUMENT'));
+  assert.equal((await run('tls', 'join', '--out', 'second', '--renew')).exitCode, 0);
+  assert.notEqual(readFileSync(path.join(cwd, 'second/node.crt'), 'utf8'), before);
+
+  const file = (name: string) => path.join(cwd, 'second', name);
+  const files = ['--tls-cert', file('node.crt'), '--tls-key', file('node.key'), '--tls-ca', file('ca.crt')];
+  const server = await fixture.start('server', ...files, '--tls-client-auth', 'grpc');
+  const port = ['--port', String(server.port)];
+  const login = await run('login', 'admin', ...port, '--tls-ca', 'second/ca.crt', ...files.slice(0, 4));
+  assert.equal(login.exitCode, 0, login.stderr);
+  const { stdout, stderr } = await run('status', ...port);
+  assert.equal(stderr, '');
+  assert.match(JSON.parse(stdout).certificate.fingerprint, /^([0-9A-F]{2}:){31}/);
+  assert.equal((await run('status', ...port, '--tls=false')).exitCode, exitCodeOf('UNAVAILABLE'));
 });
