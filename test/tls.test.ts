@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
 import { NodeClient } from '../src/client/interface.ts';
 import { exitCodeOf } from '../src/errors/interface.ts';
+import { Quorate } from '../src/library/interface.ts';
 import type { DatabaseStatus } from '../src/proto/interface.ts';
 import type { ConnectionSecurity } from '../src/tls/interface.ts';
 import { TestAuthority } from './certificates.ts';
@@ -201,6 +202,32 @@ test('plain text stays on this machine unless an option allows more', async (t) 
   const { error } = JSON.parse(command.stderr);
   assert.equal(error.code, 'INVALID_ARGUMENT');
   assert.match(error.hint, /--tls-ca.*--allow-plain-text/);
+});
+
+test('an application follows a server over TLS, and answers over it', async (t) => {
+  const fixture = new ServerFixture(t);
+  const own = await authority(fixture);
+  const [first, second] = [await own.issue('first'), await own.issue('second')];
+  const server = await fixture.startWith('server', {
+    args: [...first.flags, '--tls-client-auth', 'grpc'],
+    security: second.security,
+  });
+  await server.execute('defaultdb', 'CREATE TABLE t (v)', 'INSERT INTO t VALUES (1)');
+  const files = { cert: second.certPath, key: second.keyPath, ca: own.caPath };
+  await using quorate = await Quorate.open({
+    directory: path.join(fixture.root, 'application'),
+    adminPassword,
+    listen: { port: 0 },
+    tls: files,
+  });
+  const address = { host: '127.0.0.1', port: server.port, database: 'defaultdb' };
+  const replica = await quorate.replica('copy', { ...address, username: 'admin', password: adminPassword });
+  await server.until('defaultdb', ({ replicas }) => replicas.some(({ appliedTxId }) => appliedTxId > 0));
+  assert.equal(replica.queryOne('SELECT v FROM t')?.['v'], 1);
+  const shown = new X509Certificate(readFileSync(second.certPath)).fingerprint256;
+  assert.equal(await shownCertificate(quorate.address?.port ?? 0, own.caPath), shown);
+  const open = { directory: path.join(fixture.root, 'exposed'), listen: { host: '0.0.0.0', port: 0 } };
+  await assert.rejects(Quorate.open(open), { code: 'INVALID_ARGUMENT', hint: /allow-plain-text/ });
 });
 
 test('options of TLS that make no sense together are refused at the start', async (t) => {
