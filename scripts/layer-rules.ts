@@ -3,7 +3,7 @@ export const layers: readonly (readonly string[])[] = [
   ['errors', 'proto'],
   ['runtime'],
   ['config'],
-  ['log', 'sqlite'],
+  ['log', 'sqlite', 'tls'],
   ['database'],
   ['replication', 'conflict'],
   ['cluster'],

@@ -13,6 +13,7 @@ import {
   replicationLimitOptions,
   replicationOptions,
   securityOptions,
+  tlsOptions,
   wholeServerOptions,
 } from '../src/config/interface.ts';
 
@@ -53,6 +54,11 @@ const groups: readonly { readonly title: string; readonly text: string; readonly
     title: 'Users, tokens and the audit log',
     text: 'Options of `quorate server` ([security](security.md)).',
     options: securityOptions,
+  },
+  {
+    title: 'TLS',
+    text: 'Options of `quorate server` ([security](security.md)).',
+    options: tlsOptions,
   },
   {
     title: 'Limits of a database',

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { NodeClient } from '../src/client/interface.ts';
 import { isQuorateError } from '../src/errors/interface.ts';
 import type { DatabaseStatus } from '../src/proto/interface.ts';
+import type { ConnectionSecurity } from '../src/tls/interface.ts';
 
 export const adminPassword = 'correct horse battery staple';
 
@@ -39,6 +40,8 @@ export interface StartOptions {
   readonly password?: string | null;
   /** From an earlier life of the server: spares it the hashing of a password. */
   readonly token?: string | undefined;
+  /** How its clients connect; in plain text when absent. */
+  readonly security?: ConnectionSecurity | undefined;
 }
 
 /** A real server in a process of its own. */
@@ -48,11 +51,18 @@ export class ServerProcess {
   readonly #child: ChildProcess;
   readonly #log: string[];
   readonly #token: string | undefined;
+  readonly #security: ConnectionSecurity | undefined;
   #client: Promise<NodeClient> | undefined;
 
-  private constructor({ directory, token }: StartOptions, child: ChildProcess, ready: ReadyEvent, log: string[]) {
+  private constructor(
+    { directory, token, security }: StartOptions,
+    child: ChildProcess,
+    ready: ReadyEvent,
+    log: string[],
+  ) {
     this.directory = directory;
     this.#token = token;
+    this.#security = security;
     this.#child = child;
     this.ready = ready;
     this.#log = log;
@@ -105,7 +115,12 @@ export class ServerProcess {
   }
 
   async #logIn(password: string): Promise<NodeClient> {
-    const client = new NodeClient({ host: this.ready.grpc.host, port: this.port, token: this.#token });
+    const client = new NodeClient({
+      host: this.ready.grpc.host,
+      port: this.port,
+      token: this.#token,
+      security: this.#security,
+    });
     if (this.#token !== undefined) {
       return client;
     }

@@ -10,7 +10,7 @@ import {
   readFlags,
 } from '../config/interface.ts';
 import { createNodeRuntime, type Runtime } from '../runtime/interface.ts';
-import { clientOptions } from './client-options.ts';
+import { clientOptions, type SecurityValues, securityOf } from './client-options.ts';
 import { type Streams, toJson } from './output.ts';
 import { TokenStore } from './token-store.ts';
 
@@ -40,21 +40,30 @@ export class CommandContext {
   }
 
   /** A connection with the token that was given or kept; without one the server says what to do. */
-  connect({ host, port, token }: Pick<ClientValues, 'host' | 'port' | 'token'>): NodeClient {
-    return new NodeClient({ host, port, token: token ?? this.tokens.find(host, port), clock: this.runtime.clock });
+  connect({ host, port, token, ...values }: Omit<ClientValues, 'json'>): NodeClient {
+    const kept = this.tokens.find(host, port);
+    return new NodeClient({
+      host,
+      port,
+      token: token ?? kept?.token,
+      clock: this.runtime.clock,
+      security: securityOf(values) ?? kept?.security,
+    });
   }
 
   /** A connection to another server as a user; without a password with the token that was kept for it. */
   async connectAs(
-    address: { host: string; port: number },
+    address: { readonly host: string; readonly port: number },
+    values: SecurityValues,
     user: string,
     password: string | undefined,
   ): Promise<NodeClient> {
     const { host, port } = address;
     if (password === undefined) {
-      return this.connect({ host, port, token: undefined });
+      return this.connect({ ...values, host, port, token: undefined });
     }
-    const client = new NodeClient({ host, port, clock: this.runtime.clock });
+    const security = securityOf(values) ?? this.tokens.find(host, port)?.security;
+    const client = new NodeClient({ host, port, clock: this.runtime.clock, security });
     try {
       await client.login(user, password);
       return client;

@@ -16,6 +16,7 @@ import { addServerCommand } from './server-command.ts';
 import { addSettingsCommand } from './settings-command.ts';
 import { addShellCommand } from './shell/shell-command.ts';
 import { addDigestCommand, addOutcomeCommand, addStatusCommand } from './status-command.ts';
+import { addTlsCommands } from './tls-commands.ts';
 import { addTokenCommands } from './token-commands.ts';
 import { addUserCommands } from './user-commands.ts';
 import { addVerifyCommand } from './verify-command.ts';
@@ -49,6 +50,7 @@ function buildProgram(context: CommandContext): Command {
   addLoginCommand(program, context);
   addUserCommands(program, context);
   addTokenCommands(program, context);
+  addTlsCommands(program, context);
   addDatabaseCommands(program, context);
   addQueryCommand(program, context);
   addShellCommand(program, context);

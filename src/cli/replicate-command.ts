@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { ReplicationPump, type ReplicationPumpState } from '../client/interface.ts';
 import { defineOptions, replicationLimitOptions } from '../config/interface.ts';
-import { outputOptions } from './client-options.ts';
+import { outputOptions, securityOptions } from './client-options.ts';
 import { type CommandContext, describe } from './command-context.ts';
 import { parseDatabaseAddress } from './database-address.ts';
 import { lineBarWidth, ProgressLine } from './progress-line.ts';
@@ -24,7 +24,7 @@ const credentialOptions = defineOptions('Credentials', {
 });
 
 const { backoffInitialMs, backoffMaxMs } = replicationLimitOptions;
-const options = { ...credentialOptions, backoffInitialMs, backoffMaxMs, ...outputOptions } as const;
+const options = { ...credentialOptions, ...securityOptions, backoffInitialMs, backoffMaxMs, ...outputOptions } as const;
 
 /** Milliseconds between two reports of progress. */
 const progressIntervalMs = 1_000;
@@ -44,9 +44,9 @@ export function addReplicateCommand(program: Command, context: CommandContext): 
     const pump = new ReplicationPump({
       from: {
         database: from.database,
-        connect: () => context.connectAs(from, values.fromUsername, values.fromPassword),
+        connect: () => context.connectAs(from, values, values.fromUsername, values.fromPassword),
       },
-      to: { database: to.database, connect: () => context.connectAs(to, values.toUsername, values.toPassword) },
+      to: { database: to.database, connect: () => context.connectAs(to, values, values.toUsername, values.toPassword) },
       runtime: context.runtime,
       backoffInitialMs: values.backoffInitialMs,
       backoffMaxMs: values.backoffMaxMs,

@@ -10,6 +10,7 @@ import {
   replicationLimitOptions,
   securityOptions,
   serverOptions,
+  tlsOptions,
 } from '../config/interface.ts';
 import { asQuorateError } from '../errors/interface.ts';
 import { createNodeRuntime, type Runtime } from '../runtime/interface.ts';
@@ -85,6 +86,7 @@ function serverOptionsOf({ values, given, report }: ParsedOptions<typeof options
     httpPort: values.httpPort,
     adminPassword: values.adminPassword,
     security: pick(values, securityOptions),
+    tls: pick(values, tlsOptions),
     replication: {
       enabled: values.replicationEnabled,
       host: values.replicationPrimaryHost,
@@ -113,6 +115,6 @@ function announce(context: CommandContext, server: Server, values: Values): void
   context.print(values.json, event, () => {
     const password =
       adminPassword === undefined ? '' : `password of the user admin, shown only this once: ${adminPassword}\n`;
-    return `${password}quorate ${version} is ready: gRPC ${grpc.host}:${grpc.port}, HTTP http://${http.host}:${http.port}, data in ${directory}\n`;
+    return `${password}quorate ${version} is ready: gRPC ${grpc.host}:${grpc.port}, HTTP ${node.certificate === undefined ? 'http' : 'https'}://${http.host}:${http.port}, data in ${directory}\n`;
   });
 }

@@ -1,5 +1,6 @@
 import { formatDuration } from '../config/interface.ts';
 import type { DatabaseStatus, StatusResponse } from '../proto/interface.ts';
+import { isoTime } from '../runtime/interface.ts';
 import { behindText, receivedLagText } from './detail-text.ts';
 import { seedingText } from './storage-text.ts';
 import { type Cell, renderTable } from './text-table.ts';
@@ -86,9 +87,20 @@ function followingText(following: StatusResponse['following']): string {
   return `follows the whole server ${upstream} (${state}${reason})\n${notes}`;
 }
 
+/** Until when the node's certificate is good, and why a new one is not used. */
+function certificateText(certificate: StatusResponse['certificate']): string {
+  if (certificate === undefined) {
+    return '';
+  }
+  const { expiresAtMs, lastError } = certificate;
+  const problem = lastError === undefined ? '' : `; its files now: ${lastError.message} (${lastError.code})`;
+  return `answers over TLS, certificate valid until ${isoTime(expiresAtMs)}${problem}\n`;
+}
+
 /** The node in one line, whom it follows, and its databases. */
-export function statusText({ nodeName, nodeId, version, uptimeMs, databases, following }: StatusResponse): string {
+export function statusText(status: StatusResponse): string {
+  const { nodeName, nodeId, version, uptimeMs, databases, following, certificate } = status;
   const seconds = Math.round(uptimeMs / 1_000);
   const node = `node ${nodeName} (${nodeId}), Quorate ${version}, up ${seconds} s\n`;
-  return `${node}${followingText(following)}\n${databasesText(databases)}`;
+  return `${node}${certificateText(certificate)}${followingText(following)}\n${databasesText(databases)}`;
 }

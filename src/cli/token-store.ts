@@ -2,8 +2,24 @@ import os from 'node:os';
 import path from 'node:path';
 import * as v from 'valibot';
 import type { Runtime } from '../runtime/interface.ts';
+import type { ConnectionSecurity } from '../tls/interface.ts';
 
-const storeSchema = v.record(v.string(), v.object({ user: v.string(), token: v.string(), expiresAtMs: v.number() }));
+const filePath = v.optional(v.string());
+
+const securitySchema: v.GenericSchema<ConnectionSecurity> = v.variant('kind', [
+  v.object({ kind: v.literal('plain'), beyondLoopback: v.boolean() }),
+  v.object({ kind: v.literal('tls'), caPath: filePath, certPath: filePath, keyPath: filePath }),
+]);
+
+/** A login, and how the connection to that server is secured if its options told that. */
+const entrySchema = v.object({
+  user: v.string(),
+  token: v.string(),
+  expiresAtMs: v.number(),
+  security: v.optional(securitySchema),
+});
+
+const storeSchema = v.record(v.string(), entrySchema);
 
 type Stored = v.InferOutput<typeof storeSchema>;
 
@@ -22,9 +38,9 @@ export class TokenStore {
     return this.#file;
   }
 
-  find(host: string, port: number): string | undefined {
+  find(host: string, port: number): Stored[string] | undefined {
     const entry = this.#read()[`${host}:${port}`];
-    return entry !== undefined && entry.expiresAtMs > this.#runtime.clock.nowMs() ? entry.token : undefined;
+    return entry !== undefined && entry.expiresAtMs > this.#runtime.clock.nowMs() ? entry : undefined;
   }
 
   keep(host: string, port: number, entry: Stored[string]): void {

@@ -69,7 +69,7 @@ export function addVerifyCommand(program: Command, context: CommandContext): voi
     const { values } = context.parse(command, options);
     const address = otherAddress(flags.with, database);
     using here = context.connect(values);
-    using other = await context.connectAs(address, values.withUsername, values.withPassword);
+    using other = await context.connectAs(address, values, values.withUsername, values.withPassword);
     const sides = { database, here, other, otherDatabase: address.database, otherName: flags.with };
     const { maxDifferences, json } = values;
     const show = (comparison: Comparison) =>

@@ -1,4 +1,4 @@
-import { type ChannelOptions, type ClientOptions, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { type ChannelOptions, type ClientOptions, Metadata, type ServiceError } from '@grpc/grpc-js';
 import {
   type AckLevel,
   AdminClient,
@@ -21,6 +21,7 @@ import {
 import { errorFromGrpc } from '../replication/interface.ts';
 import { type Clock, createNodeRuntime } from '../runtime/interface.ts';
 import type { Statement } from '../sqlite/interface.ts';
+import { type ConnectionSecurity, channelSecurity } from '../tls/interface.ts';
 import { unary, writeMessage } from './call.ts';
 import { RemoteUsers } from './remote-users.ts';
 import { RemoteVerification } from './remote-verification.ts';
@@ -46,6 +47,8 @@ export interface NodeClientOptions {
   readonly token?: string | undefined;
   /** For deadlines. Default: the clock of this process. */
   readonly clock?: Clock | undefined;
+  /** Default: plain text, which does not leave this machine. */
+  readonly security?: ConnectionSecurity | undefined;
 }
 
 export interface ExecuteOptions {
@@ -79,21 +82,23 @@ export class NodeClient implements Disposable {
   readonly users: RemoteUsers;
   readonly #clock: Clock;
 
+  /** @throws QuorateError INVALID_ARGUMENT for plain text beyond this machine; TLS_FAILED, IO_ERROR */
   constructor(options: NodeClientOptions) {
-    const { host, port, token } = options;
+    const { host, port, token, security } = options;
     this.#clock = options.clock ?? createNodeRuntime().clock;
     const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-    this.#admin = new AdminClient(address, credentials.createInsecure(), channelOptions);
+    const { credentials, options: secureOptions } = channelSecurity(host, security);
+    this.#admin = new AdminClient(address, credentials, { ...channelOptions, ...secureOptions });
     // One TCP connection for all services.
     const shared = { ...channelOptions, channelOverride: this.#admin.getChannel() };
-    this.#query = new QueryClient(address, credentials.createInsecure(), shared);
-    this.#replication = new ReplicationClient(address, credentials.createInsecure(), shared);
+    this.#query = new QueryClient(address, credentials, shared);
+    this.#replication = new ReplicationClient(address, credentials, shared);
     this.verification = new RemoteVerification(
-      new VerificationClient(address, credentials.createInsecure(), shared),
+      new VerificationClient(address, credentials, shared),
       this.#metadata,
       () => this.#shortCall(),
     );
-    this.users = new RemoteUsers(new UsersClient(address, credentials.createInsecure(), shared), this.#metadata, () =>
+    this.users = new RemoteUsers(new UsersClient(address, credentials, shared), this.#metadata, () =>
       this.#shortCall(),
     );
     this.#useToken(token);

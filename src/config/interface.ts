@@ -21,4 +21,5 @@ export { defaultPort, delayOptions, replicationOptions, wholeServerOptions } fro
 export { securityOptions } from './security-options.ts';
 export { nodeOptions, serverOptions } from './server-options.ts';
 export { syncOptions } from './sync-options.ts';
+export { tlsOptions } from './tls-options.ts';
 export { formatBytes, formatDuration, parseBytes, parseDurationMs } from './units.ts';

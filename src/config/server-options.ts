@@ -3,6 +3,7 @@ import { databaseLimitOptions, nodeLimitOptions, replicationLimitOptions } from 
 import { defineOptions } from './option.ts';
 import { defaultPort, replicationOptions, wholeServerOptions } from './replication-options.ts';
 import { securityOptions } from './security-options.ts';
+import { tlsOptions } from './tls-options.ts';
 
 export const nodeOptions = defineOptions('Node', {
   config: { type: 'path', placeholder: 'FILE', help: 'JSON file with options, named as the flags are.' },
@@ -40,6 +41,7 @@ export const serverOptions = {
   ...replicationOptions,
   ...wholeServerOptions,
   ...securityOptions,
+  ...tlsOptions,
   ...databaseLimitOptions,
   ...nodeLimitOptions,
   ...hranaOptions,

@@ -1,14 +1,14 @@
 /** Entry of the thread that runs the node of an application: network, replication, coordination. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
-import { defaultPort, parseOptions, securityOptions } from '../config/interface.ts';
+import { defaultPort, parseOptions, securityOptions, tlsOptions } from '../config/interface.ts';
 import { forwardingLogger } from '../database/interface.ts';
 import { asQuorateError, assertInvariant } from '../errors/interface.ts';
 import { createNodeRuntime } from '../runtime/interface.ts';
 import { dialable, GrpcServer, Node, type NodeOptions, noReplication } from '../server/interface.ts';
 import type { Attachment, HostMessage, HostReady, HostRequest, HostStart } from './host-messages.ts';
 import { NodeHost } from './node-host.ts';
-import type { HostOptions } from './options.ts';
+import { type HostOptions, tlsSettings } from './options.ts';
 
 // A library writes nothing to the terminal of its application; what matters comes as an error or to the logger.
 setLogVerbosity(logVerbosity.NONE);
@@ -22,12 +22,13 @@ function post(message: HostMessage, attachment?: Attachment): void {
 
 const runtime = createNodeRuntime(forwardingLogger((entry) => post({ kind: 'log', entry })));
 
-function nodeOptions({ directory, name, adminPassword, limits }: HostOptions): NodeOptions {
+function nodeOptions({ directory, name, adminPassword, limits, tls }: HostOptions): NodeOptions {
   return {
     directory,
     name,
     adminPassword,
     security: parseOptions(securityOptions, { files: runtime.files }).values,
+    tls: { ...parseOptions(tlsOptions, { files: runtime.files }).values, ...tlsSettings(tls) },
     replication: noReplication,
     limits,
     databaseLimits: limits,

@@ -1,7 +1,7 @@
 /** The package's door: what `import … from 'quorate'` gives. */
 export { type ErrorCode, type ErrorDetails, errorCodes, isQuorateError, QuorateError } from '../errors/interface.ts';
 export type { Logger } from '../runtime/interface.ts';
-export type { GivenLimits, Limits, ListenOptions, QuorateOptions } from './options.ts';
+export type { GivenLimits, Limits, ListenOptions, QuorateOptions, TlsOptions } from './options.ts';
 export { Quorate } from './quorate.ts';
 export type { QuorateDatabase } from './quorate-database.ts';
 export type {

@@ -34,6 +34,23 @@ export interface QuorateOptions {
    * listens for the first time generates one: `generatedPassword`.
    */
   readonly adminPassword?: string | undefined;
+  /** Certificates for those who connect and for upstreams. Default: plain text, which does not leave this machine. */
+  readonly tls?: TlsOptions | undefined;
+}
+
+/** Paths of PEM files; they are read again when they change, as docs/security.md tells. */
+export interface TlsOptions {
+  /** Certificate of this node, with its chain: with it, the node answers over TLS only. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** Authorities that upstreams and clients are trusted by. Default: those of the system. */
+  readonly ca?: string | undefined;
+  /** Whether whoever connects must show a certificate that `ca` has issued. Default false. */
+  readonly clientAuth?: boolean | undefined;
+  /** Follow upstreams over TLS. Default: when `cert` or `ca` is given. */
+  readonly replication?: boolean | undefined;
+  /** Listen, and follow upstreams, beyond this machine without encryption. Default false. */
+  readonly allowPlainText?: boolean | undefined;
 }
 
 export interface ListenOptions {
@@ -44,7 +61,7 @@ export interface ListenOptions {
 }
 
 /** What crosses to the thread of the node. */
-export interface HostOptions extends Pick<QuorateOptions, 'name' | 'listen' | 'adminPassword'> {
+export interface HostOptions extends Pick<QuorateOptions, 'name' | 'listen' | 'adminPassword' | 'tls'> {
   /** Absolute. */
   readonly directory: string;
   readonly limits: Limits;
@@ -52,13 +69,32 @@ export interface HostOptions extends Pick<QuorateOptions, 'name' | 'listen' | 'a
 
 /** Checks the options and fills in the defaults. @throws QuorateError INVALID_ARGUMENT */
 export function hostOptions(options: QuorateOptions): HostOptions {
-  const { directory, name, listen, adminPassword } = options;
+  const { directory, name, listen, adminPassword, tls } = options;
   if (typeof directory !== 'string' || directory === '') {
     throw new QuorateError('INVALID_ARGUMENT', 'Quorate.open needs a directory', {
       hint: 'Give the folder where the data of this node lives.',
     });
   }
-  return { directory: path.resolve(directory), name, listen, adminPassword, limits: allLimits(options.limits ?? {}) };
+  return {
+    directory: path.resolve(directory),
+    name,
+    listen,
+    adminPassword,
+    tls,
+    limits: allLimits(options.limits ?? {}),
+  };
+}
+
+/** The options of the library under the names that a node has for them. */
+export function tlsSettings({ cert, key, ca, clientAuth, replication, allowPlainText }: TlsOptions = {}) {
+  return {
+    tlsCert: cert,
+    tlsKey: key,
+    tlsCa: ca,
+    tlsClientAuth: clientAuth === true ? ('grpc' as const) : ('none' as const),
+    replicationTls: replication,
+    allowPlainText: allowPlainText === true,
+  };
 }
 
 function allLimits(given: GivenLimits): Limits {

@@ -1,8 +1,9 @@
-import { type ChannelOptions, Metadata } from '@grpc/grpc-js';
+import { type ChannelCredentials, type ChannelOptions, Metadata } from '@grpc/grpc-js';
 import type { Upstream } from '../database/interface.ts';
+import { type ConnectionSecurity, channelSecurity } from '../tls/interface.ts';
 
 /** How nodes connect to their upstreams. */
-export const channelOptions: ChannelOptions = {
+const channelOptions: ChannelOptions = {
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 5_000,
   'grpc.max_receive_message_length': 16 * 1024 * 1024,
@@ -18,6 +19,15 @@ export function bearer(token: string): Metadata {
   return metadata;
 }
 
-export function address({ host, port }: Pick<Upstream, 'host' | 'port'>): string {
+function address({ host, port }: Pick<Upstream, 'host' | 'port'>): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** What a client for an upstream is made with. @throws QuorateError INVALID_ARGUMENT, TLS_FAILED, IO_ERROR */
+export function upstreamChannel(
+  upstream: Pick<Upstream, 'host' | 'port'>,
+  security: ConnectionSecurity | undefined,
+): [address: string, credentials: ChannelCredentials, options: ChannelOptions] {
+  const { credentials, options } = channelSecurity(upstream.host, security);
+  return [address(upstream), credentials, { ...channelOptions, ...options }];
 }

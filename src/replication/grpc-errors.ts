@@ -68,11 +68,52 @@ function readTrailer(error: ServiceError): SerializedError | undefined {
   }
 }
 
+/** What TLS says when there is no connection, and what a person can do about it. */
+const tlsFailures: readonly (readonly [text: RegExp, hint: string])[] = [
+  [
+    /unable to verify|self[- ]signed|unable to get (local )?issuer/i,
+    'Give the authority of that server with --tls-ca, and check that the server is the one that you mean.',
+  ],
+  [
+    /certificate has expired|certificate is not yet valid/i,
+    'Renew the certificate of that server: quorate tls join --renew.',
+  ],
+  [
+    /does not match certificate's altnames/i,
+    'Use a name that the certificate of that server has, or issue one for this name: quorate tls join --names.',
+  ],
+  [
+    /alert certificate required|alert unknown ca|alert certificate expired|alert bad certificate/i,
+    'That server asks for a client certificate of its authority: give --tls-cert and --tls-key.',
+  ],
+  [/wrong version number/i, 'That server does not answer over TLS on this port: leave out --tls and --tls-ca.'],
+];
+
+/** A server that wants TLS, or another certificate, closes the connection without a word. */
+const closedAtOnce = /Failed to connect \(|disconnected before secure TLS connection|ECONNRESET/;
+const closedHint =
+  'It took the connection and closed it: it may want TLS (--tls-ca), or not trust the client certificate (--tls-cert).';
+
+function connectionError(error: ServiceError): QuorateError | undefined {
+  const failure = tlsFailures.find(([text]) => text.test(error.details));
+  if (failure !== undefined) {
+    const reason = error.details.split('\n')[0] ?? '';
+    return new QuorateError('TLS_FAILED', reason, { hint: failure[1], cause: error });
+  }
+  return closedAtOnce.test(error.details)
+    ? new QuorateError('UNAVAILABLE', error.details, { hint: closedHint, cause: error })
+    : undefined;
+}
+
 /** The error that a peer sent, or one that says why it could not be reached. The gRPC error is its cause. */
 export function errorFromGrpc(error: ServiceError): QuorateError {
   const sent = readTrailer(error);
   if (sent !== undefined) {
     return new QuorateError(sent.code, sent.message, { hint: sent.hint, details: sent.details, cause: error });
+  }
+  const failed = error.code === status.UNAVAILABLE ? connectionError(error) : undefined;
+  if (failed !== undefined) {
+    return failed;
   }
   const code = codesOfStatus.get(error.code) ?? 'PROTOCOL_ERROR';
   return new QuorateError(code, error.details || error.message, { hint: hintsOfStatus.get(error.code), cause: error });

@@ -1,4 +1,4 @@
-import { type ClientDuplexStream, credentials, Metadata } from '@grpc/grpc-js';
+import { type ClientDuplexStream, Metadata } from '@grpc/grpc-js';
 import type { Upstream } from '../database/interface.ts';
 import { asQuorateError, QuorateError } from '../errors/interface.ts';
 import {
@@ -12,7 +12,8 @@ import {
   ReplicationService,
 } from '../proto/interface.ts';
 import type { Clock } from '../runtime/interface.ts';
-import { address, bearer, channelOptions } from './grpc-channel.ts';
+import type { ConnectionSecurity } from '../tls/interface.ts';
+import { bearer, upstreamChannel } from './grpc-channel.ts';
 import { errorFromGrpc } from './grpc-errors.ts';
 import { receiveSnapshot } from './threaded-snapshot.ts';
 import type {
@@ -30,9 +31,12 @@ const shortCallMs = 10_000;
 export class GrpcReplicationTransport implements ReplicationTransport, SnapshotTransport, UpstreamDirectory {
   readonly #tokens = new Map<string, string>();
   readonly #clock: Clock;
+  readonly security: ConnectionSecurity | undefined;
 
-  constructor(clock: Clock) {
+  /** @param security of all connections; without it plain text, which does not leave this machine */
+  constructor(clock: Clock, security?: ConnectionSecurity) {
     this.#clock = clock;
+    this.security = security;
   }
 
   openExport(upstream: Upstream, listener: ChannelListener<ExportTxResponse>): ExportStream {
@@ -49,7 +53,9 @@ export class GrpcReplicationTransport implements ReplicationTransport, SnapshotT
     const { path, requestSerialize } = ReplicationService.exportSnapshot;
     const token = await this.token(upstream);
     try {
-      yield* receiveSnapshot({ address: address(upstream), token, path, request: requestSerialize(request) }, signal);
+      const { host, port } = upstream;
+      const { security } = this;
+      yield* receiveSnapshot({ host, port, security, token, path, request: requestSerialize(request) }, signal);
     } catch (error) {
       if (asQuorateError(error).code === 'UNAUTHENTICATED') {
         this.forget(upstream);
@@ -60,7 +66,7 @@ export class GrpcReplicationTransport implements ReplicationTransport, SnapshotT
 
   async listDatabases(upstream: Upstream, signal: AbortSignal): Promise<ListDatabasesResponse> {
     const metadata = bearer(await this.token(upstream));
-    const client = new AdminClient(address(upstream), credentials.createInsecure(), channelOptions);
+    const client = new AdminClient(...upstreamChannel(upstream, this.security));
     const { promise, resolve, reject } = Promise.withResolvers<ListDatabasesResponse>();
     const deadline = this.#clock.nowMs() + shortCallMs;
     const call = client.listDatabases({}, metadata, { deadline }, (error, response) =>
@@ -84,7 +90,7 @@ export class GrpcReplicationTransport implements ReplicationTransport, SnapshotT
   /** A token for the upstream, from an earlier login if there was one. @throws QuorateError UNAUTHENTICATED, UNAVAILABLE */
   async token(upstream: Upstream): Promise<string> {
     const key = identityOf(upstream);
-    const token = this.#tokens.get(key) ?? (await login(upstream, this.#clock.nowMs() + shortCallMs));
+    const token = this.#tokens.get(key) ?? (await this.#login(upstream));
     this.#tokens.set(key, token);
     return token;
   }
@@ -92,25 +98,26 @@ export class GrpcReplicationTransport implements ReplicationTransport, SnapshotT
   forget(upstream: Upstream): void {
     this.#tokens.delete(identityOf(upstream));
   }
+
+  #login(upstream: Upstream): Promise<string> {
+    const client = new AdminClient(...upstreamChannel(upstream, this.security));
+    const request = { user: upstream.username, password: upstream.password };
+    const deadline = this.#clock.nowMs() + shortCallMs;
+    return new Promise((resolve, reject) => {
+      client.login(request, new Metadata(), { deadline }, (error, response) => {
+        client.close();
+        if (error) {
+          reject(errorFromGrpc(error));
+        } else {
+          resolve(response.token);
+        }
+      });
+    });
+  }
 }
 
 function identityOf({ host, port, username, password }: Upstream): string {
   return JSON.stringify([host, port, username, password]);
-}
-
-function login(upstream: Upstream, deadline: number): Promise<string> {
-  const client = new AdminClient(address(upstream), credentials.createInsecure(), channelOptions);
-  const request = { user: upstream.username, password: upstream.password };
-  return new Promise((resolve, reject) => {
-    client.login(request, new Metadata(), { deadline }, (error, response) => {
-      client.close();
-      if (error) {
-        reject(errorFromGrpc(error));
-      } else {
-        resolve(response.token);
-      }
-    });
-  });
 }
 
 /** One ExportTx call. What is sent before the call is open waits for it; it is only ever the start message. */
@@ -138,7 +145,7 @@ class GrpcExportStream implements ExportStream {
     if (this.#ended) {
       return;
     }
-    this.#client = new ReplicationClient(address(this.#upstream), credentials.createInsecure(), channelOptions);
+    this.#client = new ReplicationClient(...upstreamChannel(this.#upstream, this.#transport.security));
     const call = this.#client.exportTx(bearer(token));
     this.#call = call;
     call.on('data', (message: ExportTxResponse) => this.#listener.onMessage(message));

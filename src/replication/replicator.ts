@@ -1,6 +1,7 @@
 import type { Feeds, ReplicationSink, SnapshotInbox, Upstream } from '../database/interface.ts';
 import { asQuorateError, type ErrorCode, QuorateError } from '../errors/interface.ts';
 import { type Backoff, createBackoff, type Runtime } from '../runtime/interface.ts';
+import type { ConnectionSecurity } from '../tls/interface.ts';
 import { type LagMeter, newLagMeter } from './lag-meter.ts';
 import type { ReplicationLimits } from './limits.ts';
 import type { ReplicaIdentity } from './replica-session.ts';
@@ -15,6 +16,8 @@ export interface ReplicatorOptions {
   readonly transport: ReplicationTransport;
   /** Where sessions run that use neither sink nor transport from here; in this thread unless told otherwise. */
   readonly feeds?: Feeds | undefined;
+  /** How those sessions connect. */
+  readonly security?: ConnectionSecurity | undefined;
   readonly runtime: Runtime;
   readonly limits: ReplicationLimits;
   readonly identity: ReplicaIdentity;
@@ -43,6 +46,7 @@ const slow: ReadonlyMap<ErrorCode, ReplicatorState> = new Map([
   ['PERMISSION_DENIED', 'refused'],
   ['DATABASE_NOT_FOUND', 'refused'],
   ['REPLICATION_LOOP', 'refused'],
+  ['TLS_FAILED', 'refused'],
   ['SNAPSHOT_REQUIRED', 'snapshot-needed'],
 ]);
 

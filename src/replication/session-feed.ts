@@ -22,16 +22,22 @@ export const sessionFeedModule = import.meta.url;
 /** Called on the writer's thread. */
 export function createFeedRunner(): FeedRunner {
   const runtime = createNodeRuntime(nullLogger);
-  return sessionFeeds(runtime, new GrpcReplicationTransport(runtime.clock));
+  // The settings of a node stay as they are while it runs, so the first session tells those of all.
+  let transport: GrpcReplicationTransport | undefined;
+  return sessionFeeds(runtime, ({ security }) => {
+    transport ??= new GrpcReplicationTransport(runtime.clock, security);
+    return transport;
+  });
 }
 
-export function sessionFeeds(runtime: Runtime, transport: ReplicationTransport): FeedRunner {
+function sessionFeeds(runtime: Runtime, transportOf: (settings: SessionSettings) => ReplicationTransport): FeedRunner {
   return {
     open(start: unknown, sink: ReplicationSink, owner: FeedOwner) {
+      const settings = start as SessionSettings;
       const report = (event: SessionEvent) => owner.report(event);
       let heardMs = -Infinity;
       const session = localSession(
-        { ...(start as SessionSettings), sink, transport, runtime },
+        { ...settings, sink, transport: transportOf(settings), runtime },
         {
           onUpstreamPath: (path) => report(['path', path]),
           onStreaming: () => report(['streaming']),
@@ -59,7 +65,7 @@ export interface FeedSessionOptions extends SessionSettings {
 
 /** A session on the writer's thread, as the node's thread sees it. */
 export function feedSession(options: FeedSessionOptions, listener: SessionListener): OpenSession {
-  const { feeds, sink, lag, upstream, identity, limits, acceptsSnapshot, wantsSnapshot } = options;
+  const { feeds, sink, lag, upstream, identity, limits, acceptsSnapshot, wantsSnapshot, security } = options;
   const measure = () => lag.moved({ ...sink.positions(), unappliedBytes: sink.unappliedBytes() });
   measure();
   const unsubscribe = sink.subscribe(measure);
@@ -71,7 +77,7 @@ export function feedSession(options: FeedSessionOptions, listener: SessionListen
       listener.onEnd(error);
     }
   };
-  const start: SessionSettings = { upstream, identity, limits, acceptsSnapshot, wantsSnapshot };
+  const start: SessionSettings = { upstream, identity, limits, acceptsSnapshot, wantsSnapshot, security };
   const feed = feeds.open(start, {
     report: (reported) => {
       const event = reported as SessionEvent;

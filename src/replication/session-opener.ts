@@ -1,6 +1,7 @@
 import type { ReplicationSink, Upstream } from '../database/interface.ts';
 import { asQuorateError, type QuorateError } from '../errors/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
+import type { ConnectionSecurity } from '../tls/interface.ts';
 import type { LagMeter } from './lag-meter.ts';
 import type { ReplicationLimits } from './limits.ts';
 import { type ReplicaIdentity, ReplicaSession } from './replica-session.ts';
@@ -28,6 +29,8 @@ export interface SessionSettings {
   readonly acceptsSnapshot: boolean;
   /** See ReplicaSessionOptions. */
   readonly wantsSnapshot: boolean;
+  /** How a session on another thread connects; a local one has its transport. */
+  readonly security?: ConnectionSecurity | undefined;
 }
 
 export interface LocalSessionOptions extends SessionSettings {

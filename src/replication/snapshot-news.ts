@@ -1,8 +1,11 @@
 import type { SerializedError } from '../errors/interface.ts';
+import type { ConnectionSecurity } from '../tls/interface.ts';
 
 /** What a thread needs to receive a snapshot. */
 export interface SnapshotCall {
-  readonly address: string;
+  readonly host: string;
+  readonly port: number;
+  readonly security: ConnectionSecurity | undefined;
   readonly token: string;
   /** Of the method. */
   readonly path: string;

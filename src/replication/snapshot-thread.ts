@@ -1,9 +1,9 @@
 /** Entry of a thread that receives one snapshot. */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
+import { Client, type ServiceError } from '@grpc/grpc-js';
 import { asQuorateError, assertInvariant } from '../errors/interface.ts';
-import { bearer, channelOptions } from './grpc-channel.ts';
+import { bearer, upstreamChannel } from './grpc-channel.ts';
 import { errorFromGrpc } from './grpc-errors.ts';
 import { maxWaitingMessages, type SnapshotCall, type SnapshotNews } from './snapshot-news.ts';
 
@@ -12,7 +12,7 @@ const frameHeadBytes = 5;
 
 assertInvariant(parentPort !== null, 'this file runs in a worker thread');
 const port = parentPort;
-const { address, path, request, token } = workerData as SnapshotCall;
+const { host, port: serverPort, security, path, request, token } = workerData as SnapshotCall;
 let waiting = 0;
 let goOn = () => {};
 port.on('message', () => {
@@ -29,7 +29,7 @@ function post(message: Buffer): void {
 
 async function receive(): Promise<void> {
   const same = (bytes: Buffer) => bytes;
-  const client = new Client(address, credentials.createInsecure(), channelOptions);
+  const client = new Client(...upstreamChannel({ host, port: serverPort }, security));
   try {
     const call = client.makeServerStreamRequest(path, same, same, Buffer.from(request), bearer(token));
     for await (const message of call as AsyncIterable<Buffer>) {

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
+import { checkListening } from '../tls/interface.ts';
 import { GrpcServer } from './grpc/grpc-server.ts';
 import type { RpcContext } from './grpc/rpc.ts';
 import type { HranaLimits } from './hrana/hrana-limits.ts';
@@ -34,9 +35,10 @@ export class Server implements AsyncDisposable {
   /**
    * Opens the data folder, listens, and resolves when every database is open or known to have failed.
    * @param signal gives up the start
-   * @throws QuorateError DATABASE_LOCKED, ADDRESS_IN_USE, INVALID_ARGUMENT, IO_ERROR, CANCELLED
+   * @throws QuorateError DATABASE_LOCKED, ADDRESS_IN_USE, TLS_FAILED, INVALID_ARGUMENT, IO_ERROR, CANCELLED
    */
   static async start(options: ServerOptions, runtime: Runtime, signal?: AbortSignal): Promise<Server> {
+    checkListening(options.host, options.tls);
     await using resources = new AsyncDisposableStack();
     const node = resources.use(await Node.open(options, runtime, signal));
     const context: RpcContext = { node, errors: new Map<ErrorCode, number>() };

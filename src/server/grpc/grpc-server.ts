@@ -1,11 +1,13 @@
-import { type ChannelOptions, Server, ServerCredentials } from '@grpc/grpc-js';
+import { type ChannelOptions, Server, type ServerCredentials } from '@grpc/grpc-js';
 import { QuorateError } from '../../errors/interface.ts';
 import { AdminService, QueryService, UsersService, VerificationService } from '../../proto/interface.ts';
+import { checkListening } from '../../tls/interface.ts';
 import type { NodeAddress } from '../node/follow-settings.ts';
 import { adminService } from './admin-service.ts';
 import { queryService } from './query-service.ts';
 import { replicationDefinition, replicationService } from './replication-service.ts';
 import type { RpcContext } from './rpc.ts';
+import { serverCredentials } from './server-credentials.ts';
 import { usersService } from './users-service.ts';
 import { verificationService } from './verification-service.ts';
 
@@ -37,15 +39,17 @@ export class GrpcServer {
     this.address = address;
   }
 
-  /** Listens; port 0 takes a free one. @throws QuorateError ADDRESS_IN_USE, IO_ERROR */
+  /** Listens; port 0 takes a free one. @throws QuorateError INVALID_ARGUMENT, ADDRESS_IN_USE, IO_ERROR */
   static async listen(context: RpcContext, address: NodeAddress): Promise<GrpcServer> {
-    const server = new Server(channelOptions(context.node.options.limits.maxMessageBytes));
+    const { certificate, options } = context.node;
+    checkListening(address.host, options.tls);
+    const server = new Server(channelOptions(options.limits.maxMessageBytes));
     server.addService(AdminService, adminService(context));
     server.addService(QueryService, queryService(context));
     server.addService(replicationDefinition, replicationService(context));
     server.addService(UsersService, usersService(context));
     server.addService(VerificationService, verificationService(context));
-    const port = await bind(server, address);
+    const port = await bind(server, address, serverCredentials(certificate, options.tls.tlsClientAuth !== 'none'));
     return new GrpcServer(server, context, { host: address.host, port });
   }
 
@@ -59,10 +63,10 @@ export class GrpcServer {
   }
 }
 
-function bind(server: Server, { host, port }: NodeAddress): Promise<number> {
+function bind(server: Server, { host, port }: NodeAddress, credentials: ServerCredentials): Promise<number> {
   const target = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   return new Promise((resolve, reject) => {
-    server.bindAsync(target, ServerCredentials.createInsecure(), (cause, boundPort) => {
+    server.bindAsync(target, credentials, (cause, boundPort) => {
       if (cause === null) {
         resolve(boundPort);
         return;

@@ -1,12 +1,15 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { asQuorateError, httpStatusOf, QuorateError } from '../../errors/interface.ts';
+import { checkListening } from '../../tls/interface.ts';
 import type { Identity } from '../auth/authenticator.ts';
 import { everyDatabase } from '../auth/permissions.ts';
 import type { RpcContext } from '../grpc/rpc.ts';
 import { HranaEndpoint } from '../hrana/hrana-endpoint.ts';
 import type { HranaLimits } from '../hrana/hrana-limits.ts';
 import type { NodeAddress } from '../node/follow-settings.ts';
+import type { Node } from '../node/node.ts';
 import { statusJson } from '../node/status-json.ts';
 import { version } from '../node/version.ts';
 import { visibleStatus } from '../node/visible-status.ts';
@@ -41,10 +44,11 @@ export class HttpServer {
     this.address = address;
   }
 
-  /** Listens; port 0 takes a free one. @throws QuorateError ADDRESS_IN_USE, IO_ERROR */
+  /** Listens; port 0 takes a free one. @throws QuorateError INVALID_ARGUMENT, ADDRESS_IN_USE, IO_ERROR */
   static async listen(context: RpcContext, limits: HranaLimits, { host, port }: NodeAddress): Promise<HttpServer> {
+    checkListening(host, context.node.options.tls);
     const hrana = new HranaEndpoint(context, limits);
-    const server = createServer({ keepAliveTimeout: keepAliveTimeoutMs }, (request, response) => {
+    const server = newServer(context.node, (request, response) => {
       if (!hrana.handle(request, response)) {
         respond(response, answer(context, hrana, request));
       }
@@ -64,6 +68,21 @@ export class HttpServer {
       this.#server.closeAllConnections();
     });
   }
+}
+
+/** Over TLS when the node has a certificate; one that is replaced holds for the connections after it. */
+function newServer({ certificate, options }: Node, listener: RequestListener): Server {
+  if (certificate === undefined) {
+    return createServer({ keepAliveTimeout: keepAliveTimeoutMs }, listener);
+  }
+  const { cert, key, ca } = certificate.current;
+  const requestCert = options.tls.tlsClientAuth === 'all';
+  const server = createSecureServer({ cert, key, ca, requestCert, keepAliveTimeout: keepAliveTimeoutMs }, listener);
+  const unsubscribe = certificate.subscribe((replaced) =>
+    server.setSecureContext({ cert: replaced.cert, key: replaced.key, ca: replaced.ca }),
+  );
+  server.once('close', unsubscribe);
+  return server;
 }
 
 function listenError(cause: NodeJS.ErrnoException, target: string): QuorateError {

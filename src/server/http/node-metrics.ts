@@ -27,7 +27,7 @@ export function renderNodeMetrics(context: RpcContext, hrana: HranaEndpoint): st
 }
 
 function nodeMetrics(metrics: MetricsText, { node, errors }: RpcContext): void {
-  const { nodeId, nodeName, version, uptimeMs, databases, following } = node.status();
+  const { nodeId, nodeName, version, uptimeMs, databases, following, certificate } = node.status();
   metrics.gauge('quorate_info', 'Identity and version of the node.', 1, {
     node_id: nodeId,
     node_name: nodeName,
@@ -41,6 +41,19 @@ function nodeMetrics(metrics: MetricsText, { node, errors }: RpcContext): void {
     metrics.gauge('quorate_server_left_alone', 'Databases of it that are not followed.', leftAlone.length, {
       upstream,
     });
+  }
+  if (certificate !== undefined) {
+    const { expiresAtMs, lastError } = certificate;
+    metrics.gauge(
+      'quorate_tls_certificate_expiry_seconds',
+      'End of the certificate, since 1970.',
+      expiresAtMs / millisecondsPerSecond,
+    );
+    metrics.gauge(
+      'quorate_tls_reload_failed',
+      'Whether replaced files cannot be used.',
+      Number(lastError !== undefined),
+    );
   }
   metrics.gauge('quorate_memory_rss_bytes', 'Resident memory of the server process.', process.memoryUsage.rss());
   metrics.gauge('quorate_databases', 'Databases on the node.', databases.length);

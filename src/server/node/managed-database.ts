@@ -356,6 +356,7 @@ export class ManagedDatabase {
       feeds: database.feeds,
       upstream,
       transport,
+      security: transport.security,
       runtime,
       limits: options.replicationLimits,
       snapshots: { inbox: database.inbox, transport },

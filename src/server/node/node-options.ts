@@ -2,6 +2,7 @@ import type { nodeLimitOptions, OptionReport, OptionValues } from '../../config/
 import type { DatabaseLimits } from '../../database/interface.ts';
 import type { AckSettings } from '../../proto/interface.ts';
 import type { ReplicationLimits } from '../../replication/interface.ts';
+import type { TlsSettings } from '../../tls/interface.ts';
 import type { SecurityLimits } from '../auth/security.ts';
 
 /** What to do with replication flags of the server: they tell whose databases it follows, `systemdb` among them. */
@@ -30,6 +31,7 @@ export interface NodeOptions {
   readonly name?: string | undefined;
   readonly adminPassword?: string | undefined;
   readonly security: SecurityLimits;
+  readonly tls: TlsSettings;
   readonly replication: NodeReplicationOptions;
   readonly limits: NodeLimits;
   readonly databaseLimits: DatabaseLimits;

@@ -1,5 +1,5 @@
 import type { ReaderPool } from '../../database/interface.ts';
-import type { ReplicationTransport, SnapshotTransport } from '../../replication/interface.ts';
+import type { GrpcReplicationTransport } from '../../replication/interface.ts';
 import type { Runtime } from '../../runtime/interface.ts';
 import type { NodeAddress } from './follow-settings.ts';
 import type { NodeDirectory, NodeIdentity } from './node-directory.ts';
@@ -13,7 +13,7 @@ export interface NodeServices {
   readonly identity: NodeIdentity;
   readonly directory: NodeDirectory;
   readonly readers: ReaderPool;
-  readonly transport: ReplicationTransport & SnapshotTransport;
+  readonly transport: GrpcReplicationTransport;
   readonly upstreams: UpstreamClients;
   /** Aborts when the node is to stop, also while it starts. */
   readonly signal: AbortSignal | undefined;

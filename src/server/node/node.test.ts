@@ -9,6 +9,7 @@ import {
   parseOptions,
   replicationLimitOptions,
   securityOptions,
+  tlsOptions,
 } from '../../config/interface.ts';
 import { createNodeRuntime } from '../../runtime/interface.ts';
 import { Node, noReplication } from './node.ts';
@@ -40,6 +41,7 @@ async function start(directory: string, maxDatabases = 10): Promise<Node> {
       directory,
       adminPassword: 'open sesame 42',
       security: parseOptions(securityOptions, { files }).values,
+      tls: parseOptions(tlsOptions, { files }).values,
       replication: noReplication,
       limits: { ...parseOptions(nodeLimitOptions, { files }).values, maxDatabases },
       databaseLimits: parseOptions(databaseLimitOptions, { files }).values,

@@ -3,9 +3,11 @@ import { QuorateError } from '../../errors/interface.ts';
 import type { DatabaseStatus, ListDatabasesResponse, StatusResponse } from '../../proto/interface.ts';
 import { GrpcReplicationTransport } from '../../replication/interface.ts';
 import type { Runtime } from '../../runtime/interface.ts';
+import { openCertificate, type ServerCertificate, upstreamSecurity } from '../../tls/interface.ts';
 import type { Authenticator } from '../auth/authenticator.ts';
 import { systemDatabaseName } from '../auth/permissions.ts';
 import { Security } from '../auth/security.ts';
+import { certificateStatus } from './certificate-status.ts';
 import { DatabaseCatalog, defaultDatabaseName } from './database-catalog.ts';
 import { databaseStatus } from './database-status.ts';
 import { type NodeAddress, resolveUpstream } from './follow-settings.ts';
@@ -32,6 +34,8 @@ export class Node implements AsyncDisposable {
   readonly startedAtMs: number;
   readonly #transport: GrpcReplicationTransport;
   readonly upstreams: UpstreamClients;
+  /** With which its endpoints answer; undefined when they do so in plain text. */
+  readonly certificate: ServerCertificate | undefined;
   readonly #directory: NodeDirectory;
   readonly #isWanted: (name: string) => boolean;
   #follower: ServerFollower | undefined;
@@ -61,7 +65,8 @@ export class Node implements AsyncDisposable {
       queueLimit: limits.readerQueueLimit,
       maxPinned: limits.maxReadTransactions,
     });
-    this.#transport = new GrpcReplicationTransport(runtime.clock);
+    this.certificate = openCertificate(runtime, options.tls);
+    this.#transport = new GrpcReplicationTransport(runtime.clock, upstreamSecurity(options.tls));
     this.upstreams = new UpstreamClients({
       transport: this.#transport,
       clock: runtime.clock,
@@ -81,7 +86,7 @@ export class Node implements AsyncDisposable {
   /**
    * Takes the folder; nothing is open before `start`.
    * @param signal gives up the start
-   * @throws QuorateError DATABASE_LOCKED, IO_ERROR
+   * @throws QuorateError DATABASE_LOCKED, TLS_FAILED, IO_ERROR
    */
   static async open(options: NodeOptions, runtime: Runtime, signal?: AbortSignal): Promise<Node> {
     const directory = NodeDirectory.open(options.directory, runtime);
@@ -229,6 +234,7 @@ export class Node implements AsyncDisposable {
       uptimeMs: Math.round(this.runtime.clock.monotonicMs() - this.startedAtMs),
       databases: listed.map((managed) => databaseStatus(managed, this.#address, this.options.databaseLimits)),
       following: this.#follower?.status(),
+      certificate: this.certificate && certificateStatus(this.certificate.status()),
     };
   }
 
@@ -265,6 +271,7 @@ export class Node implements AsyncDisposable {
     await this.readers[Symbol.asyncDispose]();
     await this.databases.closeAll();
     this.security[Symbol.dispose]();
+    this.certificate?.[Symbol.dispose]();
     this.#directory[Symbol.dispose]();
   }
 }

@@ -71,7 +71,8 @@ export class UpstreamClients {
     }
     const upstream = resolveUpstream(replication.upstream, address());
     const { host, port } = upstream;
-    const client = new NodeClient({ host, port, token: await transport.token(upstream), clock });
+    const token = await transport.token(upstream);
+    const client = new NodeClient({ host, port, token, clock, security: transport.security });
     return { client, database: upstream.database, upstream };
   }
 }

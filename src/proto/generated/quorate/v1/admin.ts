@@ -98,7 +98,21 @@ export interface StatusResponse {
   uptimeMs: number;
   databases: DatabaseStatus[];
   /** Of a node that follows another as a whole. */
-  following?: ServerFollowerStatus | undefined;
+  following?:
+    | ServerFollowerStatus
+    | undefined;
+  /** Of a node that answers over TLS. */
+  certificate?: CertificateStatus | undefined;
+}
+
+/** The certificate with which a node answers. */
+export interface CertificateStatus {
+  /** SHA-256 of the certificate in hexadecimal, with colons. */
+  fingerprint: string;
+  /** Milliseconds since 1970. */
+  expiresAtMs: number;
+  /** Why files that were replaced are not used; the certificate from before is. */
+  lastError?: ErrorInfo | undefined;
 }
 
 /** How a node follows every database of another. */
@@ -975,7 +989,15 @@ export const ListedDatabase: MessageFns<ListedDatabase> = {
 };
 
 function createBaseStatusResponse(): StatusResponse {
-  return { nodeId: "", nodeName: "", version: "", uptimeMs: 0, databases: [], following: undefined };
+  return {
+    nodeId: "",
+    nodeName: "",
+    version: "",
+    uptimeMs: 0,
+    databases: [],
+    following: undefined,
+    certificate: undefined,
+  };
 }
 
 export const StatusResponse: MessageFns<StatusResponse> = {
@@ -997,6 +1019,9 @@ export const StatusResponse: MessageFns<StatusResponse> = {
     }
     if (message.following !== undefined) {
       ServerFollowerStatus.encode(message.following, writer.uint32(50).fork()).join();
+    }
+    if (message.certificate !== undefined) {
+      CertificateStatus.encode(message.certificate, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -1060,6 +1085,82 @@ export const StatusResponse: MessageFns<StatusResponse> = {
             }
 
             message.following = ServerFollowerStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.certificate = CertificateStatus.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCertificateStatus(): CertificateStatus {
+  return { fingerprint: "", expiresAtMs: 0, lastError: undefined };
+}
+
+export const CertificateStatus: MessageFns<CertificateStatus> = {
+  encode(message: CertificateStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fingerprint !== "") {
+      writer.uint32(10).string(message.fingerprint);
+    }
+    if (message.expiresAtMs !== 0) {
+      writer.uint32(16).uint64(message.expiresAtMs);
+    }
+    if (message.lastError !== undefined) {
+      ErrorInfo.encode(message.lastError, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CertificateStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCertificateStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.fingerprint = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.expiresAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.lastError = ErrorInfo.decode(reader, reader.uint32());
             continue;
           }
         }
