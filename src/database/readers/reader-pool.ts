@@ -1,5 +1,12 @@
 import { QuorateError } from '../../errors/interface.ts';
-import { BoundedQueue, type Runtime, type Timer } from '../../runtime/interface.ts';
+import {
+  BoundedQueue,
+  durationBounds,
+  Histogram,
+  type HistogramCounts,
+  type Runtime,
+  type Timer,
+} from '../../runtime/interface.ts';
 import type { Statement } from '../../sqlite/interface.ts';
 import { type ReadOptions, ReadRequest } from './read-request.ts';
 import type { ReadAnswer } from './reader-messages.ts';
@@ -36,6 +43,8 @@ export interface ReaderPoolStatus {
   readonly timeouts: number;
   /** Processes that ended by themselves, since the start. */
   readonly crashes: number;
+  /** From the arrival of a query to its answer, in seconds. */
+  readonly timings: HistogramCounts;
 }
 
 interface Reader {
@@ -59,6 +68,7 @@ export class ReaderPool implements AsyncDisposable {
   #answered = 0;
   #timeouts = 0;
   #crashes = 0;
+  readonly #timings = new Histogram(durationBounds);
 
   constructor(options: ReaderPoolOptions) {
     this.#options = options;
@@ -78,7 +88,11 @@ export class ReaderPool implements AsyncDisposable {
       this.#queue.push(request);
       this.#dispatch();
     }
-    return request.answer;
+    const { clock } = this.#options.runtime;
+    const sinceMs = clock.monotonicMs();
+    const answer = await request.answer;
+    this.#timings.observe((clock.monotonicMs() - sinceMs) / 1_000);
+    return answer;
   }
 
   /** Closes all connections to a file and refuses the queries that wait for it; to be called before the file goes. */
@@ -118,6 +132,7 @@ export class ReaderPool implements AsyncDisposable {
       answered: this.#answered,
       timeouts: this.#timeouts,
       crashes: this.#crashes,
+      timings: this.#timings.read(),
     };
   }
 

@@ -1,52 +1,48 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { asQuorateError, httpStatusOf, QuorateError } from '../../errors/interface.ts';
+import type { Timers } from '../../runtime/interface.ts';
 import type { Identity } from '../auth/authenticator.ts';
 import { everyDatabase } from '../auth/permissions.ts';
-import type { RpcContext } from '../grpc/rpc.ts';
 import type { NodeAddress } from '../node/follow-settings.ts';
 import { statusJson } from '../node/status-json.ts';
 import { visibleStatus } from '../node/visible-status.ts';
+import { type Answer, json } from './answer.ts';
+import { type HealthCheck, healthChecks } from './health.ts';
+import type { HttpContext } from './http-context.ts';
 import { renderNodeMetrics } from './node-metrics.ts';
 
-interface Answer {
-  readonly status: number;
-  readonly type: string;
-  readonly body: string;
-}
-
-const jsonType = 'application/json; charset=utf-8';
 const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
-
-function json(status: number, body: unknown): Answer {
-  return { status, type: jsonType, body: `${JSON.stringify(body)}\n` };
-}
 
 /** A node's HTTP endpoint for people, load balancers and Prometheus; docs/http.md tells what each path answers. */
 export class HttpServer {
   readonly #server: Server;
+  readonly #timers: Timers;
   readonly address: NodeAddress;
 
-  private constructor(server: Server, address: NodeAddress) {
+  private constructor(server: Server, timers: Timers, address: NodeAddress) {
     this.#server = server;
+    this.#timers = timers;
     this.address = address;
   }
 
   /** Listens; port 0 takes a free one. @throws QuorateError ADDRESS_IN_USE, IO_ERROR */
-  static async listen(context: RpcContext, { host, port }: NodeAddress): Promise<HttpServer> {
+  static async listen(context: HttpContext, { host, port }: NodeAddress): Promise<HttpServer> {
     const server = createServer((request, response) => respond(response, answer(context, request)));
     await new Promise<void>((resolve, reject) => {
       server.once('error', (cause: NodeJS.ErrnoException) => reject(listenError(cause, `${host}:${port}`)));
       server.listen(port, host, resolve);
     });
-    return new HttpServer(server, { host, port: (server.address() as AddressInfo).port });
+    return new HttpServer(server, context.node.runtime.timers, { host, port: (server.address() as AddressInfo).port });
   }
 
-  async close(): Promise<void> {
+  /** Takes no new requests and lets running ones end, for at most `drainMs`. */
+  async close(drainMs: number): Promise<void> {
+    const timer = this.#timers.after(drainMs, () => this.#server.closeAllConnections());
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
-      this.#server.closeAllConnections();
     });
+    timer.cancel();
   }
 }
 
@@ -67,7 +63,7 @@ function respond(response: ServerResponse, { status, type, body }: Answer): void
   response.end(body);
 }
 
-function answer(context: RpcContext, request: IncomingMessage): Answer {
+function answer(context: HttpContext, request: IncomingMessage): Answer {
   try {
     return route(context, request);
   } catch (thrown) {
@@ -76,28 +72,36 @@ function answer(context: RpcContext, request: IncomingMessage): Answer {
   }
 }
 
-type Route = (context: RpcContext, request: IncomingMessage) => Answer;
+type Route = (context: HttpContext, request: IncomingMessage) => Answer;
+
+function health(check: HealthCheck): Route {
+  return ({ node }, request) => check(node, new URLSearchParams(request.url?.split('?')[1]));
+}
 
 /** What each path answers; those that are not for everybody authenticate. */
 const routes: ReadonlyMap<string, Route> = new Map<string, Route>([
-  ['/health', () => json(200, { status: 'ok' })],
-  ['/ready', ({ node }) => (node.isReady ? json(200, { status: 'ready' }) : json(503, { status: 'starting' }))],
+  ...[...healthChecks].map(([path, check]): [string, Route] => [path, health(check)]),
   ['/metrics', metrics],
   ['/status', (context, request) => json(200, statusJson(visibleStatus(context.node, authenticate(context, request))))],
 ]);
 
-function metrics(context: RpcContext, request: IncomingMessage): Answer {
+const readMethods: readonly string[] = ['GET', 'HEAD'];
+
+function metrics(context: HttpContext, request: IncomingMessage): Answer {
   if (context.node.options.security.metricsAccess === 'token') {
     authenticate(context, request).require(everyDatabase, 'read');
   }
   return { status: 200, type: metricsType, body: renderNodeMetrics(context) };
 }
 
-function route(context: RpcContext, request: IncomingMessage): Answer {
-  if (request.method !== 'GET' && request.method !== 'HEAD') {
-    return json(405, { error: { code: 'INVALID_ARGUMENT', message: `${request.method} is not allowed; use GET` } });
+function route(context: HttpContext, request: IncomingMessage): Answer {
+  const path = request.url?.split('?')[0] ?? '';
+  const methods = healthChecks.has(path) ? [...readMethods, 'OPTIONS'] : readMethods;
+  if (!methods.includes(request.method ?? '')) {
+    const message = `${request.method} is not allowed; use ${methods.join(', ')}`;
+    return json(405, { error: { code: 'INVALID_ARGUMENT', message } });
   }
-  const found = routes.get(request.url?.split('?')[0] ?? '');
+  const found = routes.get(path);
   if (found === undefined) {
     const message = `use ${[...routes.keys()].join(', ')}`;
     return json(404, { error: { code: 'INVALID_ARGUMENT', message } });
@@ -105,6 +109,6 @@ function route(context: RpcContext, request: IncomingMessage): Answer {
   return found(context, request);
 }
 
-function authenticate({ node }: RpcContext, request: IncomingMessage): Identity {
+function authenticate({ node }: HttpContext, request: IncomingMessage): Identity {
   return node.authenticator.authenticate(request.headers.authorization);
 }
