@@ -28,7 +28,10 @@ export class HttpServer {
 
   /** Listens; port 0 takes a free one. @throws QuorateError ADDRESS_IN_USE, IO_ERROR */
   static async listen(context: HttpContext, { host, port }: NodeAddress): Promise<HttpServer> {
-    const server = createServer((request, response) => respond(response, answer(context, request)));
+    const server = createServer((request, response) => {
+      const answered = answer(context, request);
+      respond(response, request.method === 'OPTIONS' ? { ...answered, body: '' } : answered);
+    });
     await new Promise<void>((resolve, reject) => {
       server.once('error', (cause: NodeJS.ErrnoException) => reject(listenError(cause, `${host}:${port}`)));
       server.listen(port, host, resolve);
