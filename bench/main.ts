@@ -16,6 +16,7 @@ const benchmarks: Readonly<Record<string, () => Promise<{ readonly benchmark: Be
   snapshot: () => import('./snapshot.ts'),
   verify: () => import('./verify.ts'),
   memory: () => import('./memory.ts'),
+  hrana: () => import('./hrana.ts'),
 };
 
 const usage = `Usage: npm run bench -- NAME [--rounds N] [--seconds N] [--keys ORDER]

@@ -1,5 +1,6 @@
 import {
   databaseLimitOptions,
+  hranaOptions,
   delayOptions,
   formatOptionValue,
   type NamedOption,
@@ -62,6 +63,11 @@ const groups: readonly { readonly title: string; readonly text: string; readonly
     title: 'Limits of a node',
     text: 'Options of `quorate server`, for the node as a whole.',
     options: nodeLimitOptions,
+  },
+  {
+    title: 'Limits of Hrana',
+    text: 'Options of `quorate server`, for what clients send and receive over HTTP and WebSocket.',
+    options: hranaOptions,
   },
   {
     title: 'Limits of replication',

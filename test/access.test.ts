@@ -72,10 +72,14 @@ const methods: Readonly<Record<string, Expected>> = {
   '/quorate.v1.Admin/Outcome': onGhost(reads),
   '/quorate.v1.Admin/ForgetReplica': onGhost(owners),
   '/quorate.v1.Query/Execute': onGhost(reads),
+  '/quorate.v1.Query/Transaction': onGhost(['writer', ...owners], {
+    request: { $case: 'begin', value: { database, foreignKeysOff: false } },
+  }),
   '/quorate.v1.Replication/ExportTx': onGhost(['owner', 'replica', 'root'], {
     message: { $case: 'start', value: { ...ExportStart.decode(new Uint8Array(0)), database } },
   }),
   '/quorate.v1.Replication/ReplicateTx': onGhost(owners, { message: { $case: 'start', value: { database } } }),
+  '/quorate.v1.Replication/ReplicateSnapshot': onGhost(owners, { message: { $case: 'start', value: { database } } }),
   '/quorate.v1.Replication/ExportSnapshot': onGhost(['owner', 'replica', 'root']),
   '/quorate.v1.Verification/Prepare': onGhost(owners, { marker }),
   '/quorate.v1.Verification/WriteMarker': onGhost(owners, { marker }),
@@ -111,6 +115,7 @@ const methods: Readonly<Record<string, Expected>> = {
 const paths: Readonly<Record<string, number | readonly string[]>> = {
   '/health': 200,
   '/ready': 200,
+  '/version': 200,
   '/liveness': 200,
   '/readiness': 200,
   // Of a primary.
@@ -215,7 +220,13 @@ describe('every method and path', () => {
       both?.write(request);
       const stream = both ?? raw.makeServerStreamRequest(path, serialize, deserialize, request, metadata);
       stream.on('error', done).on('end', () => done(null));
-      stream.resume();
+      // A transaction answers its requests one by one, errors too.
+      stream.on('data', ({ response }: { response?: { $case: string; value: string } }) => {
+        if (response?.$case === 'errorJson') {
+          resolve(String(JSON.parse(response.value).code));
+          stream.cancel();
+        }
+      });
     });
   }
 

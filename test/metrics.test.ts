@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import {
   databaseLimitOptions,
+  hranaOptions,
   namedOptions,
   nodeLimitOptions,
   replicationLimitOptions,
@@ -73,7 +74,9 @@ describe('metrics', () => {
 
   test('every limit of a number is told by the name of its option', () => {
     const told = primary.get('quorate_limit')?.samples.map(({ labels }) => labels['option']) ?? [];
-    const declared = [databaseLimitOptions, nodeLimitOptions, replicationLimitOptions].flatMap(namedOptions);
+    const declared = [databaseLimitOptions, nodeLimitOptions, replicationLimitOptions, hranaOptions].flatMap(
+      namedOptions,
+    );
     assert.deepEqual(
       declared.map(({ flag }) => flag).filter((flag) => !told.includes(flag)),
       [],

@@ -31,6 +31,21 @@ interface Resident {
   readonly fileMb: number;
 }
 
+/** Of the kernel's counters of processor time, https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html. */
+const ticksPerSecond = 100;
+
+/** Seconds of processor time that a process and those that it started have used. */
+export function processorSeconds(rootPid: number): number {
+  return treeOf(rootPid).reduce((sum, pid) => sum + ticksOf(pid), 0) / ticksPerSecond;
+}
+
+function ticksOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  // The name of the program, in parentheses, may hold blanks.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return Number(fields[11]) + Number(fields[12]);
+}
+
 function treeOf(pid: number): number[] {
   const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
     readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),

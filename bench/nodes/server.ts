@@ -11,6 +11,7 @@ export const adminPassword = 'a password for benchmarks';
 interface ReadyLine {
   readonly event: 'ready';
   readonly grpc: { readonly host: string; readonly port: number };
+  readonly http: { readonly host: string; readonly port: number };
 }
 
 /** A `quorate server` in a process of its own, with its default options unless told otherwise. */
@@ -19,9 +20,12 @@ export class BenchServer implements AsyncDisposable {
   readonly #child: ChildProcess;
 
   readonly #port: number;
+  /** `host:port` of the HTTP endpoint. */
+  readonly httpAddress: string;
 
-  private constructor(child: ChildProcess, client: NodeClient, port: number) {
-    this.#port = port;
+  private constructor(child: ChildProcess, client: NodeClient, { grpc, http }: ReadyLine) {
+    this.#port = grpc.port;
+    this.httpAddress = `${http.host}:${http.port}`;
     this.#child = child;
     this.client = client;
   }
@@ -33,10 +37,10 @@ export class BenchServer implements AsyncDisposable {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, QUORATE_ADMIN_PASSWORD: adminPassword },
     });
-    const { grpc } = await readyLine(child);
-    const client = new NodeClient(grpc);
+    const ready = await readyLine(child);
+    const client = new NodeClient(ready.grpc);
     await client.login('admin', adminPassword);
-    return new BenchServer(child, client, grpc.port);
+    return new BenchServer(child, client, ready);
   }
 
   get port(): number {

@@ -82,7 +82,13 @@ export function createRequest(database: string, parsed: Parsed): CreateDatabaseR
   return {
     database,
     role: parsed.values.role ?? '',
-    replication: { ...nothing, ...givenReplication(parsed), enabled, delayMs: parsed.values.replicationDelayMs },
+    replication: {
+      ...nothing,
+      ...givenReplication(parsed),
+      enabled,
+      delayMs: parsed.values.replicationDelayMs,
+      forwardWrites: parsed.values.replicationForwardWrites,
+    },
     acks: givenAcks(parsed),
   };
 }
@@ -95,6 +101,7 @@ export function updateRequest(database: string, parsed: Parsed): UpdateDatabaseR
     ...givenReplication(parsed),
     acks: givenAcks(parsed),
     replicationDelayMs: parsed.values.replicationDelayMs,
+    replicationForwardWrites: parsed.values.replicationForwardWrites,
   };
 }
 

@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import {
   databaseLimitOptions,
+  hranaOptions,
   nodeLimitOptions,
   type OptionDeclarations,
   type OptionValues,
@@ -96,6 +97,7 @@ function serverOptionsOf({ values, given }: ParsedOptions<typeof options>): Serv
       discoveryIntervalMs: values.replicationDiscoveryIntervalMs,
     },
     limits: pick(values, nodeLimitOptions),
+    hrana: pick(values, hranaOptions),
     databaseLimits: pick(values, databaseLimitOptions),
     replicationLimits: pick(values, replicationLimitOptions),
   };

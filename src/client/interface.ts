@@ -11,10 +11,12 @@ export {
   type RowDifference,
 } from './comparison.ts';
 export { NodeClient, type NodeClientOptions } from './node-client.ts';
+export { RemoteWriter } from './remote-writer.ts';
 export { ReplicationPump, type ReplicationPumpOptions, type ReplicationPumpState } from './replication-pump.ts';
 export {
   fromWireResult,
   fromWireStatement,
+  fromWireStatementResult,
   type QueryResult,
   toWireResult,
   toWireStatement,

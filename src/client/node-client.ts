@@ -204,6 +204,22 @@ export class NodeClient implements Disposable {
     return { results: results.map(fromWireResult), txId: Number(txId), term: Number(term), acks };
   }
 
+  /** The same, with results as the layers below know them. */
+  async transact(
+    database: string,
+    statements: readonly Statement[],
+    { acks, key }: Pick<ExecuteOptions, 'acks' | 'key'>,
+  ): Promise<ExecuteResponse> {
+    const wire = statements.map(toWireStatement);
+    const request = { database, statements: wire, waitForTxId: 0n, timeoutMs: 0, acks, idempotencyKey: key ?? '' };
+    return await unary<ExecuteResponse>((callback) => this.#query.execute(request, this.#metadata, callback));
+  }
+
+  /** Opens an interactive transaction with the token of this client. */
+  openTransaction(): ReturnType<QueryClient['transaction']> {
+    return this.#query.transaction(this.#metadata);
+  }
+
   /** What became of a transaction: committed, waiting (in the log, not yet acknowledged) or absent. */
   async outcome(database: string, txId: number, term = 0): Promise<string> {
     const response = await unary<OutcomeResponse>((callback) =>

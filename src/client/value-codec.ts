@@ -12,13 +12,13 @@ export interface QueryResult {
 
 const nullValue: Value = { kind: { $case: 'null', value: true } };
 
-function toWireValue(value: SqlValue): Value {
+function toWireValue(value: SqlValue, exactNumbers = false): Value {
   switch (typeof value) {
     case 'bigint':
       return { kind: { $case: 'integer', value } };
     case 'number':
       // As everywhere in Quorate, a number that is an integer goes into SQLite as INTEGER; -0 is not one.
-      return Number.isSafeInteger(value) && !Object.is(value, -0)
+      return !exactNumbers && Number.isSafeInteger(value) && !Object.is(value, -0)
         ? { kind: { $case: 'integer', value: BigInt(value) } }
         : { kind: { $case: 'real', value } };
     case 'string':
@@ -43,27 +43,28 @@ function isPositional(parameters: SqlParameters): parameters is readonly SqlValu
 }
 
 /** A statement with its parameters, for an ExecuteRequest. */
-export function toWireStatement(statement: Statement): SqlStatement {
-  const parameters = statement.parameters ?? [];
+export function toWireStatement({ sql, parameters = [], exactNumbers = false }: Statement): SqlStatement {
+  const wire = (value: SqlValue) => toWireValue(value, exactNumbers);
   if (isPositional(parameters)) {
-    return { sql: statement.sql, positional: parameters.map(toWireValue), named: [] };
+    return { sql, positional: parameters.map(wire), named: [], exactNumbers };
   }
-  const named = Object.entries(parameters).map(([name, value]): NamedValue => ({ name, value: toWireValue(value) }));
-  return { sql: statement.sql, positional: [], named };
+  const named = Object.entries(parameters).map(([name, value]): NamedValue => ({ name, value: wire(value) }));
+  return { sql, positional: [], named, exactNumbers };
 }
 
 /** @throws QuorateError INVALID_ARGUMENT when a statement has both kinds of parameters */
 export function fromWireStatement(statement: SqlStatement): Statement {
-  const { sql, positional, named } = statement;
+  const { sql, positional, named, exactNumbers } = statement;
   if (named.length === 0) {
-    return positional.length === 0 ? { sql } : { sql, parameters: positional.map(fromWireValue) };
+    return positional.length === 0 ? { sql } : { sql, parameters: positional.map(fromWireValue), exactNumbers };
   }
   if (positional.length > 0) {
     throw new QuorateError('INVALID_ARGUMENT', 'a statement has positional and named parameters', {
       hint: 'Use one of the two kinds.',
     });
   }
-  return { sql, parameters: Object.fromEntries(named.map(({ name, value }) => [name, fromWireValue(value)])) };
+  const parameters = Object.fromEntries(named.map(({ name, value }) => [name, fromWireValue(value)]));
+  return { sql, parameters, exactNumbers };
 }
 
 /**
@@ -73,6 +74,7 @@ export function fromWireStatement(statement: SqlStatement): Statement {
 export function toWireResult(result: StatementResult): SqlResult {
   return {
     columns: [...result.columns],
+    columnTypes: result.columnTypes.map((type) => type ?? ''),
     rows: result.rows.map((row) => ({ values: row.map(toWireResultValue) })),
     changes: BigInt(result.changes),
     lastInsertRowid: result.lastInsertRowid,
@@ -86,4 +88,11 @@ function toWireResultValue(value: SqlValue): Value {
 export function fromWireResult(result: SqlResult): QueryResult {
   const { columns, changes, lastInsertRowid } = result;
   return { columns, rows: result.rows.map((row) => row.values.map(fromWireValue)), changes, lastInsertRowid };
+}
+
+/** A result as the layers below know it. */
+export function fromWireStatementResult(result: SqlResult): StatementResult {
+  const { columns, rows, changes, lastInsertRowid } = fromWireResult(result);
+  const columnTypes = result.columnTypes.map((type) => (type === '' ? null : type));
+  return { columns, columnTypes, rows, changes: Number(changes), lastInsertRowid };
 }

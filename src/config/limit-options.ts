@@ -200,6 +200,13 @@ export const nodeLimitOptions = defineOptions('Limits of a node', {
     max: 10_000_000,
     help: 'Queries that wait for a reader process; one more is refused with OVERLOADED.',
   },
+  maxReadTransactions: {
+    type: 'integer',
+    default: 256,
+    min: 1,
+    max: 100_000,
+    help: 'Transactions that only read and stay open over several requests; one more is refused with OVERLOADED.',
+  },
   drainDelayMs: {
     type: 'duration',
     default: 0,

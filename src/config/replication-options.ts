@@ -42,8 +42,12 @@ export const replicationOptions = defineOptions('Replication', {
   },
 });
 
-/** What a replica does with records that it holds; for one database. */
+/** What a replica does with records that it holds, and with writes that it receives; for one database. */
 export const delayOptions = defineOptions('Replication', {
+  replicationForwardWrites: {
+    type: 'boolean',
+    help: 'Send writes that this replica receives to its primary, as the user of its replication; otherwise they are refused.',
+  },
   replicationDelayMs: {
     type: 'duration',
     help: 'How old a transaction must be before this replica shows it; it holds it on disk at once. 0ms for none.',

@@ -1,3 +1,4 @@
+import { hranaOptions } from './hrana-options.ts';
 import { databaseLimitOptions, nodeLimitOptions, replicationLimitOptions } from './limit-options.ts';
 import { defineOptions } from './option.ts';
 import { defaultPort, replicationOptions, wholeServerOptions } from './replication-options.ts';
@@ -41,5 +42,6 @@ export const serverOptions = {
   ...securityOptions,
   ...databaseLimitOptions,
   ...nodeLimitOptions,
+  ...hranaOptions,
   ...replicationLimitOptions,
 } as const;

@@ -133,6 +133,17 @@ test('changing the settings of a blocked database releases it at once', async ()
   assert.equal((await pending.result).acks, 1);
 });
 
+test('a blocked database that changes its role waits for nobody any more', async () => {
+  using folder = new TestFolder();
+  await using database = await open(folder, { level: { kind: 'sync', acks: 1 }, timeoutMs: 60 });
+  await assert.rejects(write(database).result, hasCode('COMMIT_IN_DOUBT'));
+  assert.deepEqual([database.ackReport().status, database.source.awaitedCount()], ['waiting', 1]);
+  await database.updateSettings(replicaSettings);
+  await database.updateSettings(primarySettings);
+  assert.deepEqual([database.ackReport().status, database.source.awaitedCount()], ['reached', 0]);
+  assert.equal(shown(database), 1, 'it is asynchronous now');
+});
+
 test('writes behind a blocked one ask for no more than the new settings do', async () => {
   using folder = new TestFolder();
   await using database = await open(folder, { level: { kind: 'sync', acks: 2 } });

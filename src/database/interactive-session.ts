@@ -1,6 +1,6 @@
 import { asQuorateError, QuorateError } from '../errors/interface.ts';
 import type { Timer, Timers } from '../runtime/interface.ts';
-import type { PrimaryConnection, Statement } from '../sqlite/interface.ts';
+import type { PrimaryConnection, Statement, StatementDescription } from '../sqlite/interface.ts';
 import type { DatabaseLimits } from './limits.ts';
 import type { PendingTransaction } from './pending-transaction.ts';
 import type { PrimaryPipeline } from './primary-pipeline.ts';
@@ -9,6 +9,7 @@ import { type CompactResult, compactResult } from './writer-messages.ts';
 export interface InteractiveSessionOptions {
   readonly id: number;
   readonly connection: PrimaryConnection;
+  readonly foreignKeys: boolean;
   readonly pipeline: PrimaryPipeline;
   readonly timers: Timers;
   readonly limits: Pick<DatabaseLimits, 'transactionIdleTimeoutMs' | 'transactionTotalTimeoutMs'>;
@@ -27,7 +28,7 @@ export class InteractiveSession {
   constructor(options: InteractiveSessionOptions) {
     this.id = options.id;
     this.#options = options;
-    options.connection.begin();
+    options.connection.begin({ foreignKeys: options.foreignKeys });
     options.connection.beginClient();
     this.#totalTimer = this.#limit('total', options.limits.transactionTotalTimeoutMs);
     this.#idleTimer = this.#limit('idle', options.limits.transactionIdleTimeoutMs);
@@ -50,10 +51,19 @@ export class InteractiveSession {
 
   /** Runs a statement; one that fails leaves no trace, and the transaction goes on. */
   run(statement: Statement, bigint: boolean): CompactResult {
+    return this.#work((connection) => compactResult(connection.run(statement, { bigint })));
+  }
+
+  /** Tells what a statement would return. */
+  describe(sql: string): StatementDescription {
+    return this.#work((connection) => connection.describe(sql));
+  }
+
+  #work<Result>(action: (connection: PrimaryConnection) => Result): Result {
     const { connection } = this.#options;
     this.#idleTimer.cancel();
     try {
-      return compactResult(connection.run(statement, { bigint }));
+      return action(connection);
     } catch (error) {
       if (!connection.inTransaction) {
         this.#finish(

@@ -13,11 +13,13 @@ export { decodePosition, encodePosition } from './position-token.ts';
 export type { ReadOptions } from './readers/read-request.ts';
 export type { ReadAnswer } from './readers/reader-messages.ts';
 export { ReaderPool, type ReaderPoolOptions, type ReaderPoolStatus } from './readers/reader-pool.ts';
+export type { ReadSnapshot, SnapshotLimits } from './readers/snapshot-readers.ts';
 export { SharedPositions } from './shared-positions.ts';
 export type {
   AckLevel,
   AckSettings,
   AckStatus,
+  BeginOptions,
   DatabaseFailure,
   DatabasePositions,
   DatabaseSettings,

@@ -1,5 +1,11 @@
-import type { QuorateError } from '../errors/interface.ts';
-import type { CapturedTransaction, KeyedTransaction, PrimaryConnection, Statement } from '../sqlite/interface.ts';
+import { asQuorateError, QuorateError } from '../errors/interface.ts';
+import type {
+  CapturedTransaction,
+  KeyedTransaction,
+  PrimaryConnection,
+  Statement,
+  StatementResult,
+} from '../sqlite/interface.ts';
 import type { AckRule } from './acks.ts';
 import { type CompactResult, compactResult } from './writer-messages.ts';
 
@@ -51,7 +57,7 @@ export function runTransaction(
   try {
     const results: CompactResult[] = [];
     for (const statement of pending.statements) {
-      results.push(compactResult(connection.run(statement, { bigint: pending.bigint })));
+      results.push(compactResult(runNumbered(connection, statement, pending.bigint, results.length)));
     }
     return { results, captured: connection.endClient(key === undefined ? undefined : { key, ...next }) };
   } catch (error) {
@@ -59,5 +65,20 @@ export function runTransaction(
       connection.abortClient();
     }
     throw error;
+  }
+}
+
+/** The error of a statement tells which one it was. */
+function runNumbered(
+  connection: PrimaryConnection,
+  request: Statement,
+  bigint: boolean,
+  statement: number,
+): StatementResult {
+  try {
+    return connection.run(request, { bigint });
+  } catch (thrown) {
+    const { code, message, hint, details } = asQuorateError(thrown);
+    throw new QuorateError(code, message, { hint, details: { ...details, statement }, cause: thrown });
   }
 }

@@ -5,6 +5,7 @@ import type { Timer } from '../runtime/interface.ts';
 import { checkKey, type PrimaryConnection } from '../sqlite/interface.ts';
 import { AckMonitor } from './ack-monitor.ts';
 import { type AckWish, defaultAckSettings, noGoal } from './acks.ts';
+import { EndReasons } from './end-reasons.ts';
 import { ImportRun } from './import-run.ts';
 import { InteractiveSession } from './interactive-session.ts';
 import type { PendingTransaction } from './pending-transaction.ts';
@@ -32,8 +33,7 @@ export class PrimaryRole implements WriterRole {
   #session: InteractiveSession | undefined;
   #import: ImportRun | undefined;
   #lastTransaction = 0;
-  /** Why an interactive transaction that its client still believes in has ended. */
-  #endedBecause = new Map<number, QuorateError>();
+  readonly #endReasons = new EndReasons();
   #failure: QuorateError | undefined;
   #fatal = false;
   #nextReopenMs = 0;
@@ -227,9 +227,16 @@ export class PrimaryRole implements WriterRole {
         return this.#enqueue({ kind: 'transact', pending, sinceMs: pending.sinceMs });
       }
       case 'begin':
-        return this.#enqueue({ kind: 'begin', call, sinceMs: this.#services.runtime.clock.monotonicMs() });
+        return this.#enqueue({
+          kind: 'begin',
+          call,
+          foreignKeys: request[2],
+          sinceMs: this.#services.runtime.clock.monotonicMs(),
+        });
       case 'run':
         return call.succeed(this.#sessionOf(request[2]).run(request[3], request[4]));
+      case 'describe':
+        return call.succeed(this.#sessionOf(request[2]).describe(request[3]));
       case 'commit':
         return this.#sessionOf(request[2]).commit(this.#pendingOf(call, [], false));
       case 'rollback':
@@ -247,12 +254,7 @@ export class PrimaryRole implements WriterRole {
     if (this.#session?.id === id) {
       return this.#session;
     }
-    const reason = this.#endedBecause.get(id);
-    this.#endedBecause.delete(id);
-    throw (
-      reason ??
-      new QuorateError('TRANSACTION_CLOSED', 'the transaction has ended already', { hint: 'Begin a new one.' })
-    );
+    throw this.#endReasons.take(id);
   }
 
   /** Whether nothing can run until replicas, or those who wait for a marker, let it go on. */
@@ -278,7 +280,7 @@ export class PrimaryRole implements WriterRole {
     try {
       const connection = this.#ensureOpen();
       if (first?.kind === 'begin') {
-        this.#begin(connection, first.call);
+        this.#begin(connection, first);
         this.#queue.shift();
       } else if (first?.kind === 'marker') {
         this.#pipeline?.commitMarker(first.marker, this.#services.markers, first.call);
@@ -296,7 +298,7 @@ export class PrimaryRole implements WriterRole {
     return this.#session === undefined && !this.#stands && !this.#queue.isEmpty;
   }
 
-  #begin(connection: PrimaryConnection, call: Call): void {
+  #begin(connection: PrimaryConnection, { call, foreignKeys }: Extract<Queued, { kind: 'begin' }>): void {
     this.#lastTransaction += 1;
     const id = this.#lastTransaction;
     const pipeline = this.#pipeline;
@@ -306,6 +308,7 @@ export class PrimaryRole implements WriterRole {
     this.#session = new InteractiveSession({
       id,
       connection,
+      foreignKeys,
       pipeline,
       timers: this.#services.runtime.timers,
       limits: this.#services.start.limits,
@@ -316,9 +319,8 @@ export class PrimaryRole implements WriterRole {
 
   #endSession(id: number, reason: QuorateError | undefined): void {
     this.#session = undefined;
-    this.#endedBecause.clear();
     if (reason !== undefined) {
-      this.#endedBecause.set(id, reason);
+      this.#endReasons.note(id, reason);
     }
     this.#services.wake();
   }

@@ -40,6 +40,7 @@ const settingsSchema = v.object({
     enabled: v.boolean(),
     upstream: v.optional(upstreamSchema),
     delayMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
+    forwardWrites: v.optional(v.boolean()),
     followed: v.optional(v.string()),
   }),
 });

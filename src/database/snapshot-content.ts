@@ -69,8 +69,18 @@ export class CopiedContent implements SnapshotContent {
 
   /** @throws QuorateError IO_ERROR, DISK_FULL, DATABASE_CORRUPT; nothing is left of the copy then */
   static async make(options: CopyOptions): Promise<CopiedContent> {
-    const { fileWork, databasePath: file, copyPath: target } = options;
-    return new CopiedContent(options, await fileWork.run<AppliedPosition>({ task: 'snapshot', file, target }));
+    const { runtime, fileWork, databasePath: file, copyPath: target } = options;
+    try {
+      return new CopiedContent(options, await fileWork.run<AppliedPosition>({ task: 'snapshot', file, target }));
+    } catch (error) {
+      try {
+        runtime.files.removeSync(target);
+      } catch (failure) {
+        // The folder is emptied at the next start.
+        runtime.logger.warn({ file: target, error: String(failure) }, 'cannot remove a snapshot');
+      }
+      throw error;
+    }
   }
 
   private constructor({ runtime, fileWork, copyPath }: CopyOptions, position: AppliedPosition) {

@@ -1,5 +1,5 @@
 import type { LogPosition, RecordBatch, Term, TxId } from '../log/interface.ts';
-import type { Statement, StatementResult, WantedRow } from '../sqlite/interface.ts';
+import type { Statement, StatementDescription, StatementResult, WantedRow } from '../sqlite/interface.ts';
 
 export type Role = 'primary' | 'replica';
 
@@ -54,6 +54,8 @@ export interface DatabaseSettings {
     readonly upstream?: Upstream | undefined;
     /** Milliseconds by which a replica applies records later than they were written; it holds them at once all the same. */
     readonly delayMs?: number | undefined;
+    /** Writes that this replica receives are sent to its primary. Default: they are refused. */
+    readonly forwardWrites?: boolean | undefined;
     /** Id of the node because of whose whole server this replica is here; absent when a person made it. */
     readonly followed?: string | undefined;
   };
@@ -101,9 +103,16 @@ export interface TransactResult {
   readonly position: Position;
 }
 
+export interface BeginOptions {
+  /** False: foreign keys are neither enforced nor acted on meanwhile, and checked at the commit. Default true. */
+  readonly foreignKeys?: boolean | undefined;
+}
+
 /** An open BEGIN … COMMIT: it holds the writer alone. */
 export interface InteractiveTransaction {
   run(statement: Statement, options?: TransactOptions): Promise<StatementResult>;
+  /** What a statement would return, without running it. */
+  describe(sql: string): Promise<StatementDescription>;
   commit(): Promise<Position>;
   rollback(): Promise<void>;
 }
@@ -117,7 +126,7 @@ export interface Writer {
    */
   transact(statements: readonly Statement[], options?: TransactOptions): Promise<TransactResult>;
   /** Waits its turn, then holds the writer until it ends or passes its idle or total time limit. */
-  begin(): Promise<InteractiveTransaction>;
+  begin(options?: BeginOptions): Promise<InteractiveTransaction>;
 }
 
 export interface QueryOptions {

@@ -2,7 +2,14 @@ import type { Transferable } from 'node:worker_threads';
 import { assertInvariant, QuorateError, type SerializedError } from '../errors/interface.ts';
 import type { SqlValue, Statement, StatementResult } from '../sqlite/interface.ts';
 import type { DatabaseLimits } from './limits.ts';
-import type { InteractiveTransaction, Position, TransactOptions, TransactResult, Writer } from './types.ts';
+import type {
+  BeginOptions,
+  InteractiveTransaction,
+  Position,
+  TransactOptions,
+  TransactResult,
+  Writer,
+} from './types.ts';
 import {
   type CompactResult,
   expandResult,
@@ -83,10 +90,11 @@ export class WriterClient implements Writer {
     return { results: results.map(expandResult), position: { term, txId }, acks };
   }
 
-  async begin(): Promise<InteractiveTransaction> {
-    const transaction = await this.request<number>((id) => ['begin', id]);
+  async begin({ foreignKeys = true }: BeginOptions = {}): Promise<InteractiveTransaction> {
+    const transaction = await this.request<number>((id) => ['begin', id, foreignKeys]);
     return {
       run: (statement, options = {}) => this.#run(transaction, statement, options),
+      describe: (sql) => this.request((id) => ['describe', id, transaction, sql], sql.length),
       commit: () => this.#commit(transaction),
       rollback: () => this.request((id) => ['rollback', id, transaction]),
     };

@@ -13,7 +13,7 @@ import { PrimaryRole } from './primary-role.ts';
 import { ReplicaRole } from './replica-role.ts';
 import { SharedPositions } from './shared-positions.ts';
 import { WriterFeeds } from './writer-feeds.ts';
-import { createLog, openLog, requireSameDatabase } from './writer-log.ts';
+import { createLog, noteLog, openLog, requireSameDatabase } from './writer-log.ts';
 import {
   type AppendRequest,
   type ClientRequest,
@@ -22,6 +22,7 @@ import {
   noReply,
   type RoleSettings,
   startsWrite,
+  type WriterEvent,
   type WriterPort,
   type WriterReply,
   type WriterRequest,
@@ -86,10 +87,7 @@ export class WriterCore {
       positions,
       databaseId: () => this.#log?.databaseId,
       runner: feedRunner,
-      onEvent: (feed, event) => {
-        this.#outbox.emit(['feed', feed, event]);
-        this.#wakeToFlush();
-      },
+      onEvent: (feed, event) => this.#emit(['feed', feed, event]),
     });
     const file = () => sqlitePath(this.#directory);
     const wake = () => this.#wake();
@@ -165,14 +163,7 @@ export class WriterCore {
       return;
     }
     this.#retention.step(log, () => (this.#freeze.isFrozen ? undefined : role.checkpoint()));
-    this.#noteLog(log);
-  }
-
-  #noteLog(log: TransactionLog): void {
-    const { positions } = this.#services;
-    positions.set('logFirst', log.firstTxId);
-    positions.set('logBytes', log.sizeBytes);
-    positions.set('tipBytes', log.recordBytes);
+    noteLog(this.#services.positions, log);
   }
 
   #createLog(databaseId: Uint8Array): TransactionLog {
@@ -181,7 +172,6 @@ export class WriterCore {
 
   #useLog(log: TransactionLog): TransactionLog {
     this.#log = log;
-    this.#noteLog(log);
     this.#outbox.emit(['log-opened', log.databaseId]);
     return log;
   }
@@ -190,6 +180,8 @@ export class WriterCore {
     this.#role?.close();
     this.#role = undefined;
     this.#services.markers.clear();
+    this.#feeds.setFailure(undefined);
+    this.#outbox.expectNoAcks();
     if (settings.role === 'primary') {
       const log = this.#log ?? this.#createLog(this.#services.runtime.random.bytes(16));
       this.#role = new PrimaryRole(this.#services, log, settings);
@@ -393,8 +385,12 @@ export class WriterCore {
 
   #emitFailure(failure: QuorateError | undefined): void {
     const described = failure === undefined ? null : failureOf(failure, this.#services.runtime.clock.nowMs());
-    this.#outbox.emit(['failure', described]);
     this.#feeds.setFailure(described ?? undefined);
+    this.#emit(['failure', described]);
+  }
+
+  #emit(event: WriterEvent): void {
+    this.#outbox.emit(event);
     this.#wakeToFlush();
   }
 }

@@ -1,6 +1,7 @@
 import { QuorateError } from '../errors/interface.ts';
 import { TransactionLog } from '../log/interface.ts';
 import { logPath } from './content-directory.ts';
+import type { SharedPositions } from './shared-positions.ts';
 import type { WriterServices } from './writer-role.ts';
 
 type LogServices = Pick<WriterServices, 'runtime' | 'start' | 'positions' | 'hybridClock'>;
@@ -27,6 +28,13 @@ export function createLog(services: LogServices, directory: string, databaseId: 
   return taken(services, directory, TransactionLog.create(runtime.files, logPath(directory), databaseId, options));
 }
 
+/** Tells other threads what the log has. */
+export function noteLog(positions: SharedPositions, log: TransactionLog): void {
+  positions.set('logFirst', log.firstTxId);
+  positions.set('logBytes', log.sizeBytes);
+  positions.set('tipBytes', log.recordBytes);
+}
+
 /** @throws QuorateError WRONG_DATABASE */
 export function requireSameDatabase(log: TransactionLog, databaseId: Uint8Array): void {
   if (Buffer.compare(log.databaseId, databaseId) !== 0) {
@@ -43,6 +51,7 @@ function taken(services: LogServices, directory: string, log: TransactionLog): T
   positions.set('tip', log.tip.txId);
   positions.set('durable', log.tip.txId);
   positions.set('term', log.tip.term);
+  noteLog(positions, log);
   hybridClock.observeTip(log);
   return log;
 }

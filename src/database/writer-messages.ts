@@ -38,8 +38,9 @@ export type ClientRequest =
       bigint: boolean,
       wishes?: TransactionWishes,
     ]
-  | readonly [kind: 'begin', id: number]
+  | readonly [kind: 'begin', id: number, foreignKeys: boolean]
   | readonly [kind: 'run', id: number, transaction: number, statement: Statement, bigint: boolean]
+  | readonly [kind: 'describe', id: number, transaction: number, sql: string]
   | readonly [kind: 'commit', id: number, transaction: number]
   | readonly [kind: 'rollback', id: number, transaction: number];
 
@@ -108,7 +109,7 @@ export type ControlRequest =
 
 export type WriterRequest = ClientRequest | ControlRequest;
 
-const clientKinds: ReadonlySet<string> = new Set(['transact', 'begin', 'run', 'commit', 'rollback']);
+const clientKinds: ReadonlySet<string> = new Set(['transact', 'begin', 'run', 'describe', 'commit', 'rollback']);
 
 /** What ends a transaction is let through also when the disk is nearly full. */
 export function startsWrite([kind]: ClientRequest): boolean {

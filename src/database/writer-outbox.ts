@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Timer, Timers } from '../runtime/interface.ts';
-import type { AckWish } from './acks.ts';
+import { type AckWish, noGoal } from './acks.ts';
 import type { SharedPositions } from './shared-positions.ts';
 import type { WriterEvent, WriterPort, WriterReply } from './writer-messages.ts';
 
@@ -79,6 +79,12 @@ export class WriterOutbox {
       this.#wish = wish;
       this.emit(['acks-wanted', wish]);
     }
+  }
+
+  /** What an earlier role waited for is not waited for any more. */
+  expectNoAcks(): void {
+    this.wantAcks({ durable: noGoal, applied: noGoal });
+    this.emit(['ack-status', 'reached']);
   }
 
   /** Sends everything. */

@@ -9,7 +9,7 @@ export type Queued = {
   readonly sinceMs: number;
 } & (
   | { readonly kind: 'transact'; readonly pending: PendingTransaction }
-  | { readonly kind: 'begin'; readonly call: Call }
+  | { readonly kind: 'begin'; readonly call: Call; readonly foreignKeys: boolean }
   | { readonly kind: 'marker'; readonly call: Call; readonly marker: Uint8Array }
 );
 

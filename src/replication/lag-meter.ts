@@ -123,7 +123,7 @@ export class LagMeter {
 
   /** Of log records; those that the upstream has not committed yet are among them, as long as there are others. */
   get lagBytes(): number {
-    return this.lagTransactions === 0 ? 0 : this.#missingBytes + this.#own.unappliedBytes;
+    return this.lagTransactions === 0 ? 0 : this.receivedLagBytes + this.#own.unappliedBytes;
   }
 
   get lagMs(): number {

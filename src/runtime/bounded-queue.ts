@@ -16,6 +16,11 @@ export class BoundedQueue<T> {
     return this.#items.length - this.#head;
   }
 
+  /** The one that `shift` would take. */
+  get first(): T | undefined {
+    return this.#items[this.#head];
+  }
+
   /** @throws QuorateError OVERLOADED when the queue is full */
   push(item: T): void {
     if (this.size >= this.#limit) {

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../errors/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
 import { GrpcServer } from './grpc/grpc-server.ts';
+import type { HranaLimits } from './hrana/hrana-limits.ts';
 import type { HttpContext } from './http/http-context.ts';
 import { HttpServer } from './http/http-server.ts';
 import { EventLoopWatch } from './node/event-loop-watch.ts';
@@ -15,6 +16,8 @@ export interface ServerOptions extends NodeOptions {
   readonly port: number;
   /** HTTP port; 0 takes a free one. */
   readonly httpPort: number;
+  /** Limits of what clients send and receive by Hrana. */
+  readonly hrana: HranaLimits;
 }
 
 interface ServerParts {
@@ -47,11 +50,11 @@ export class Server implements AsyncDisposable {
     await using resources = new AsyncDisposableStack();
     const node = resources.use(await Node.open(options, runtime, signal));
     const eventLoop = resources.use(new EventLoopWatch(runtime));
-    const context: HttpContext = { node, errors: new Map<ErrorCode, number>(), eventLoop };
+    const services: Omit<HttpContext, 'hrana'> = { node, errors: new Map<ErrorCode, number>(), eventLoop };
     const { host } = options;
-    const grpc = await GrpcServer.listen(context, { host, port: options.port });
+    const grpc = await GrpcServer.listen(services, { host, port: options.port });
     resources.defer(() => grpc.close(0));
-    const http = await HttpServer.listen(context, { host, port: options.httpPort });
+    const http = await HttpServer.listen(services, options.hrana, { host, port: options.httpPort });
     resources.defer(() => http.close(0));
     await node.start(dialable(grpc.address));
     resources.move();

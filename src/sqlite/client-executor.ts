@@ -12,7 +12,7 @@ import type { ShadowCapture } from './shadow-capture.ts';
 import type { ClientStatement, StatementPreparer } from './statement-preparer.ts';
 import type { SchemaSnapshot, TableCatalogue } from './table-catalogue.ts';
 import { parseSavepoint } from './transaction-control.ts';
-import type { Statement, StatementResult } from './types.ts';
+import type { Statement, StatementDescription, StatementResult } from './types.ts';
 import type { BoundParameters } from './value-binding.ts';
 
 /** The parts that running a statement needs. */
@@ -50,9 +50,15 @@ export class ClientExecutor {
     this.#lastChange = new LastChange(db);
   }
 
-  run(client: ClientTransaction, { sql, parameters }: Statement, bigint: boolean): StatementResult {
-    const statement = this.#preparer.prepare(sql);
-    const bound = statement.bind(parameters);
+  /** What a statement returns, which is prepared and not run. */
+  describe(sql: string): StatementDescription {
+    const { columns, columnTypes } = this.#preparer.prepare(sql);
+    return { columns, columnTypes };
+  }
+
+  run(client: ClientTransaction, request: Statement, bigint: boolean): StatementResult {
+    const statement = this.#preparer.prepare(request.sql);
+    const bound = statement.bind(request);
     if (statement.plain) {
       return this.#runRows(statement, bound, bigint);
     }

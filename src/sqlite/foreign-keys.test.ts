@@ -211,3 +211,43 @@ test('a violation of one client does not fail the group of the others', () => {
   pair.apply(captured);
   pair.assertEqual();
 });
+
+test('without foreign keys a table is rebuilt under those that refer to it, and what is left must be right', () => {
+  using pair = new ReplicatedPair();
+  pair.run(
+    'CREATE TABLE parent (id INTEGER PRIMARY KEY)',
+    'CREATE TABLE child (p REFERENCES parent (id) ON DELETE CASCADE)',
+  );
+  pair.run('INSERT INTO parent VALUES (1), (2)', 'INSERT INTO child VALUES (1)');
+  const { primary } = pair;
+  const without = (...statements: string[]) => {
+    primary.begin({ foreignKeys: false });
+    primary.beginClient();
+    try {
+      for (const sql of statements) {
+        primary.run({ sql });
+      }
+      return primary.endClient();
+    } catch (error) {
+      primary.rollback();
+      throw error;
+    }
+  };
+  assert.throws(() => without('DELETE FROM parent'), { code: 'CONSTRAINT_VIOLATION' });
+  assert.throws(() => without('DROP TABLE parent', 'CREATE TABLE parent (id INTEGER PRIMARY KEY)'), {
+    code: 'CONSTRAINT_VIOLATION',
+  });
+  without(
+    'CREATE TABLE next (id INTEGER PRIMARY KEY, x)',
+    'INSERT INTO next (id) SELECT id FROM parent',
+    'DROP TABLE parent',
+    'ALTER TABLE next RENAME TO parent',
+  );
+  primary.rollback();
+  assert.throws(() => pair.run('INSERT INTO child VALUES (9)'), { code: 'CONSTRAINT_VIOLATION' });
+  pair.run('DELETE FROM parent WHERE id = 1');
+  primary.begin();
+  primary.beginClient();
+  assert.deepEqual(primary.run({ sql: 'SELECT count(*) FROM child' }).rows, [[0]]);
+  primary.rollback();
+});

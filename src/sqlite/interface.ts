@@ -35,6 +35,7 @@ export type { RepairedRow, RepairOutcome, WantedRow } from './row-repair.ts';
 export { checkSnapshot, copySnapshot } from './snapshot.ts';
 export { classify } from './statement-kind.ts';
 export { splitStatements } from './statement-splitter.ts';
+export { readStatements, type StatementText, type TransactionCommand } from './statement-text.ts';
 export { firstKeyword } from './tokenizer.ts';
 export type {
   AppliedPosition,
@@ -42,6 +43,7 @@ export type {
   SqlParameters,
   SqlValue,
   Statement,
+  StatementDescription,
   StatementKind,
   StatementResult,
 } from './types.ts';

@@ -90,6 +90,11 @@ export function parsePragma(sql: string): PragmaCall | undefined {
   return { name: identifierOf(sql, nameToken).toLowerCase(), argument: hasArgument ? argument : null };
 }
 
+/** Whether a pragma changes neither content nor settings. */
+export function isReadPragma({ name, argument }: PragmaCall): boolean {
+  return readOnly.has(name) || argument === null;
+}
+
 /** Why a pragma is refused on a connection that writes, or undefined if it is allowed. */
 export function pragmaRefusal({ name, argument }: PragmaCall): QuorateError | undefined {
   return writable.has(name) ? undefined : readPragmaRefusal({ name, argument });

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { collectRows, type ResultLimits } from './result-limits.ts';
 import type { StatementEffects } from './statement-authorizer.ts';
-import type { SqlParameters, SqlValue, StatementKind, StatementResult } from './types.ts';
+import type { SqlValue, Statement, StatementKind, StatementResult } from './types.ts';
 import { type BoundParameters, bindParameters, listParameters, type ParameterList } from './value-binding.ts';
 
 interface StatementFields {
@@ -43,8 +43,8 @@ export class PreparedStatement {
     return this.columns.length > 0;
   }
 
-  bind(parameters: SqlParameters | undefined): BoundParameters {
-    return bindParameters(this.parameters, parameters);
+  bind({ parameters, exactNumbers }: Statement): BoundParameters {
+    return bindParameters(this.parameters, parameters, exactNumbers);
   }
 
   /** Runs a statement that returns no rows. */

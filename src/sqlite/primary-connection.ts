@@ -19,7 +19,13 @@ import { StatementPreparer } from './statement-preparer.ts';
 import { type SchemaSnapshot, TableCatalogue } from './table-catalogue.ts';
 import { dropTempObjects, refuseLoneTempStatement } from './temp-objects.ts';
 import { appendFinalState } from './transaction-end.ts';
-import type { AppliedPosition, CapturedTransaction, Statement, StatementResult } from './types.ts';
+import type {
+  AppliedPosition,
+  CapturedTransaction,
+  Statement,
+  StatementDescription,
+  StatementResult,
+} from './types.ts';
 import { holdCheckpoints, openForWriting, translated } from './writing-connection.ts';
 
 /**
@@ -44,6 +50,8 @@ export class PrimaryConnection implements Disposable {
   /** The schema at `begin`. */
   #groupSchema: SchemaSnapshot;
   #client: ClientTransaction | undefined;
+  /** Whether SQLite enforces them now. */
+  #foreignKeys = true;
 
   private constructor(db: DatabaseSync, options: PrimaryOptions) {
     this.#db = db;
@@ -110,9 +118,20 @@ export class PrimaryConnection implements Disposable {
     return new RowImporter(this.#db, this.#catalogue, this.#shadow);
   }
 
-  /** Begins a group transaction and takes the write lock. @throws QuorateError DATABASE_LOCKED */
-  begin(): void {
-    translated(() => this.#control.begin.run());
+  /**
+   * Begins a group transaction and takes the write lock.
+   * @param foreignKeys false: they are neither enforced nor acted on, and checked at the end of each client transaction
+   * @throws QuorateError DATABASE_LOCKED
+   */
+  begin({ foreignKeys = true }: { readonly foreignKeys?: boolean } = {}): void {
+    translated(() => {
+      if (this.#foreignKeys !== foreignKeys) {
+        // Inside a transaction SQLite ignores this pragma.
+        this.#db.exec(`PRAGMA foreign_keys = ${foreignKeys ? 'ON' : 'OFF'}`);
+        this.#foreignKeys = foreignKeys;
+      }
+      this.#control.begin.run();
+    });
     this.#groupSchema = this.#catalogue.current;
   }
 
@@ -136,6 +155,7 @@ export class PrimaryConnection implements Disposable {
     translated(() => this.#control.savepoint.run());
     this.#capture.buffer.clear();
     this.#client = new ClientTransaction(this.#catalogue.current);
+    this.#client.defersForeignKeys = !this.#foreignKeys;
   }
 
   /**
@@ -157,6 +177,11 @@ export class PrimaryConnection implements Disposable {
       }
       throw mapSqliteError(error);
     }
+  }
+
+  /** What a statement of the open client transaction would return, without running it. @throws QuorateError as `run` does */
+  describe(sql: string): StatementDescription {
+    return translated(() => this.#executor.describe(sql));
   }
 
   /**

@@ -9,7 +9,14 @@ import { mapSqliteError } from './sqlite-errors.ts';
 import { readRefusal } from './statement-authorizer.ts';
 import { StatementCache } from './statement-cache.ts';
 import { classify, singleStatement } from './statement-kind.ts';
-import type { AppliedPosition, SqlParameters, SqlValue, Statement, StatementResult } from './types.ts';
+import type {
+  AppliedPosition,
+  SqlParameters,
+  SqlValue,
+  Statement,
+  StatementDescription,
+  StatementResult,
+} from './types.ts';
 import { bindParameters } from './value-binding.ts';
 import { valueLimit } from './value-limit.ts';
 import { translated } from './writing-connection.ts';
@@ -71,17 +78,30 @@ export class ReadConnection implements Disposable {
    *
    * @throws QuorateError READ_ONLY_QUERY for what would write; RESULT_TOO_LARGE; INTEGER_OUT_OF_RANGE; SQL_ERROR
    */
-  query({ sql, parameters }: Statement, options: QueryOptions = {}): StatementResult {
+  query({ sql, parameters, exactNumbers }: Statement, options: QueryOptions = {}): StatementResult {
     return translated(() => {
       const prepared = this.#prepared(sql);
       prepared.mode = options.bigint === true ? 'array-bigint' : 'array';
-      const rows = collectRows(prepared.statement, bindParameters(prepared.parameters, parameters), options);
+      const bound = bindParameters(prepared.parameters, parameters, exactNumbers);
+      const rows = collectRows(prepared.statement, bound, options);
       const { names, types } = prepared.columns;
       return { columns: names, columnTypes: types, rows, changes: 0, lastInsertRowid: 0n };
     });
   }
 
-  /** The same, row by row; the snapshot stays open until the iteration ends. */
+  /**
+   * What any statement returns, without running it; one that would write is only prepared.
+   * @throws QuorateError READ_ONLY_QUERY for pragmas that set something, SQL_ERROR
+   */
+  describe(text: string): StatementDescription {
+    return translated(() => {
+      const sql = singleStatement(text);
+      const { names, types } = this.#preparedAlone(sql).columns;
+      return { columns: names, columnTypes: types };
+    });
+  }
+
+  /** The same as `query`, row by row; the snapshot stays open until the iteration ends. */
   *iterate({ sql, parameters }: Statement, options: QueryOptions = {}): Generator<readonly SqlValue[]> {
     const limits = new ResultCounter(options);
     for (const row of this.#borrowed(sql, parameters, options.bigint === true ? 'array-bigint' : 'array')) {
@@ -129,6 +149,12 @@ export class ReadConnection implements Disposable {
     }
   }
 
+  /** Everything that is read from now on, until the connection is closed, is of this moment. */
+  pin(): AppliedPosition {
+    translated(() => this.#db.exec('BEGIN'));
+    return this.readPosition();
+  }
+
   /** Up to where the content is the fold of the log. */
   readPosition(): AppliedPosition {
     return translated(() => this.#state.read());
@@ -174,6 +200,10 @@ export class ReadConnection implements Disposable {
     if (kind !== 'read' && kind !== 'pragma') {
       throw readOnlyRefusal();
     }
+    return this.#preparedAlone(sql);
+  }
+
+  #preparedAlone(sql: string): ReadStatement {
     this.#refusal = undefined;
     this.#preparing = true;
     try {

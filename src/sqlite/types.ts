@@ -8,6 +8,16 @@ export interface Statement {
   /** Exactly one SQL statement; a trailing semicolon and comments are allowed. */
   readonly sql: string;
   readonly parameters?: SqlParameters | undefined;
+  /** A `number` is stored as REAL also when it is an integer. Default false. */
+  readonly exactNumbers?: boolean | undefined;
+}
+
+/** What is known of a statement before it runs. */
+export interface StatementDescription {
+  /** Names of the columns that it returns, in order. */
+  readonly columns: readonly string[];
+  /** Declared type of each column, or null for an expression. */
+  readonly columnTypes: readonly (string | null)[];
 }
 
 export interface StatementResult {

@@ -30,7 +30,7 @@ export function listParameters(sql: string): ParameterList {
       while (names.length < index) {
         names.push(null);
       }
-      names[index - 1] = token.text;
+      names[index - 1] ??= token.text;
     } else if (!names.includes(token.text)) {
       names.push(token.text);
     }
@@ -50,6 +50,13 @@ export function bindValue(value: SqlValue): SqlValue {
     return value;
   }
   throw unsupportedValue(value);
+}
+
+type BindOne = (value: SqlValue) => SqlValue;
+
+/** A number stays a REAL. */
+function bindExactly(value: SqlValue): SqlValue {
+  return typeof value === 'number' ? value : bindValue(value);
 }
 
 /** The error for a parameter that SQLite has no type for. */
@@ -81,27 +88,33 @@ const nothing: readonly SqlValue[] = [];
 /**
  * Checks and converts the parameters of one execution.
  *
+ * @param exactNumbers a number is bound as REAL also when it is an integer
  * @throws QuorateError INVALID_ARGUMENT if the values do not fit the statement's parameters
  */
-export function bindParameters(list: ParameterList, parameters: SqlParameters | undefined): BoundParameters {
+export function bindParameters(
+  list: ParameterList,
+  parameters: SqlParameters | undefined,
+  exactNumbers = false,
+): BoundParameters {
   if (parameters === undefined) {
     if (list.names.length > 0) {
       throw wrongCount(list.names.length, 0);
     }
     return nothing;
   }
+  const bindOne = exactNumbers ? bindExactly : bindValue;
   return Array.isArray(parameters)
-    ? bindPositional(list, parameters as readonly SqlValue[])
-    : bindNamed(list, parameters as Readonly<Record<string, SqlValue>>);
+    ? bindPositional(list, parameters as readonly SqlValue[], bindOne)
+    : bindNamed(list, parameters as Readonly<Record<string, SqlValue>>, bindOne);
 }
 
-function bindPositional(list: ParameterList, values: readonly SqlValue[]): BoundParameters {
+function bindPositional(list: ParameterList, values: readonly SqlValue[], bindOne: BindOne): BoundParameters {
   if (values.length !== list.names.length) {
     throw wrongCount(list.names.length, values.length);
   }
   const bound = new Array<SqlValue>(values.length);
   for (let i = 0; i < values.length; i++) {
-    bound[i] = bindValue(values[i] as SqlValue);
+    bound[i] = bindOne(values[i] as SqlValue);
   }
   return list.named ? positionalToNamed(list, bound) : bound;
 }
@@ -120,7 +133,7 @@ function positionalToNamed(list: ParameterList, values: readonly SqlValue[]): Bo
   return [named, ...plain] as unknown as BoundParameters;
 }
 
-function bindNamed(list: ParameterList, values: Readonly<Record<string, SqlValue>>): BoundParameters {
+function bindNamed(list: ParameterList, values: Readonly<Record<string, SqlValue>>, bindOne: BindOne): BoundParameters {
   const bound: Record<string, SqlValue> = {};
   for (const name of list.names) {
     if (name === null) {
@@ -132,7 +145,7 @@ function bindNamed(list: ParameterList, values: Readonly<Record<string, SqlValue
     if (value === undefined) {
       throw new QuorateError('INVALID_ARGUMENT', `no value was given for the parameter ${name}`);
     }
-    bound[name] = bindValue(value);
+    bound[name] = bindOne(value);
   }
   refuseUnknown(list, values);
   return [bound];

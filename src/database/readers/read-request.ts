@@ -1,6 +1,6 @@
 import { QuorateError } from '../../errors/interface.ts';
 import type { Statement } from '../../sqlite/interface.ts';
-import type { ReadAnswer } from './reader-messages.ts';
+import type { QueryOutcome, ReadAnswer, ReaderQuery } from './reader-messages.ts';
 
 export interface ReadOptions {
   /** Integers of results as bigint. Default false. */
@@ -11,6 +11,8 @@ export interface ReadOptions {
   readonly maxBytes: number;
   /** Bytes of one value that the statements may read or make. Default: what SQLite takes, 1 GB. */
   readonly maxValueBytes?: number | undefined;
+  /** The statements are not run: only the columns of their results are asked for. Default false. */
+  readonly describe?: boolean | undefined;
   /** Gives up the query, and stops it if it is running. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -23,6 +25,8 @@ export class ReadRequest {
   readonly answer: Promise<ReadAnswer>;
   /** Readers that ended while they ran this query. */
   crashes = 0;
+  /** It was sent together with others once, and one of them took too long. */
+  mustRunAlone = false;
   /** Called when the caller gives up. */
   onCancel: (() => void) | undefined;
   #resolve: (answer: ReadAnswer) => void = () => {};
@@ -45,6 +49,21 @@ export class ReadRequest {
       this.#cancel();
     } else {
       options.signal?.addEventListener('abort', this.#cancel, { once: true });
+    }
+  }
+
+  get query(): ReaderQuery {
+    const { filePath, statements } = this;
+    const { bigint = false, maxBytes, maxValueBytes, describe = false } = this.options;
+    return { filePath, statements, bigint, maxBytes, maxValueBytes, describe };
+  }
+
+  /** Takes what a reader says. */
+  settle(outcome: QueryOutcome): void {
+    if (outcome.kind === 'answer') {
+      this.succeed(outcome.answer);
+    } else {
+      this.fail(QuorateError.deserialize(outcome.error));
     }
   }
 

@@ -196,3 +196,22 @@ test('a reader inside an endless query ends when its node is killed', async (t) 
   node.kill('SIGKILL');
   await until(() => children().every(([pid]) => pid !== reader), 5_000);
 });
+
+test('a query that turns slow among others of its kind keeps nobody waiting', async (t) => {
+  const { pool, file } = setUp(t);
+  const counted = (limit: bigint, timeoutMs = 20_000) => {
+    const sql = `${endless} count(*) FROM (SELECT i FROM n LIMIT ?)`;
+    return pool.query(file, [{ sql, parameters: [limit] }], { ...defaults, timeoutMs });
+  };
+  await Promise.all([counted(1n), counted(1n)]);
+  let runawayEnded = false;
+  const first = Array.from({ length: 10 }, () => counted(1n));
+  const runaway = counted(10n ** 15n, 4_000).finally(() => {
+    runawayEnded = true;
+  });
+  const refused = assert.rejects(runaway, { code: 'QUERY_TIMEOUT' });
+  const last = Array.from({ length: 10 }, () => counted(1n));
+  await Promise.all([...first, ...last]);
+  assert.equal(runawayEnded, false);
+  await refused;
+});

@@ -1,4 +1,4 @@
-import { QuorateError } from '../../errors/interface.ts';
+import { assertInvariant, QuorateError } from '../../errors/interface.ts';
 import {
   BoundedQueue,
   durationBounds,
@@ -7,10 +7,12 @@ import {
   type Runtime,
   type Timer,
 } from '../../runtime/interface.ts';
-import type { Statement } from '../../sqlite/interface.ts';
+import type { Statement, StatementDescription } from '../../sqlite/interface.ts';
+import { QuickQueries } from './quick-queries.ts';
 import { type ReadOptions, ReadRequest } from './read-request.ts';
 import type { ReadAnswer } from './reader-messages.ts';
 import { type Outcome, ReaderProcess } from './reader-process.ts';
+import { type ReadSnapshot, type SnapshotLimits, SnapshotReaders } from './snapshot-readers.ts';
 
 /** Milliseconds that a reader process may take to start. */
 const startTimeoutMs = 20_000;
@@ -27,6 +29,8 @@ export interface ReaderPoolOptions {
   readonly maxProcesses: number;
   /** Milliseconds after which a process without work ends. */
   readonly idleTimeoutMs: number;
+  /** Snapshots that are pinned at once over several requests; one more is refused with OVERLOADED. Default 256. */
+  readonly maxPinned?: number | undefined;
   /** Queries that wait for a reader; one more is refused with OVERLOADED. */
   readonly queueLimit: number;
 }
@@ -47,6 +51,12 @@ export interface ReaderPoolStatus {
   readonly timings: HistogramCounts;
 }
 
+/** Queries that are sent to a reader together. */
+const maxTogether = 32;
+
+/** Milliseconds that queries which are known to be quick may take together. */
+const stallMs = 250;
+
 interface Reader {
   readonly process: ReaderProcess;
   state: 'starting' | 'idle' | 'running' | 'killed';
@@ -64,6 +74,8 @@ export class ReaderPool implements AsyncDisposable {
   readonly #readers = new Set<Reader>();
   readonly #idle: Reader[] = [];
   readonly #queue: BoundedQueue<ReadRequest>;
+  readonly #snapshots: SnapshotReaders;
+  readonly #quick = new QuickQueries();
   #closed = false;
   #answered = 0;
   #timeouts = 0;
@@ -72,6 +84,7 @@ export class ReaderPool implements AsyncDisposable {
 
   constructor(options: ReaderPoolOptions) {
     this.#options = options;
+    this.#snapshots = new SnapshotReaders(options);
     this.#queue = new BoundedQueue('the queue of the reader processes (reader-queue-limit)', options.queueLimit);
   }
 
@@ -95,6 +108,22 @@ export class ReaderPool implements AsyncDisposable {
     return answer;
   }
 
+  /** What a statement returns, without running it. */
+  async describe(
+    filePath: string,
+    sql: string,
+    options: Pick<ReadOptions, 'timeoutMs' | 'maxBytes' | 'maxValueBytes'>,
+  ): Promise<StatementDescription> {
+    const { results } = await this.query(filePath, [{ sql }], { ...options, describe: true });
+    assertInvariant(results[0] !== undefined, 'a description has one result');
+    return results[0];
+  }
+
+  /** Pins the content of a file as it is now, to be read in several requests. @throws QuorateError OVERLOADED … */
+  pin(filePath: string, limits: SnapshotLimits): Promise<ReadSnapshot> {
+    return this.#snapshots.pin(filePath, limits);
+  }
+
   /** Closes all connections to a file and refuses the queries that wait for it; to be called before the file goes. */
   release(filePath: string): void {
     for (const request of this.#queue.drain()) {
@@ -107,6 +136,7 @@ export class ReaderPool implements AsyncDisposable {
     for (const reader of this.#readers) {
       reader.process.release(filePath);
     }
+    this.#snapshots.release(filePath);
   }
 
   /** Lets queries that wait for a file read the one that has taken its place, and closes all connections to the old one. */
@@ -120,6 +150,7 @@ export class ReaderPool implements AsyncDisposable {
     for (const reader of this.#readers) {
       reader.process.release(oldPath);
     }
+    this.#snapshots.release(oldPath);
   }
 
   status(): ReaderPoolStatus {
@@ -144,18 +175,17 @@ export class ReaderPool implements AsyncDisposable {
     for (const reader of readers) {
       this.#kill(reader);
     }
+    await this.#snapshots[Symbol.asyncDispose]();
     await Promise.all(readers.map((reader) => reader.process.exited()));
   }
 
   #dispatch(): void {
     while (this.#idle.length > 0) {
-      const request = this.#queue.shift();
-      if (request === undefined) {
+      const requests = this.#nextTogether();
+      if (requests.length === 0) {
         return;
       }
-      if (!request.isSettled) {
-        this.#run(this.#idle.pop() as Reader, request);
-      }
+      this.#run(this.#idle.pop() as Reader, requests);
     }
     const starting = [...this.#readers].filter((reader) => reader.state === 'starting').length;
     if (this.#queue.size > starting && this.#readers.size < this.#options.maxProcesses) {
@@ -175,36 +205,66 @@ export class ReaderPool implements AsyncDisposable {
     this.#readers.add(reader);
   }
 
-  #run(reader: Reader, request: ReadRequest): void {
+  /** What one reader is to do next: one query, or a fair share of those that wait and are known to be quick. */
+  #nextTogether(): ReadRequest[] {
+    const share = Math.min(maxTogether, Math.ceil(this.#queue.size / this.#idle.length));
+    const requests: ReadRequest[] = [];
+    for (let next = this.#queue.first; next !== undefined; next = this.#queue.first) {
+      if (!next.isSettled) {
+        const mayJoin = requests.length < share && this.#quick.has(next);
+        if (requests.length > 0 && !mayJoin) {
+          break;
+        }
+        requests.push(next);
+      }
+      this.#queue.shift();
+      if (requests.length === 1 && !this.#quick.has(next)) {
+        break;
+      }
+    }
+    return requests;
+  }
+
+  #run(reader: Reader, requests: readonly ReadRequest[]): void {
+    const [first, second] = requests;
+    const alone = second === undefined ? first : undefined;
     reader.state = 'running';
     reader.timer?.cancel();
-    reader.timer = this.#options.runtime.timers.after(request.options.timeoutMs, () =>
-      this.#onTimeout(reader, request),
-    );
-    request.onCancel = () => this.#onCancel(reader);
-    const { filePath, statements, options } = request;
-    const { bigint = false, maxBytes, maxValueBytes } = options;
-    reader.process.run({ kind: 'query', filePath, statements, bigint, maxBytes, maxValueBytes }, (outcome) => {
-      request.onCancel = undefined;
-      this.#settle(request, outcome);
+    reader.timer =
+      alone === undefined
+        ? this.#options.runtime.timers.after(stallMs, () => this.#onStall(reader, requests))
+        : this.#options.runtime.timers.after(alone.options.timeoutMs, () => this.#onTimeout(reader, alone));
+    if (alone !== undefined) {
+      alone.onCancel = () => this.#onCancel(reader);
+    }
+    reader.process.run({ kind: 'queries', queries: requests.map(({ query }) => query) }, (outcome) => {
+      if (alone !== undefined) {
+        alone.onCancel = undefined;
+      }
+      this.#settle(requests, outcome);
     });
   }
 
-  #settle(request: ReadRequest, outcome: Outcome): void {
-    this.#answered += outcome.kind === 'ended' ? 0 : 1;
-    if (outcome.kind === 'answer') {
-      request.succeed(outcome.answer);
-    } else if (outcome.kind === 'error') {
-      request.fail(outcome.error);
-    } else if (!request.isSettled) {
-      this.#retry(request, outcome.reason);
+  #settle(requests: readonly ReadRequest[], outcome: Outcome): void {
+    const { outcomes, wasQuick } = outcome.kind === 'done' ? outcome : { outcomes: [], wasQuick: false };
+    this.#quick.note(requests, wasQuick);
+    for (const [index, request] of requests.entries()) {
+      const own = outcomes[index];
+      if (own !== undefined) {
+        this.#answered += request.isSettled ? 0 : 1;
+        request.settle(own);
+      } else if (!request.isSettled) {
+        // Of several that were sent together nobody knows which one it was, and some may not have run at all.
+        this.#retry(request, outcome.kind === 'ended' && requests.length === 1 ? outcome.reason : undefined);
+        request.mustRunAlone ||= outcome.kind === 'ended';
+      }
     }
   }
 
-  #retry(request: ReadRequest, reason: string): void {
-    request.crashes += 1;
+  #retry(request: ReadRequest, reason: string | undefined): void {
+    request.crashes += reason === undefined ? 0 : 1;
     if (request.crashes > maxRetries || this.#closed) {
-      request.fail(readerEnded(reason, this.#closed));
+      request.fail(readerEnded(reason ?? '', this.#closed));
       return;
     }
     try {
@@ -212,6 +272,14 @@ export class ReaderPool implements AsyncDisposable {
     } catch (error) {
       request.fail(error as QuorateError);
     }
+  }
+
+  /** Nobody can tell which of them takes so long, so the process goes, and all of them are tried again, each for itself. */
+  #onStall(reader: Reader, requests: readonly ReadRequest[]): void {
+    for (const request of requests) {
+      request.mustRunAlone = true;
+    }
+    this.#kill(reader);
   }
 
   #onTimeout(reader: Reader, request: ReadRequest): void {

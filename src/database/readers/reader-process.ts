@@ -1,16 +1,14 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { QuorateError } from '../../errors/interface.ts';
-import type { ReadAnswer, ReaderReply, ReaderRequest } from './reader-messages.ts';
+import type { ReaderReply, ReaderRequest, ReaderTask } from './reader-messages.ts';
 
 /** Heap of a reader in MiB: room for the largest result in the form of JavaScript values. */
 const maxHeapMebibytes = 1_024;
 
-/** What became of a query. */
+/** What became of what a process was asked for. */
 export type Outcome =
-  | { readonly kind: 'answer'; readonly answer: ReadAnswer }
-  | { readonly kind: 'error'; readonly error: QuorateError }
-  /** The process ended while it ran the query. */
+  | Extract<ReaderReply, { readonly kind: 'done' }>
+  /** The process ended meanwhile. */
   | { readonly kind: 'ended'; readonly reason: string };
 
 export interface ReaderProcessEvents {
@@ -66,15 +64,20 @@ export class ReaderProcess {
     return this.#child.pid;
   }
 
-  /** Runs a query; the process must be idle. */
-  run(request: Extract<ReaderRequest, { kind: 'query' }>, settle: (outcome: Outcome) => void): void {
+  /** Runs something; the process must be idle. */
+  run(task: ReaderTask, settle: (outcome: Outcome) => void): void {
     this.#settle = settle;
-    this.#send(request);
+    this.#send(task);
   }
 
   /** Closes the connection to a file, after the running query. */
   release(filePath: string): void {
     this.#send({ kind: 'release', filePath });
+  }
+
+  /** Lets a pinned snapshot go, after the running query. */
+  unpin(snapshot: number): void {
+    this.#send({ kind: 'unpin', snapshot });
   }
 
   /** Ends the process at once, whatever it does. The outcome of a running query is `ended`. */
@@ -95,10 +98,8 @@ export class ReaderProcess {
   }
 
   #receive(reply: ReaderReply): void {
-    if (reply.kind === 'answer') {
+    if (reply.kind === 'done') {
       this.#finish(reply);
-    } else if (reply.kind === 'error') {
-      this.#finish({ kind: 'error', error: QuorateError.deserialize(reply.error) });
     }
     this.#events.onIdle();
   }

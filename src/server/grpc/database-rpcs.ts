@@ -16,6 +16,7 @@ export function followRequestOf({ role, replication, acks }: CreateDatabaseReque
     password: replication?.primaryPassword ?? '',
     acks,
     delayMs: replication?.delayMs,
+    forwardWrites: replication?.forwardWrites,
   };
 }
 

@@ -3,10 +3,12 @@ import type { ExecuteRequest, ExecuteResponse, QueryServer } from '../../proto/i
 import { ackLevelOf } from '../node/ack-settings.ts';
 import { executeSql } from '../node/sql.ts';
 import { onDatabase, type RpcContext, unaryRpc } from './rpc.ts';
+import { transactionRpc } from './transaction-rpc.ts';
 
 /** SQL over gRPC. */
 export function queryService(context: RpcContext): QueryServer {
   return {
+    transaction: transactionRpc(context),
     execute: unaryRpc(
       context,
       onDatabase('read'),

@@ -1,5 +1,5 @@
 import type { handleUnaryCall, Metadata } from '@grpc/grpc-js';
-import { asQuorateError, type ErrorCode } from '../../errors/interface.ts';
+import { asQuorateError, type ErrorCode, type QuorateError } from '../../errors/interface.ts';
 import { errorToGrpc } from '../../replication/interface.ts';
 import type { Identity } from '../auth/authenticator.ts';
 import type { Permission } from '../auth/permissions.ts';
@@ -82,14 +82,19 @@ export async function runAs<Request, Response>(
     : await context.node.security.audit.run({ action: rule.action, user, tokenId, address, request }, checked);
 }
 
-/** Counts an error and makes the gRPC status that tells the caller. */
-export function failure(context: RpcContext, thrown: unknown): ReturnType<typeof errorToGrpc> {
+/** Counts an error that a caller is told, and logs one that is a defect. */
+export function noteFailure(context: RpcContext, thrown: unknown): QuorateError {
   const error = asQuorateError(thrown);
   context.errors.set(error.code, (context.errors.get(error.code) ?? 0) + 1);
   if (error.code === 'INTERNAL') {
     context.node.runtime.logger.error({ err: error.cause ?? error }, `a request failed: ${error.message}`);
   }
-  return errorToGrpc(error);
+  return error;
+}
+
+/** The gRPC status that tells the caller. */
+export function failure(context: RpcContext, thrown: unknown): ReturnType<typeof errorToGrpc> {
+  return errorToGrpc(noteFailure(context, thrown));
 }
 
 /** The address of the caller's machine, without its port. */

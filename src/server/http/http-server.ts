@@ -1,47 +1,65 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { asQuorateError, httpStatusOf, QuorateError } from '../../errors/interface.ts';
-import type { Timers } from '../../runtime/interface.ts';
 import type { Identity } from '../auth/authenticator.ts';
 import { everyDatabase } from '../auth/permissions.ts';
+import { HranaEndpoint } from '../hrana/hrana-endpoint.ts';
+import type { HranaLimits } from '../hrana/hrana-limits.ts';
 import type { NodeAddress } from '../node/follow-settings.ts';
 import { statusJson } from '../node/status-json.ts';
+import { version } from '../node/version.ts';
 import { visibleStatus } from '../node/visible-status.ts';
 import { type Answer, json } from './answer.ts';
 import { type HealthCheck, healthChecks } from './health.ts';
 import type { HttpContext } from './http-context.ts';
 import { renderNodeMetrics } from './node-metrics.ts';
 
+/** Milliseconds that an idle connection stays open; longer than clients and balancers keep theirs. */
+const keepAliveTimeoutMs = 75_000;
+
+const textType = 'text/plain; charset=utf-8';
 const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
 
 /** A node's HTTP endpoint for people, load balancers and Prometheus; docs/http.md tells what each path answers. */
 export class HttpServer {
   readonly #server: Server;
-  readonly #timers: Timers;
+  readonly #context: HttpContext;
   readonly address: NodeAddress;
 
-  private constructor(server: Server, timers: Timers, address: NodeAddress) {
+  private constructor(server: Server, context: HttpContext, address: NodeAddress) {
     this.#server = server;
-    this.#timers = timers;
+    this.#context = context;
     this.address = address;
   }
 
   /** Listens; port 0 takes a free one. @throws QuorateError ADDRESS_IN_USE, IO_ERROR */
-  static async listen(context: HttpContext, { host, port }: NodeAddress): Promise<HttpServer> {
-    const server = createServer((request, response) => {
-      const answered = answer(context, request);
-      respond(response, request.method === 'OPTIONS' ? { ...answered, body: '' } : answered);
+  static async listen(
+    services: Omit<HttpContext, 'hrana'>,
+    limits: HranaLimits,
+    { host, port }: NodeAddress,
+  ): Promise<HttpServer> {
+    const hrana = new HranaEndpoint(services, limits);
+    const context = { ...services, hrana };
+    const server = createServer({ keepAliveTimeout: keepAliveTimeoutMs }, (request, response) => {
+      // Hrana answers OPTIONS on every other path, for browsers.
+      if (healthChecks.has(pathOf(request)) || !hrana.handle(request, response)) {
+        const answered = answer(context, request);
+        respond(response, request.method === 'OPTIONS' ? { ...answered, body: '' } : answered);
+      }
     });
+    hrana.listen(server);
     await new Promise<void>((resolve, reject) => {
       server.once('error', (cause: NodeJS.ErrnoException) => reject(listenError(cause, `${host}:${port}`)));
       server.listen(port, host, resolve);
     });
-    return new HttpServer(server, context.node.runtime.timers, { host, port: (server.address() as AddressInfo).port });
+    return new HttpServer(server, context, { host, port: (server.address() as AddressInfo).port });
   }
 
   /** Takes no new requests and lets running ones end, for at most `drainMs`. */
   async close(drainMs: number): Promise<void> {
-    const timer = this.#timers.after(drainMs, () => this.#server.closeAllConnections());
+    const { hrana, node } = this.#context;
+    await hrana.close();
+    const timer = node.runtime.timers.after(drainMs, () => this.#server.closeAllConnections());
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });
@@ -84,6 +102,7 @@ function health(check: HealthCheck): Route {
 /** What each path answers; those that are not for everybody authenticate. */
 const routes: ReadonlyMap<string, Route> = new Map<string, Route>([
   ...[...healthChecks].map(([path, check]): [string, Route] => [path, health(check)]),
+  ['/version', () => ({ status: 200, type: textType, body: `quorate ${version}\n` })],
   ['/metrics', metrics],
   ['/status', (context, request) => json(200, statusJson(visibleStatus(context.node, authenticate(context, request))))],
 ]);
@@ -97,8 +116,12 @@ function metrics(context: HttpContext, request: IncomingMessage): Answer {
   return { status: 200, type: metricsType, body: renderNodeMetrics(context) };
 }
 
+function pathOf({ url }: IncomingMessage): string {
+  return url?.split('?')[0] ?? '';
+}
+
 function route(context: HttpContext, request: IncomingMessage): Answer {
-  const path = request.url?.split('?')[0] ?? '';
+  const path = pathOf(request);
   const methods = healthChecks.has(path) ? [...readMethods, 'OPTIONS'] : readMethods;
   if (!methods.includes(request.method ?? '')) {
     const message = `${request.method} is not allowed; use ${methods.join(', ')}`;
@@ -106,7 +129,7 @@ function route(context: HttpContext, request: IncomingMessage): Answer {
   }
   const found = routes.get(path);
   if (found === undefined) {
-    const message = `use ${[...routes.keys()].join(', ')}`;
+    const message = `nothing is here; use ${[...routes.keys()].join(', ')}, or the paths of Hrana`;
     return json(404, { error: { code: 'INVALID_ARGUMENT', message } });
   }
   return found(context, request);

@@ -1,23 +1,26 @@
 import {
   databaseLimitOptions,
+  hranaOptions,
   namedOptions,
   nodeLimitOptions,
   type OptionDeclarations,
   replicationLimitOptions,
   securityOptions,
 } from '../../config/interface.ts';
-import type { NodeOptions } from '../node/node-options.ts';
+import type { HttpContext } from './http-context.ts';
 import type { MetricsText } from './metrics.ts';
 
 const millisecondsPerSecond = 1_000;
 
 /** The value of every limit, by its option: durations in seconds, sizes in bytes. */
-export function limitMetrics(metrics: MetricsText, options: NodeOptions): void {
+export function limitMetrics(metrics: MetricsText, { node, hrana }: HttpContext): void {
+  const { options } = node;
   const groups: readonly (readonly [OptionDeclarations, object])[] = [
     [databaseLimitOptions, options.databaseLimits],
     [nodeLimitOptions, options.limits],
     [replicationLimitOptions, options.replicationLimits],
     [securityOptions, options.security],
+    [hranaOptions, hrana.limits],
   ];
   const help = 'Value of a limit by the name of its option; durations in seconds, sizes in bytes.';
   for (const [declarations, values] of groups) {

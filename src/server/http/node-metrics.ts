@@ -5,6 +5,7 @@ import type {
   ScrubStatus,
   StorageStatus,
 } from '../../proto/interface.ts';
+import type { HranaEndpoint } from '../hrana/hrana-endpoint.ts';
 import type { HttpContext } from './http-context.ts';
 import { limitMetrics } from './limit-metrics.ts';
 import { type Labels, MetricsText } from './metrics.ts';
@@ -18,9 +19,10 @@ export function renderNodeMetrics(context: HttpContext): string {
   const metrics = new MetricsText();
   nodeMetrics(metrics, context);
   processMetrics(metrics, context);
-  limitMetrics(metrics, context.node.options);
+  limitMetrics(metrics, context);
   securityMetrics(metrics, context);
   readerMetrics(metrics, context);
+  hranaMetrics(metrics, context.hrana);
   for (const database of context.node.status().databases) {
     databaseMetrics(metrics, database);
     writerMetrics(metrics, context, database.database);
@@ -76,6 +78,18 @@ function readerMetrics(metrics: MetricsText, { node }: HttpContext): void {
   metrics.counter('quorate_reader_queries_total', 'Queries answered by readers.', status.answered);
   metrics.counter('quorate_reader_timeouts_total', 'Queries stopped at their time limit.', status.timeouts);
   metrics.counter('quorate_reader_crashes_total', 'Reader processes that ended by themselves.', status.crashes);
+}
+
+function hranaMetrics(metrics: MetricsText, hrana: HranaEndpoint): void {
+  const { requests, httpStreams, connections, connectionStreams } = hrana.status();
+  const { hranaMaxHttpRequests, hranaMaxHttpStreams, hranaMaxConnections } = hrana.limits;
+  metrics.gauge('quorate_hrana_http_requests', 'HTTP requests of clients that run now.', requests);
+  metrics.gauge('quorate_hrana_http_requests_limit', 'Option hrana-max-http-requests.', hranaMaxHttpRequests);
+  metrics.gauge('quorate_hrana_http_streams', 'HTTP streams that hold something.', httpStreams);
+  metrics.gauge('quorate_hrana_http_streams_limit', 'Option hrana-max-http-streams.', hranaMaxHttpStreams);
+  metrics.gauge('quorate_hrana_connections', 'WebSocket connections of clients.', connections);
+  metrics.gauge('quorate_hrana_connections_limit', 'Option hrana-max-connections.', hranaMaxConnections);
+  metrics.gauge('quorate_hrana_connection_streams', 'Streams on WebSocket connections.', connectionStreams);
 }
 
 function databaseMetrics(metrics: MetricsText, status: DatabaseStatus): void {

@@ -96,7 +96,7 @@ function replicationSettings(
   { replication }: DatabaseSettings,
   own: NodeAddress | undefined,
 ): ReplicationSettings | undefined {
-  const { enabled, upstream, delayMs = 0, followed } = replication;
+  const { enabled, upstream, delayMs = 0, forwardWrites = false, followed } = replication;
   if (upstream === undefined) {
     return undefined;
   }
@@ -109,6 +109,7 @@ function replicationSettings(
     primaryUsername: username,
     primaryPassword: '',
     delayMs,
+    forwardWrites,
     followed: followed !== undefined,
   };
 }

@@ -64,11 +64,23 @@ export function changedSettings(
     database: change.primaryDatabase ?? upstream?.database ?? '',
     username: change.primaryUsername ?? upstream?.username ?? '',
     password: change.primaryPassword ?? upstream?.password ?? '',
-    delayMs: change.replicationDelayMs ?? (change.role === 'primary' ? undefined : current.replication.delayMs),
+    ...changedHandling(current, change),
     followed: isFollowingChanged(change) ? undefined : current.replication.followed,
   };
   const settings = settingsOf(name, checkRole(request.role), current.term, request, own);
   return { ...settings, acks: changedAcks(current.acks, change.acks) };
+}
+
+/** What a replica does with records and writes; a primary has neither. */
+function changedHandling(
+  { replication }: DatabaseSettings,
+  { role, replicationDelayMs, replicationForwardWrites }: UpdateDatabaseRequest,
+): Pick<FollowRequest, 'delayMs' | 'forwardWrites'> {
+  const before = role === 'primary' ? undefined : replication;
+  return {
+    delayMs: replicationDelayMs ?? before?.delayMs,
+    forwardWrites: replicationForwardWrites ?? before?.forwardWrites,
+  };
 }
 
 /** Whether a person says whom the database follows: from then on it is no longer the business of a followed server. */
@@ -90,8 +102,12 @@ function settingsOf(
     refuseReplicationOfPrimary(request);
     return { role, term, replication: { enabled: false } };
   }
-  const { delayMs = 0, followed } = request;
-  const lasting = { ...(delayMs > 0 && { delayMs }), ...(followed !== undefined && { followed }) };
+  const { delayMs = 0, forwardWrites = false, followed } = request;
+  const lasting = {
+    ...(delayMs > 0 && { delayMs }),
+    ...(forwardWrites && { forwardWrites }),
+    ...(followed !== undefined && { followed }),
+  };
   if (!request.enabled && !wantsUpstream(request)) {
     return { role, term, replication: { enabled: false, ...lasting } };
   }
@@ -106,6 +122,11 @@ function refuseReplicationOfPrimary(request: FollowRequest): void {
   if (request.enabled) {
     throw new QuorateError('INVALID_ARGUMENT', 'a primary follows nobody, so replication cannot be enabled for it', {
       hint: 'Leave out the role, or say --role replica.',
+    });
+  }
+  if (request.forwardWrites) {
+    throw new QuorateError('INVALID_ARGUMENT', 'a primary takes writes itself, so it forwards none', {
+      hint: 'Give --replication-forward-writes to a replica.',
     });
   }
   if (request.delayMs) {

@@ -48,6 +48,8 @@ export interface FollowRequest {
   readonly acks?: AckSettings | undefined;
   /** Milliseconds by which a replica applies late; absent or 0 for none. */
   readonly delayMs?: number | undefined;
+  /** Whether writes that a replica receives go to its primary. */
+  readonly forwardWrites?: boolean | undefined;
   /** Id of the node whose whole server is followed, if that is why the database is made. */
   readonly followed?: string | undefined;
 }

@@ -60,6 +60,7 @@ export class Node implements AsyncDisposable {
       maxProcesses: limits.readerProcesses,
       idleTimeoutMs: limits.readerIdleTimeoutMs,
       queueLimit: limits.readerQueueLimit,
+      maxPinned: limits.maxReadTransactions,
     });
     this.#transport = new GrpcReplicationTransport(runtime.clock);
     this.upstreams = new UpstreamClients({

@@ -1,8 +1,8 @@
 import type { AckLevel, Database, Position } from '../../database/interface.ts';
 import { isQuorateError, QuorateError } from '../../errors/interface.ts';
 import { type Statement, type StatementResult, splitStatements } from '../../sqlite/interface.ts';
-import { resolveUpstream } from './follow-settings.ts';
 import { type Node, refuseSystemDatabase } from './node.ts';
+import { writerOf } from './writers.ts';
 
 /** Statements in one request, after texts with several were split. */
 const maxStatements = 10_000;
@@ -106,26 +106,5 @@ async function write(
   statements: readonly Statement[],
   { acks, key }: SqlRequest,
 ): Promise<SqlAnswer> {
-  if (database.settings.role === 'replica') {
-    throw readOnlyReplica(node, database);
-  }
-  return await database.writer.transact(statements, { bigint: true, acks, key });
-}
-
-function readOnlyReplica(node: Node, database: Database): QuorateError {
-  const { upstream } = database.settings.replication;
-  if (upstream === undefined) {
-    return new QuorateError('READ_ONLY_REPLICA', `database ${database.name} is a replica and takes no writes`, {
-      hint: 'It is fed by an external replicator; send the write to the database that it reads from.',
-    });
-  }
-  const { host, port, database: primary } = resolveUpstream(upstream, node.address);
-  return new QuorateError(
-    'READ_ONLY_REPLICA',
-    `database ${database.name} is a replica of ${host}:${port}/${primary} and takes no writes`,
-    {
-      hint: `Send the write there: quorate --host ${host} --port ${port} query ${primary} …`,
-      details: { primaryHost: host, primaryPort: port, primaryDatabase: primary },
-    },
-  );
+  return await writerOf(node, database).transact(statements, { bigint: true, acks, key });
 }

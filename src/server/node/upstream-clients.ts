@@ -1,5 +1,5 @@
-import { NodeClient } from '../../client/interface.ts';
-import type { Database } from '../../database/interface.ts';
+import { NodeClient, RemoteWriter } from '../../client/interface.ts';
+import type { Database, Upstream, Writer } from '../../database/interface.ts';
 import { isQuorateError, QuorateError } from '../../errors/interface.ts';
 import type { GrpcReplicationTransport } from '../../replication/interface.ts';
 import type { Clock } from '../../runtime/interface.ts';
@@ -10,6 +10,13 @@ export interface UpstreamClientsOptions {
   readonly transport: GrpcReplicationTransport;
   readonly clock: Clock;
   readonly address: () => NodeAddress | undefined;
+}
+
+interface UpstreamConnection {
+  readonly client: NodeClient;
+  /** Its name there. */
+  readonly database: string;
+  readonly upstream: Upstream;
 }
 
 /** Asks the upstreams of replicas what goes beyond the stream of records, with the same credentials. */
@@ -25,6 +32,36 @@ export class UpstreamClients {
    * @throws QuorateError WRONG_ROLE without an upstream; UNAUTHENTICATED, UNAVAILABLE …
    */
   async use<T>(database: Database, action: (client: NodeClient, name: string) => Promise<T>): Promise<T> {
+    const { client: connected, database: name, upstream } = await this.connect(database);
+    using client = connected;
+    try {
+      return await action(client, name);
+    } catch (error) {
+      this.#noteRefusal(upstream, error);
+      throw error;
+    }
+  }
+
+  /** The writer of the upstream. */
+  writer(database: Database): Writer {
+    let upstream: Upstream | undefined;
+    const connect = async () => {
+      const connection = await this.connect(database);
+      upstream = connection.upstream;
+      return connection;
+    };
+    return new RemoteWriter(connect, (error) => this.#noteRefusal(upstream, error));
+  }
+
+  /** A token that is refused is not used again. */
+  #noteRefusal(upstream: Upstream | undefined, error: unknown): void {
+    if (upstream !== undefined && isQuorateError(error) && error.code === 'UNAUTHENTICATED') {
+      this.#options.transport.forget(upstream);
+    }
+  }
+
+  /** A connection to the upstream of a replica, which the caller closes. @throws QuorateError as `use` does */
+  async connect(database: Database): Promise<UpstreamConnection> {
     const { transport, clock, address } = this.#options;
     const { role, replication } = database.settings;
     if (role !== 'replica' || replication.upstream === undefined) {
@@ -34,14 +71,7 @@ export class UpstreamClients {
     }
     const upstream = resolveUpstream(replication.upstream, address());
     const { host, port } = upstream;
-    using client = new NodeClient({ host, port, token: await transport.token(upstream), clock });
-    try {
-      return await action(client, upstream.database);
-    } catch (error) {
-      if (isQuorateError(error) && error.code === 'UNAUTHENTICATED') {
-        transport.forget(upstream);
-      }
-      throw error;
-    }
+    const client = new NodeClient({ host, port, token: await transport.token(upstream), clock });
+    return { client, database: upstream.database, upstream };
   }
 }

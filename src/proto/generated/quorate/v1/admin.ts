@@ -110,7 +110,11 @@ export interface ReplicationSettings {
     | number
     | undefined;
   /** Whether the database is here because the node follows the whole server of its upstream. */
-  followed?: boolean | undefined;
+  followed?:
+    | boolean
+    | undefined;
+  /** Whether writes that a replica receives go to its primary. */
+  forwardWrites?: boolean | undefined;
 }
 
 /**
@@ -150,6 +154,7 @@ export interface UpdateDatabaseRequest {
   primaryPassword?: string | undefined;
   acks?: AckSettings | undefined;
   replicationDelayMs?: number | undefined;
+  replicationForwardWrites?: boolean | undefined;
 }
 
 export interface DatabaseStatus {
@@ -994,6 +999,7 @@ function createBaseReplicationSettings(): ReplicationSettings {
     primaryPassword: "",
     delayMs: undefined,
     followed: undefined,
+    forwardWrites: undefined,
   };
 }
 
@@ -1022,6 +1028,9 @@ export const ReplicationSettings: MessageFns<ReplicationSettings> = {
     }
     if (message.followed !== undefined) {
       writer.uint32(64).bool(message.followed);
+    }
+    if (message.forwardWrites !== undefined) {
+      writer.uint32(72).bool(message.forwardWrites);
     }
     return writer;
   },
@@ -1101,6 +1110,14 @@ export const ReplicationSettings: MessageFns<ReplicationSettings> = {
             }
 
             message.followed = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.forwardWrites = reader.bool();
             continue;
           }
         }
@@ -1308,6 +1325,7 @@ function createBaseUpdateDatabaseRequest(): UpdateDatabaseRequest {
     primaryPassword: undefined,
     acks: undefined,
     replicationDelayMs: undefined,
+    replicationForwardWrites: undefined,
   };
 }
 
@@ -1342,6 +1360,9 @@ export const UpdateDatabaseRequest: MessageFns<UpdateDatabaseRequest> = {
     }
     if (message.replicationDelayMs !== undefined) {
       writer.uint32(80).uint64(message.replicationDelayMs);
+    }
+    if (message.replicationForwardWrites !== undefined) {
+      writer.uint32(88).bool(message.replicationForwardWrites);
     }
     return writer;
   },
@@ -1437,6 +1458,14 @@ export const UpdateDatabaseRequest: MessageFns<UpdateDatabaseRequest> = {
             }
 
             message.replicationDelayMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.replicationForwardWrites = reader.bool();
             continue;
           }
         }

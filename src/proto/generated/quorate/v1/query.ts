@@ -10,8 +10,10 @@ import {
   type CallOptions,
   type ChannelCredentials,
   Client,
+  type ClientDuplexStream,
   type ClientOptions,
   type ClientUnaryCall,
+  type handleBidiStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -40,6 +42,8 @@ export interface SqlStatement {
   sql: string;
   positional: Value[];
   named: NamedValue[];
+  /** A real stays a REAL also when it is a whole number. */
+  exactNumbers: boolean;
 }
 
 /** Level of one transaction; see AckSettings. */
@@ -75,6 +79,8 @@ export interface SqlResult {
   rows: Row[];
   changes: bigint;
   lastInsertRowid: bigint;
+  /** Declared type of each column; empty for an expression. */
+  columnTypes: string[];
 }
 
 export interface ExecuteResponse {
@@ -84,6 +90,46 @@ export interface ExecuteResponse {
   term: bigint;
   /** Replicas that held the transaction durably when it was answered. */
   acks: number;
+}
+
+export interface TransactionRequest {
+  request?:
+    | { $case: "begin"; value: TransactionBegin }
+    | { $case: "run"; value: SqlStatement }
+    | //
+    /** What this statement would return. */
+    { $case: "describe"; value: string }
+    | //
+    /** The value does not matter. */
+    { $case: "commit"; value: boolean }
+    | { $case: "rollback"; value: boolean }
+    | undefined;
+}
+
+export interface TransactionBegin {
+  database: string;
+  /** Foreign keys are not enforced meanwhile, and checked at the commit. */
+  foreignKeysOff: boolean;
+}
+
+export interface TransactionResponse {
+  response?:
+    | //
+    /** Of `run`; without rows of `describe`. */
+    { $case: "result"; value: SqlResult }
+    | //
+    /** Of the others. */
+    { $case: "done"; value: TransactionDone }
+    | //
+    /** Code, message, hint and details as JSON, as in the trailer of a call that failed. */
+    { $case: "errorJson"; value: string }
+    | undefined;
+}
+
+/** Position of what was committed; 0 otherwise. */
+export interface TransactionDone {
+  txId: bigint;
+  term: bigint;
 }
 
 function createBaseValue(): Value {
@@ -239,7 +285,7 @@ export const NamedValue: MessageFns<NamedValue> = {
 };
 
 function createBaseSqlStatement(): SqlStatement {
-  return { sql: "", positional: [], named: [] };
+  return { sql: "", positional: [], named: [], exactNumbers: false };
 }
 
 export const SqlStatement: MessageFns<SqlStatement> = {
@@ -252,6 +298,9 @@ export const SqlStatement: MessageFns<SqlStatement> = {
     }
     for (const v of message.named) {
       NamedValue.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.exactNumbers !== false) {
+      writer.uint32(32).bool(message.exactNumbers);
     }
     return writer;
   },
@@ -291,6 +340,14 @@ export const SqlStatement: MessageFns<SqlStatement> = {
             }
 
             message.named.push(NamedValue.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.exactNumbers = reader.bool();
             continue;
           }
         }
@@ -514,7 +571,7 @@ export const Row: MessageFns<Row> = {
 };
 
 function createBaseSqlResult(): SqlResult {
-  return { columns: [], rows: [], changes: 0n, lastInsertRowid: 0n };
+  return { columns: [], rows: [], changes: 0n, lastInsertRowid: 0n, columnTypes: [] };
 }
 
 export const SqlResult: MessageFns<SqlResult> = {
@@ -536,6 +593,9 @@ export const SqlResult: MessageFns<SqlResult> = {
         throw new globalThis.Error("value provided for field message.lastInsertRowid of type sint64 too large");
       }
       writer.uint32(32).sint64(message.lastInsertRowid);
+    }
+    for (const v of message.columnTypes) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -583,6 +643,14 @@ export const SqlResult: MessageFns<SqlResult> = {
             }
 
             message.lastInsertRowid = reader.sint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.columnTypes.push(reader.string());
             continue;
           }
         }
@@ -683,6 +751,288 @@ export const ExecuteResponse: MessageFns<ExecuteResponse> = {
   },
 };
 
+function createBaseTransactionRequest(): TransactionRequest {
+  return { request: undefined };
+}
+
+export const TransactionRequest: MessageFns<TransactionRequest> = {
+  encode(message: TransactionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.request?.$case) {
+      case "begin":
+        TransactionBegin.encode(message.request.value, writer.uint32(10).fork()).join();
+        break;
+      case "run":
+        SqlStatement.encode(message.request.value, writer.uint32(18).fork()).join();
+        break;
+      case "describe":
+        writer.uint32(26).string(message.request.value);
+        break;
+      case "commit":
+        writer.uint32(32).bool(message.request.value);
+        break;
+      case "rollback":
+        writer.uint32(40).bool(message.request.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TransactionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTransactionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.request = { $case: "begin", value: TransactionBegin.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.request = { $case: "run", value: SqlStatement.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.request = { $case: "describe", value: reader.string() };
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.request = { $case: "commit", value: reader.bool() };
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.request = { $case: "rollback", value: reader.bool() };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTransactionBegin(): TransactionBegin {
+  return { database: "", foreignKeysOff: false };
+}
+
+export const TransactionBegin: MessageFns<TransactionBegin> = {
+  encode(message: TransactionBegin, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.database !== "") {
+      writer.uint32(10).string(message.database);
+    }
+    if (message.foreignKeysOff !== false) {
+      writer.uint32(16).bool(message.foreignKeysOff);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TransactionBegin {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTransactionBegin();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.database = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.foreignKeysOff = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTransactionResponse(): TransactionResponse {
+  return { response: undefined };
+}
+
+export const TransactionResponse: MessageFns<TransactionResponse> = {
+  encode(message: TransactionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.response?.$case) {
+      case "result":
+        SqlResult.encode(message.response.value, writer.uint32(10).fork()).join();
+        break;
+      case "done":
+        TransactionDone.encode(message.response.value, writer.uint32(18).fork()).join();
+        break;
+      case "errorJson":
+        writer.uint32(26).string(message.response.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TransactionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTransactionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.response = { $case: "result", value: SqlResult.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.response = { $case: "done", value: TransactionDone.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.response = { $case: "errorJson", value: reader.string() };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTransactionDone(): TransactionDone {
+  return { txId: 0n, term: 0n };
+}
+
+export const TransactionDone: MessageFns<TransactionDone> = {
+  encode(message: TransactionDone, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.txId !== 0n) {
+      if (BigInt.asUintN(64, message.txId) !== message.txId) {
+        throw new globalThis.Error("value provided for field message.txId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.txId);
+    }
+    if (message.term !== 0n) {
+      if (BigInt.asUintN(64, message.term) !== message.term) {
+        throw new globalThis.Error("value provided for field message.term of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.term);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TransactionDone {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTransactionDone();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.txId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.term = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 export type QueryService = typeof QueryService;
 export const QueryService = {
   /**
@@ -698,6 +1048,19 @@ export const QueryService = {
     responseSerialize: (value: ExecuteResponse): Buffer => Buffer.from(ExecuteResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ExecuteResponse => ExecuteResponse.decode(value),
   },
+  /**
+   * One interactive transaction on the primary. The first request is `begin`; each is answered, in order. Whatever is not
+   * committed when the stream ends is rolled back.
+   */
+  transaction: {
+    path: "/quorate.v1.Query/Transaction" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: TransactionRequest): Buffer => Buffer.from(TransactionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TransactionRequest => TransactionRequest.decode(value),
+    responseSerialize: (value: TransactionResponse): Buffer => Buffer.from(TransactionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TransactionResponse => TransactionResponse.decode(value),
+  },
 } as const;
 
 export interface QueryServer extends UntypedServiceImplementation {
@@ -706,6 +1069,11 @@ export interface QueryServer extends UntypedServiceImplementation {
    * the primary only.
    */
   execute: handleUnaryCall<ExecuteRequest, ExecuteResponse>;
+  /**
+   * One interactive transaction on the primary. The first request is `begin`; each is answered, in order. Whatever is not
+   * committed when the stream ends is rolled back.
+   */
+  transaction: handleBidiStreamingCall<TransactionRequest, TransactionResponse>;
 }
 
 export interface QueryClient extends Client {
@@ -728,6 +1096,16 @@ export interface QueryClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ExecuteResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * One interactive transaction on the primary. The first request is `begin`; each is answered, in order. Whatever is not
+   * committed when the stream ends is rolled back.
+   */
+  transaction(): ClientDuplexStream<TransactionRequest, TransactionResponse>;
+  transaction(options: Partial<CallOptions>): ClientDuplexStream<TransactionRequest, TransactionResponse>;
+  transaction(
+    metadata: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientDuplexStream<TransactionRequest, TransactionResponse>;
 }
 
 export const QueryClient = makeGenericClientConstructor(QueryService, "quorate.v1.Query") as unknown as {

@@ -1,0 +1,146 @@
+import type { BeginOptions, Database, InteractiveTransaction, ReadOptions, Writer } from '../../database/interface.ts';
+import { QuorateError } from '../../errors/interface.ts';
+import type { Statement, StatementDescription, StatementResult } from '../../sqlite/interface.ts';
+import type { Identity } from '../auth/authenticator.ts';
+import { refuseSystemDatabase } from '../node/node.ts';
+import { isWritable, writerOf } from '../node/writers.ts';
+import type { HranaContext } from './hrana-context.ts';
+import { beginReadTransaction } from './read-transaction.ts';
+
+/** A transaction that is open, on the writer or on a snapshot. */
+export type OpenTransaction = Pick<InteractiveTransaction, 'run' | 'describe' | 'rollback'> & {
+  /** Id of the last transaction that it shows; undefined for one that only read. */
+  commit(): Promise<number | undefined>;
+};
+
+export interface Results {
+  readonly results: readonly StatementResult[];
+  /** The last transaction that they show. */
+  readonly txId: number;
+}
+
+/** What one user may do with one database. Everything that a stream runs goes through here; nothing is held between calls. */
+export class DatabaseAccess {
+  readonly #context: HranaContext;
+  readonly name: string;
+  readonly identity: Identity;
+
+  constructor(context: HranaContext, name: string, identity: Identity) {
+    this.#context = context;
+    this.name = name;
+    this.identity = identity;
+  }
+
+  /** Whether a write would be tried, here or on the primary. @throws QuorateError as `check` does */
+  get isWritable(): boolean {
+    return this.identity.may(this.name, 'write') && isWritable(this.#require('read'));
+  }
+
+  /** @throws QuorateError PERMISSION_DENIED, DATABASE_NOT_FOUND, DATABASE_UNLOADED … */
+  check(action: 'read' | 'write'): void {
+    this.#require(action);
+  }
+
+  #require(action: 'read' | 'write'): Database {
+    refuseSystemDatabase(this.name);
+    this.identity.require(this.name, action);
+    return this.#context.node.databases.require(this.name);
+  }
+
+  /** Runs statements that only read in one snapshot. @throws QuorateError READ_ONLY_QUERY for one that does not */
+  async read(statements: readonly Statement[], signal?: AbortSignal): Promise<Results> {
+    const { filePath } = this.#require('read');
+    const { readers } = this.#context.node;
+    const { results, appliedTxId } = await readers.query(filePath, statements, {
+      ...this.#readLimits,
+      bigint: true,
+      signal,
+    });
+    return { results, txId: appliedTxId };
+  }
+
+  /** Runs statements as one transaction. @throws QuorateError READ_ONLY_REPLICA … */
+  async transact(statements: readonly Statement[]): Promise<Results> {
+    const { results, position } = await this.#writer().transact(statements, { bigint: true });
+    return { results, txId: position.txId };
+  }
+
+  #writer(): Writer {
+    return writerOf(this.#context.node, this.#require('write'));
+  }
+
+  /** Waits its turn to write, not longer than hrana-write-wait. @throws QuorateError DATABASE_LOCKED, CANCELLED … */
+  async begin(options: BeginOptions, signal: AbortSignal): Promise<OpenTransaction> {
+    const begun = this.#writer().begin(options);
+    const transaction = await this.#within(begun, signal);
+    return {
+      run: (statement) => transaction.run(statement, { bigint: true }),
+      describe: (sql) => transaction.describe(sql),
+      commit: async () => (await transaction.commit()).txId,
+      rollback: () => transaction.rollback(),
+    };
+  }
+
+  /** A transaction that begins when nobody waits for it any more is rolled back. */
+  #within(begun: Promise<InteractiveTransaction>, signal: AbortSignal): Promise<InteractiveTransaction> {
+    const { promise, resolve, reject } = Promise.withResolvers<InteractiveTransaction>();
+    const limitMs = this.#context.limits.hranaWriteWaitMs;
+    let abandoned = false;
+    const abandon = (error: QuorateError) => {
+      abandoned = true;
+      reject(error);
+    };
+    const timer = this.#context.node.runtime.timers.after(limitMs, () => abandon(busy(limitMs)));
+    const cancel = () => abandon(new QuorateError('CANCELLED', 'the stream was closed'));
+    signal.addEventListener('abort', cancel, { once: true });
+    begun
+      .then((transaction) => (abandoned ? transaction.rollback() : resolve(transaction)))
+      .catch(reject)
+      .finally(() => {
+        timer.cancel();
+        signal.removeEventListener('abort', cancel);
+      });
+    return promise;
+  }
+
+  /** A snapshot that stays the same over several requests. */
+  async beginRead(): Promise<OpenTransaction> {
+    const { filePath } = this.#require('read');
+    const { transactionIdleTimeoutMs, transactionTotalTimeoutMs } = this.#context.node.options.databaseLimits;
+    return await beginReadTransaction(this.#context.node.readers, filePath, {
+      ...this.#readLimits,
+      idleTimeoutMs: transactionIdleTimeoutMs,
+      totalTimeoutMs: transactionTotalTimeoutMs,
+    });
+  }
+
+  /** What a statement returns. @throws QuorateError SQL_ERROR … */
+  async describe(sql: string): Promise<StatementDescription> {
+    const { filePath } = this.#require('read');
+    return await this.#context.node.readers.describe(filePath, sql, this.#readLimits);
+  }
+
+  /** Waits until this node shows a transaction, not longer than hrana-position-wait. @throws QuorateError WAIT_TIMEOUT */
+  async waitFor(txId: number, signal: AbortSignal): Promise<void> {
+    if (txId > 0) {
+      await this.#require('read').waitFor(txId, this.#context.limits.hranaPositionWaitMs, signal);
+    }
+  }
+
+  get #readLimits(): Pick<ReadOptions, 'timeoutMs' | 'maxBytes' | 'maxValueBytes'> {
+    const { maxResultBytes, maxValueBytes, queryTimeoutMs } = this.#context.node.options.databaseLimits;
+    return {
+      timeoutMs: queryTimeoutMs,
+      maxBytes: Math.min(maxResultBytes, this.#context.limits.hranaMaxResponseBytes),
+      maxValueBytes,
+    };
+  }
+}
+
+/** Clients know this code of SQLite, and try again. */
+function busy(limitMs: number): QuorateError {
+  return new QuorateError('DATABASE_LOCKED', `database is locked: others have held the writer for ${limitMs} ms`, {
+    hint: 'Try again, keep transactions short, or raise hrana-write-wait.',
+    details: { sqliteErrorNumber: 5, limitMs },
+  });
+}

@@ -1,0 +1,230 @@
+import type { Duplex } from 'node:stream';
+import type { RawData, WebSocket } from 'ws';
+import { QuorateError } from '../../errors/interface.ts';
+import type { Timer } from '../../runtime/interface.ts';
+import type { Identity } from '../auth/authenticator.ts';
+import { noteFailure } from '../grpc/rpc.ts';
+import type { HranaContext } from './hrana-context.ts';
+import { parseJson } from './http-messages.ts';
+import { SocketStreams } from './socket-streams.ts';
+import { wireError } from './wire-error.ts';
+import type { ConnectionRequest } from './wire-types.ts';
+
+/** https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1 */
+const closeCodes = { unsupportedData: 1003, badText: 1007, policy: 1008 } as const;
+
+/** Milliseconds between two pings; a client that has not answered the last one is gone. */
+const pingIntervalMs = 30_000;
+
+/** Milliseconds after which a token is looked at again: it may have expired or been revoked. */
+const recheckIntervalMs = 5_000;
+
+/** Milliseconds that a client may take to answer the closing of its connection. */
+const closeGraceMs = 1_000;
+
+/** Answers of the longest kind that may wait for a client that does not read. */
+const maxUnreadAnswers = 4;
+
+interface Socket {
+  readonly client: WebSocket;
+  /** What `client` writes to. */
+  readonly socket: Duplex;
+  /** Database of all its streams. */
+  readonly database: string;
+}
+
+/** One WebSocket of a client. Streams are independent of each other; the requests of one stream run in their order. */
+export class SocketConnection {
+  readonly #context: HranaContext;
+  readonly #client: WebSocket;
+  readonly #socket: Duplex;
+  readonly #streams: SocketStreams;
+  #token: string | undefined;
+  #identity: Identity | undefined;
+  #checkedAtMs = 0;
+  /** While a hello is looked at; what came after it waits. */
+  #greeting: Promise<void> | undefined;
+  #running = 0;
+  #unsent: string[] = [];
+  #pingTimer: Timer;
+  #isAlive = true;
+
+  constructor(context: HranaContext, { client, socket, database }: Socket) {
+    this.#context = context;
+    this.#client = client;
+    this.#socket = socket;
+    this.#streams = new SocketStreams(context, database);
+    client.on('message', (data, isBinary) => this.#receive(data, isBinary));
+    client.on('pong', () => {
+      this.#isAlive = true;
+    });
+    client.on('error', () => client.terminate());
+    client.once('close', () => this.#onClose());
+    this.#pingTimer = this.#pingLater();
+  }
+
+  get streamCount(): number {
+    return this.#streams.size;
+  }
+
+  /** Closes the connection and rolls back what is open on it. */
+  async close(code: number, reason: string): Promise<void> {
+    this.#client.close(code, reason);
+    this.#context.node.runtime.timers.after(closeGraceMs, () => this.#client.terminate());
+    await this.#streams.closeAll();
+  }
+
+  #pingLater(): Timer {
+    return this.#context.node.runtime.timers.after(pingIntervalMs, () => {
+      if (!this.#isAlive) {
+        this.#client.terminate();
+        return;
+      }
+      this.#isAlive = false;
+      this.#client.ping();
+      this.#pingTimer = this.#pingLater();
+    });
+  }
+
+  #onClose(): void {
+    this.#pingTimer.cancel();
+    this.#streams.closeAll().catch(() => {});
+  }
+
+  #receive(data: RawData, isBinary: boolean): void {
+    if (isBinary) {
+      this.#client.close(closeCodes.unsupportedData, 'only text is understood');
+      return;
+    }
+    if (this.#greeting === undefined) {
+      this.#handleText(data.toString());
+      return;
+    }
+    const text = data.toString();
+    this.#holdUntil(this.#greeting.then(() => this.#handleText(text)));
+  }
+
+  /** What arrives meanwhile is handled afterwards, in its order. */
+  #holdUntil(done: Promise<void>): void {
+    this.#greeting = done;
+    const clear = () => {
+      if (this.#greeting === done) {
+        this.#greeting = undefined;
+      }
+    };
+    done.then(clear, clear);
+  }
+
+  #handleText(text: string): void {
+    if (this.#client.readyState !== this.#client.OPEN) {
+      return;
+    }
+    let json: unknown;
+    try {
+      json = parseJson(text, 'the message');
+    } catch {
+      this.#client.close(closeCodes.badText, 'the message is not JSON');
+      return;
+    }
+    try {
+      this.#handle(json);
+    } catch (error) {
+      const { message } = noteFailure(this.#context, error);
+      this.#client.close(closeCodes.policy, message.slice(0, 100));
+    }
+  }
+
+  /** @throws QuorateError PROTOCOL_ERROR */
+  #handle(json: unknown): void {
+    const message = this.#context.decoder.clientMessage(json);
+    if (message.type === 'hello') {
+      this.#greet(message.token);
+      return;
+    }
+    if (this.#identity === undefined) {
+      throw new QuorateError('PROTOCOL_ERROR', 'the first message must be hello');
+    }
+    this.#begin();
+    const { requestId, request } = message;
+    this.#answer(request)
+      .then(
+        (response) => this.#send(`{"type":"response_ok","request_id":${requestId},"response":${response}}`),
+        (error: unknown) =>
+          this.#send(`{"type":"response_error","request_id":${requestId},"error":${this.#encode(error)}}`),
+      )
+      .finally(() => this.#end());
+  }
+
+  async #answer(request: ConnectionRequest): Promise<string> {
+    if (this.#context.node.runtime.clock.monotonicMs() - this.#checkedAtMs > recheckIntervalMs) {
+      await this.#authenticate();
+    }
+    return await this.#streams.run(request, this.#identity as Identity);
+  }
+
+  async #authenticate(): Promise<void> {
+    const header = this.#token === undefined ? undefined : `Bearer ${this.#token}`;
+    this.#identity = this.#context.node.authenticator.authenticate(header);
+    this.#checkedAtMs = this.#context.node.runtime.clock.monotonicMs();
+  }
+
+  #greet(token: string | undefined): void {
+    this.#token = token;
+    const greeting = this.#authenticate().then(
+      () => this.#send('{"type":"hello_ok"}'),
+      (error: unknown) => {
+        this.#identity = undefined;
+        this.#send(`{"type":"hello_error","error":${this.#encode(error)}}`);
+        this.#flush();
+        this.#client.close(closeCodes.policy, 'the hello was refused');
+      },
+    );
+    this.#holdUntil(greeting);
+  }
+
+  #encode(error: unknown): string {
+    return JSON.stringify(wireError(noteFailure(this.#context, error)));
+  }
+
+  /** Nothing more is read while too many requests run. */
+  #begin(): void {
+    this.#running += 1;
+    if (this.#running === this.#context.limits.hranaMaxConnectionRequests) {
+      this.#client.pause();
+    }
+  }
+
+  #end(): void {
+    this.#running -= 1;
+    if (this.#client.isPaused && this.#running * 2 <= this.#context.limits.hranaMaxConnectionRequests) {
+      this.#client.resume();
+    }
+  }
+
+  /** Answers of the same turn leave in one write. */
+  #send(text: string): void {
+    this.#unsent.push(text);
+    if (this.#unsent.length === 1) {
+      queueMicrotask(() => this.#flush());
+    }
+  }
+
+  #flush(): void {
+    if (this.#unsent.length === 0) {
+      return;
+    }
+    const texts = this.#unsent;
+    this.#unsent = [];
+    this.#socket.cork();
+    for (const text of texts) {
+      this.#client.send(text, onSent);
+    }
+    this.#socket.uncork();
+    if (this.#client.bufferedAmount > maxUnreadAnswers * this.#context.limits.hranaMaxResponseBytes) {
+      this.#client.terminate();
+    }
+  }
+}
+
+/** A connection that breaks closes by itself. */
+function onSent(): void {}

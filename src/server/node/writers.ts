@@ -1,0 +1,40 @@
+import type { Database, Writer } from '../../database/interface.ts';
+import { QuorateError } from '../../errors/interface.ts';
+import { resolveUpstream } from './follow-settings.ts';
+import { ForwardingWriter } from './forwarding-writer.ts';
+import type { Node } from './node.ts';
+
+/** Whether writes to a database are taken on this node, or sent to its primary. */
+export function isWritable({ settings }: Database): boolean {
+  const { forwardWrites = false, upstream } = settings.replication;
+  return settings.role === 'primary' || (forwardWrites && upstream !== undefined);
+}
+
+/** Where the writes of a database go. @throws QuorateError READ_ONLY_REPLICA */
+export function writerOf(node: Node, database: Database): Writer {
+  if (database.settings.role === 'primary') {
+    return database.writer;
+  }
+  if (!isWritable(database)) {
+    throw readOnlyReplica(node, database);
+  }
+  return new ForwardingWriter(database, node.upstreams, node.options.databaseLimits.queryTimeoutMs);
+}
+
+function readOnlyReplica(node: Node, database: Database): QuorateError {
+  const { upstream } = database.settings.replication;
+  if (upstream === undefined) {
+    return new QuorateError('READ_ONLY_REPLICA', `database ${database.name} is a replica and takes no writes`, {
+      hint: 'It is fed by an external replicator; send the write to the database that it reads from.',
+    });
+  }
+  const { host, port, database: primary } = resolveUpstream(upstream, node.address);
+  return new QuorateError(
+    'READ_ONLY_REPLICA',
+    `database ${database.name} is a replica of ${host}:${port}/${primary} and takes no writes`,
+    {
+      hint: `Send the write there: quorate --host ${host} --port ${port} query ${primary} …`,
+      details: { primaryHost: host, primaryPort: port, primaryDatabase: primary },
+    },
+  );
+}
