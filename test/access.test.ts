@@ -112,11 +112,18 @@ const methods: Readonly<Record<string, Expected>> = {
   '/quorate.v1.Users/RotateKeys': forRoot('ok'),
 };
 
-/** The HTTP status for those who may and those who may not; the paths that everybody may ask for need no token. */
-const paths: Readonly<Record<string, 'open' | readonly string[]>> = {
-  '/health': 'open',
-  '/ready': 'open',
-  '/version': 'open',
+/** The HTTP status for those who may and those who may not; the paths that everybody may ask for answer all with one. */
+const paths: Readonly<Record<string, number | readonly string[]>> = {
+  '/health': 200,
+  '/ready': 200,
+  '/version': 200,
+  '/liveness': 200,
+  '/readiness': 200,
+  // Of a primary.
+  '/primary': 200,
+  '/read-only': 200,
+  '/replica': 503,
+  '/sync': 503,
   '/metrics': ['everywhere', 'root'],
   // Whoever may read one of the databases that there are.
   '/status': ['everywhere', 'root', 'rootScoped'],
@@ -254,7 +261,7 @@ describe('every method and path', () => {
       for (const name of [...invalid, ...callers]) {
         outcomes[name] = (await ask(path, tokens.get(name))).status;
         const isInvalid = (invalid as readonly string[]).includes(name);
-        expected[name] = allowed === 'open' || allowed.includes(name) ? 200 : isInvalid ? 401 : 403;
+        expected[name] = typeof allowed === 'number' ? allowed : allowed.includes(name) ? 200 : isInvalid ? 401 : 403;
       }
       assert.deepEqual(outcomes, expected, path);
     }

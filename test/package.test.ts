@@ -24,7 +24,7 @@ function run(directory: string, program: string, ...argumentList: string[]): str
 function pack(): string {
   const staging = path.join(temporary, 'staging');
   mkdirSync(staging);
-  for (const name of ['package.json', 'bin', 'proto', 'docs', 'README.md', 'LICENSE']) {
+  for (const name of ['package.json', 'bin', 'proto', 'docs', 'deploy', 'README.md', 'LICENSE']) {
     cpSync(path.join(repository, name), path.join(staging, name), { recursive: true });
   }
   const compiler = path.join(repository, 'node_modules', '.bin', 'tsc');

@@ -58,7 +58,7 @@ describe('endpoints of a server', () => {
       assert.match(line, /^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{([a-z_]+="[^"]*",?)*\})? -?[0-9.e+-]+)$/);
     }
     assert.match(text, /^quorate_applied_tx_id\{database="defaultdb"\} 1$/m);
-    assert.match(text, /^quorate_group_commits_total\{database="defaultdb"\} 1$/m);
+    assert.match(text, /^quorate_group_transactions_count\{database="defaultdb"\} 1$/m);
     assert.match(text, /^quorate_users 1$/m);
     assert.match(text, /^quorate_errors_total\{code="SQL_ERROR"\} 1$/m);
     for (const limit of [

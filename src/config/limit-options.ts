@@ -207,11 +207,17 @@ export const nodeLimitOptions = defineOptions('Limits of a node', {
     max: 100_000,
     help: 'Transactions that only read and stay open over several requests; one more is refused with OVERLOADED.',
   },
+  drainDelayMs: {
+    type: 'duration',
+    default: 0,
+    max: 10 * minute,
+    help: 'How long a server that is told to stop serves on after its health checks have turned, so that load balancers notice.',
+  },
   drainTimeoutMs: {
     type: 'duration',
     default: 5 * second,
     max: 10 * minute,
-    help: 'How long running requests may go on when the server is told to stop.',
+    help: 'How long running requests may then go on.',
   },
   scrubIntervalMs: {
     type: 'duration',

@@ -1,5 +1,5 @@
-import { type AckGoal, type AckState, type AckWish, noGoal, reachedBy } from './acks.ts';
-import type { AckStatus, Awaited } from './types.ts';
+import { type AckGoal, type AckState, type AckWish, defaultAckSettings, noGoal, reachedBy } from './acks.ts';
+import type { AckSettings, AckStatus, Awaited } from './types.ts';
 
 /**
  * Carries what replicas acknowledge to the writer, and what that means back. The writer is woken only for what changes
@@ -50,6 +50,11 @@ export class AckRelay {
   /** How many replicas must hold what clients wait for; 0 when nobody waits for that. */
   get awaitedCount(): number {
     return this.#wish.durable.count;
+  }
+
+  /** Whether transactions wait for replicas under these settings, as things stand. */
+  asksFor(settings: AckSettings = defaultAckSettings): boolean {
+    return settings.level.kind !== 'async' && this.#status !== 'degraded';
   }
 
   changed(status: AckStatus): void {

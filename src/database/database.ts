@@ -35,6 +35,7 @@ import type {
 import { Verifications } from './verifications.ts';
 import { startWriterThread, type WriterLink } from './writer-link.ts';
 import { noReply, type WriterEvent, type WriterRequest } from './writer-messages.ts';
+import type { WriterTimings } from './writer-timings.ts';
 
 /** One database on this node: its writer, its log for those who follow it, and its role. */
 export class Database implements AsyncDisposable {
@@ -98,6 +99,7 @@ export class Database implements AsyncDisposable {
       bytesAt: (txId) => this.#writer().client.request((id) => ['bytes-at', id, txId]),
       onHold: (replica) => this.#holds.note(replica),
       ackMembers: () => this.settings.acks?.members ?? [],
+      asksForAcks: () => this.#acks.asksFor(this.settings.acks),
       onAcknowledged: (durable, applied) => this.#acks.acknowledge({ durable, applied }),
       awaited: () => this.#acks.awaited,
       awaitedCount: () => this.#acks.awaitedCount,
@@ -298,9 +300,9 @@ export class Database implements AsyncDisposable {
     return this.#positions.get('logBytes');
   }
 
-  /** Groups of transactions that this node has committed since the database was opened, each with one fsync. */
-  groupCommits(): number {
-    return this.#positions.get('groups');
+  /** How long what the writer does has taken since the database was opened, for metrics. */
+  get timings(): Pick<WriterTimings, 'read'> {
+    return this.#positions.timings;
   }
 
   /** What is on disk, what it is kept for, and what room there is. */

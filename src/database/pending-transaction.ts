@@ -17,6 +17,8 @@ export interface PendingTransaction {
   readonly key?: string | undefined;
   /** Acknowledgements that it waits for. */
   readonly acks: AckRule;
+  /** When a client's transaction arrived, by the monotonic clock; absent for what no client waits for. */
+  readonly sinceMs?: number | undefined;
   /** `acks`: replicas that held it durably when it was answered. */
   succeed(term: number, txId: number, results: readonly CompactResult[], acks: number): void;
   fail(error: QuorateError): void;
@@ -24,7 +26,7 @@ export interface PendingTransaction {
 
 /** A transaction that ran inside the open group and waits for the log. */
 export interface ExecutedTransaction {
-  readonly pending: Pick<PendingTransaction, 'succeed' | 'fail' | 'acks'>;
+  readonly pending: Pick<PendingTransaction, 'succeed' | 'fail' | 'acks' | 'sinceMs'>;
   readonly results: readonly CompactResult[];
   /** Its own id; that of the last one before it when it changed nothing; that of the earlier one that it repeats. */
   readonly txId: number;

@@ -207,11 +207,19 @@ export class PrimaryPipeline {
       }
       this.#held = undefined;
       acks.released();
+      this.#timeAckWait(held);
       if (this.#commit(held.executed)) {
         this.#answerAll(held.executed);
       }
     }
     this.#answerShown();
+  }
+
+  #timeAckWait({ durable, sinceMs }: HeldGroup): void {
+    if (durable > 0) {
+      const { clock, positions } = this.#options;
+      positions.timings.observeMs('ackWait', sinceMs, clock.monotonicMs());
+    }
   }
 
   /** What waits for replicas asks for no more than this from now on: the settings of the database changed. */
@@ -274,7 +282,7 @@ export class PrimaryPipeline {
       if (transaction.pending.acks.applied > 0) {
         this.#unshown.push({ transaction, sinceMs });
       } else {
-        this.#answer(transaction);
+        this.#answer(transaction, sinceMs);
       }
     }
   }
@@ -288,11 +296,14 @@ export class PrimaryPipeline {
         return;
       }
       this.#unshown.shift();
-      this.#answer(first.transaction);
+      this.#answer(first.transaction, this.#options.clock.monotonicMs());
     }
   }
 
-  #answer({ pending, results, txId, term = this.#options.term }: ExecutedTransaction): void {
+  #answer({ pending, results, txId, term = this.#options.term }: ExecutedTransaction, nowMs: number): void {
+    if (pending.sinceMs !== undefined) {
+      this.#options.positions.timings.observeMs('write', pending.sinceMs, nowMs);
+    }
     pending.succeed(term, txId, results, this.#options.acks.holders(txId));
   }
 
@@ -315,7 +326,8 @@ export class PrimaryPipeline {
 
   /** A failed fsync leaves open what is on disk: nobody is told either way, and nothing more is written. */
   #makeDurable(executed: readonly ExecutedTransaction[]): boolean {
-    const { connection, log, positions, onLogFailed } = this.#options;
+    const { connection, log, positions, onLogFailed, clock } = this.#options;
+    const sinceMs = clock.monotonicMs();
     try {
       log.sync();
     } catch (error) {
@@ -325,7 +337,8 @@ export class PrimaryPipeline {
       return false;
     }
     positions.set('durable', log.tip.txId);
-    positions.set('groups', positions.get('groups') + 1);
+    positions.timings.observeMs('fsync', sinceMs, clock.monotonicMs());
+    positions.timings.observe('groupSize', executed.length);
     return true;
   }
 

@@ -221,14 +221,18 @@ export class PrimaryRole implements WriterRole {
 
   accept(call: Call<ClientRequest>): void {
     const { request } = call;
-    const sinceMs = this.#services.runtime.clock.monotonicMs();
     switch (request[0]) {
       case 'transact': {
         const pending = this.#pendingOf(call, request[2], request[3], request[4]);
-        return this.#enqueue({ kind: 'transact', pending, sinceMs });
+        return this.#enqueue({ kind: 'transact', pending, sinceMs: pending.sinceMs });
       }
       case 'begin':
-        return this.#enqueue({ kind: 'begin', call, foreignKeys: request[2], sinceMs });
+        return this.#enqueue({
+          kind: 'begin',
+          call,
+          foreignKeys: request[2],
+          sinceMs: this.#services.runtime.clock.monotonicMs(),
+        });
       case 'run':
         return call.succeed(this.#sessionOf(request[2]).run(request[3], request[4]));
       case 'describe':
@@ -383,11 +387,13 @@ export class PrimaryRole implements WriterRole {
     statements: PendingTransaction['statements'],
     bigint: boolean,
     { acks, key }: TransactionWishes = {},
-  ): PendingTransaction {
+  ): PendingTransaction & { readonly sinceMs: number } {
     if (key !== undefined) {
       checkKey(key);
     }
     const succeed: PendingTransaction['succeed'] = (...answer) => call.succeed(answer);
-    return { statements, bigint, key, acks: this.#acks.rule(acks), succeed, fail: (error) => call.fail(error) };
+    const sinceMs = this.#services.runtime.clock.monotonicMs();
+    const rule = this.#acks.rule(acks);
+    return { statements, bigint, key, acks: rule, sinceMs, succeed, fail: (error) => call.fail(error) };
   }
 }

@@ -190,11 +190,13 @@ export class ReplicaPipeline {
   }
 
   #appendFrame(records: Uint8Array): void {
-    const { log, positions, onAppended } = this.#options;
+    const { log, positions, onAppended, clock } = this.#options;
     const batch = verifyBatch(records, log.tip);
     log.append(records, batch.lastTxId - batch.firstTxId + 1, batch.end);
     positions.set('tip', log.tip.txId);
+    const sinceMs = clock.monotonicMs();
     log.sync();
+    positions.timings.observeMs('fsync', sinceMs, clock.monotonicMs());
     positions.set('durable', log.tip.txId);
     positions.set('term', log.tip.term);
     this.#unapplied.add(records, batch.firstTxId);
@@ -202,7 +204,7 @@ export class ReplicaPipeline {
   }
 
   #applySlice(): void {
-    const { connection, positions, limits, markers, tolerance } = this.#options;
+    const { connection, positions, limits, markers, tolerance, clock } = this.#options;
     const applied = positions.get('applied');
     const commit = positions.get('commit');
     if (applied >= commit || this.#isWaiting() || this.restMs > 0) {
@@ -211,9 +213,13 @@ export class ReplicaPipeline {
     this.#restUntilMs = undefined;
     this.#attempt(() => {
       const { slice, marker } = this.#upToMarker(this.#due(this.#unapplied.peek(commit, limits)));
+      const sinceMs = clock.monotonicMs();
       applyRecords(connection, slice, tolerance.isOn ? tolerance : undefined);
       this.#unapplied.remove(slice);
       const reached = slice.at(-1)?.txId ?? applied;
+      if (reached > applied) {
+        positions.timings.observeMs('apply', sinceMs, clock.monotonicMs());
+      }
       positions.set('applied', reached);
       positions.set(
         'appliedBytes',

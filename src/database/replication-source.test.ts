@@ -28,6 +28,7 @@ function newSource() {
     awaited: () => undefined,
     awaitedCount: () => 0,
     ackMembers: () => [],
+    asksForAcks: () => false,
     onAcknowledged: () => {},
   });
   return { source, bytes: Uint8Array.from(frame.bytes) };

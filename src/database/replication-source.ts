@@ -18,6 +18,7 @@ export interface DatabaseSourceOptions {
   readonly bytesAt: (txId: number) => Promise<number>;
   readonly onHold: (replica: KnownReplica) => void;
   readonly ackMembers: () => readonly string[];
+  readonly asksForAcks: () => boolean;
   readonly onAcknowledged: (durable: readonly number[], applied: readonly number[]) => void;
   readonly awaited: () => Awaited | undefined;
   readonly awaitedCount: () => number;
@@ -134,6 +135,10 @@ export class DatabaseSource implements ReplicationSource {
 
   ackMembers(): readonly string[] {
     return this.#options.ackMembers();
+  }
+
+  asksForAcks(): boolean {
+    return this.#options.asksForAcks();
   }
 
   /** The oldest records have gone: their files are let go of. */

@@ -1,4 +1,5 @@
 import type { DatabasePositions } from './types.ts';
+import { WriterTimings } from './writer-timings.ts';
 
 const slot = {
   tip: 0,
@@ -12,26 +13,27 @@ const slot = {
   logFirst: 7,
   /** Number of the content folder: readers open its file, and open again when the number changes. */
   content: 8,
-  /** Groups committed. */
-  groups: 9,
   /** Bytes of the records up to the tip, and up to the last applied one; only their distances mean something. */
-  tipBytes: 10,
-  appliedBytes: 11,
+  tipBytes: 9,
+  appliedBytes: 10,
 } as const;
 type Slot = keyof typeof slot;
 const slotCount = Object.keys(slot).length;
+const slotBytes = slotCount * BigInt64Array.BYTES_PER_ELEMENT;
 
 /**
- * The positions of a database in memory that its threads share: the writer thread stores, everybody reads without
- * asking, and other threads can wait for the applied position.
+ * The positions of a database and the timings of its writer, in memory that its threads share: the writer thread stores,
+ * everybody reads without asking, and other threads can wait for the applied position.
  */
 export class SharedPositions {
   readonly buffer: SharedArrayBuffer;
   readonly #slots: BigInt64Array;
+  readonly timings: WriterTimings;
 
-  constructor(buffer = new SharedArrayBuffer(slotCount * BigInt64Array.BYTES_PER_ELEMENT)) {
+  constructor(buffer = new SharedArrayBuffer(slotBytes + WriterTimings.sizeBytes)) {
     this.buffer = buffer;
-    this.#slots = new BigInt64Array(buffer);
+    this.#slots = new BigInt64Array(buffer, 0, slotCount);
+    this.timings = new WriterTimings(buffer, slotBytes);
   }
 
   get(name: Slot): number {

@@ -228,6 +228,8 @@ export interface ReplicationSource {
   hold(replicaId: string, replicaName: string, durableTxId: TxId): void;
   /** Names or ids of the replicas whose acknowledgements count; all when empty. */
   ackMembers(): readonly string[];
+  /** Whether the settings ask for acknowledgements and have not been degraded. */
+  asksForAcks(): boolean;
 }
 
 /** What a snapshot is: a SQLite file with the content of a database at one position. */

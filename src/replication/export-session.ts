@@ -3,6 +3,7 @@ import { asQuorateError, QuorateError } from '../errors/interface.ts';
 import type { LogPosition } from '../log/interface.ts';
 import type { Acknowledgement, ExportStart, ExportTxRequest, ExportTxResponse, Heartbeat } from '../proto/interface.ts';
 import type { Runtime, Timer } from '../runtime/interface.ts';
+import { counts } from './acknowledgements.ts';
 import { commonPosition, genesisPosition } from './common-position.ts';
 import { commitNoticeMs, followerDelayMs, protocolVersions, type ReplicationLimits } from './limits.ts';
 import type { AttachedReplica, ChannelListener, MessageChannel } from './types.ts';
@@ -212,7 +213,14 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
     this.#tellsCommit(commit);
     const clockMs = Math.floor(runtime.clock.nowMs());
     const unsentBytes = this.#sentTxId >= tip ? 0 : Math.max(0, source.tipBytes() - this.#sentBytes);
-    return { tipTxId: tip, commitTxId: commit, term, clockMs, unsentBytes, awaited: source.awaited() };
+    const awaited = source.awaited();
+    return { tipTxId: tip, commitTxId: commit, term, clockMs, unsentBytes, awaited, counts: this.#counts() };
+  }
+
+  #counts(): boolean {
+    const { source } = this.#options;
+    const start = this.#start;
+    return start !== undefined && source.asksForAcks() && counts(start, source.ackMembers());
   }
 
   #tellsCommit(commit: number): void {

@@ -8,7 +8,12 @@ function meterAt(time: { ms: number }): LagMeter {
   return new LagMeter({ nowMs: () => 0, monotonicMs: () => time.ms }, silenceMs);
 }
 
-const upstream = (tipTxId: number, commitTxId = tipTxId, unsentBytes = 0) => ({ tipTxId, commitTxId, unsentBytes });
+const upstream = (tipTxId: number, commitTxId = tipTxId, unsentBytes = 0) => ({
+  tipTxId,
+  commitTxId,
+  unsentBytes,
+  counts: false,
+});
 const own = (durable: number, applied = durable, unappliedBytes = 0) => ({
   durable,
   commit: applied,

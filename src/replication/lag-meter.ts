@@ -8,6 +8,8 @@ export interface UpstreamPosition {
   readonly commitTxId: number;
   /** Bytes of the records up to the tip that it has not sent yet. */
   readonly unsentBytes: number;
+  /** Whether it asks for acknowledgements and those of this replica count. */
+  readonly counts: boolean;
 }
 
 /** Where a replica itself stands. */
@@ -40,6 +42,7 @@ export class LagMeter {
   #upstreamCommit = 0;
   #own: OwnPosition = { durable: 0, commit: 0, applied: 0, unappliedBytes: 0 };
   #unsentBytes = 0;
+  #counts = false;
   /** Bytes that have arrived and are not durable yet. */
   #arrivedBytes = 0;
   #caughtUpAt: number;
@@ -63,7 +66,8 @@ export class LagMeter {
     this.heard(position);
   }
 
-  heard({ tipTxId, commitTxId, unsentBytes }: UpstreamPosition): void {
+  heard({ tipTxId, commitTxId, unsentBytes, counts }: UpstreamPosition): void {
+    this.#counts = counts;
     this.#unsentBytes = unsentBytes;
     this.#upstreamTip = Math.max(this.#upstreamTip, tipTxId);
     this.#hear(commitTxId);
@@ -105,7 +109,8 @@ export class LagMeter {
 
   /** What is known of the upstream, for another meter: what has arrived is not durable here yet. */
   get upstream(): UpstreamPosition {
-    return { tipTxId: this.#upstreamTip, commitTxId: this.#upstreamCommit, unsentBytes: this.#missingBytes };
+    const { upstreamTipTxId: tipTxId } = this;
+    return { tipTxId, commitTxId: this.#upstreamCommit, unsentBytes: this.#missingBytes, counts: this.#counts };
   }
 
   get upstreamTipTxId(): number {
@@ -152,6 +157,7 @@ export class LagMeter {
     return {
       ...{ upstreamTipTxId, lagTransactions, lagBytes, lagMs },
       ...{ receivedLagTransactions, receivedLagBytes, receivedLagMs },
+      isSync: this.#counts,
     };
   }
 

@@ -114,7 +114,7 @@ export class Seeding {
 
   /** Until the stream goes on, all that is known of the upstream is that it has what the snapshot has. */
   #measure(unsentBytes: number): void {
-    this.#options.lag.heard({ tipTxId: this.#txId, commitTxId: this.#txId, unsentBytes });
+    this.#options.lag.heard({ tipTxId: this.#txId, commitTxId: this.#txId, unsentBytes, counts: false });
   }
 
   async #install({ sha256 }: SnapshotEnd): Promise<void> {

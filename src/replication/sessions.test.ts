@@ -28,6 +28,7 @@ const source: ReplicationSource = {
   awaited: () => undefined,
   awaitedCount: () => 0,
   ackMembers: () => [],
+  asksForAcks: () => false,
   firstTxId: () => 1,
   logBytes: () => 0,
   tipBytes: () => 0,
@@ -135,7 +136,7 @@ async function replicaRefuses(...messages: ExportTxResponse['message'][]): Promi
 
 function started(changes: { protocol?: number; term?: number; fromTxId?: number } = {}): ExportTxResponse['message'] {
   const { protocol = 1, term = 3, fromTxId = 7 } = changes;
-  const heartbeat = { tipTxId: 7, commitTxId: 7, term, clockMs: 0, unsentBytes: 0 };
+  const heartbeat = { tipTxId: 7, commitTxId: 7, term, clockMs: 0, unsentBytes: 0, counts: false };
   return { $case: 'started', value: { protocol, databaseId, term, from: { ...position, txId: fromTxId }, heartbeat } };
 }
 

@@ -97,6 +97,8 @@ export interface LagReport {
   readonly receivedLagBytes: number;
   /** Milliseconds since this replica last held all of the upstream's log durably; 0 when it does now. */
   readonly receivedLagMs: number;
+  /** Whether the upstream asks for acknowledgements and those of this replica count, as it last said. */
+  readonly isSync: boolean;
 }
 
 export interface ReplicatorStatus extends LagReport {

@@ -6,6 +6,7 @@
  */
 export { type Backoff, createBackoff } from './backoff.ts';
 export { BoundedQueue } from './bounded-queue.ts';
+export { durationBounds, Histogram, type HistogramCounts } from './histogram.ts';
 export { isoTime } from './iso-time.ts';
 export { type Logger, nullLogger } from './logger.ts';
 export { nodeFileSystem, readDescriptorSync } from './node-file-system.ts';

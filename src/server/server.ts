@@ -2,9 +2,10 @@ import type { ErrorCode } from '../errors/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
 import { checkListening } from '../tls/interface.ts';
 import { GrpcServer } from './grpc/grpc-server.ts';
-import type { RpcContext } from './grpc/rpc.ts';
 import type { HranaLimits } from './hrana/hrana-limits.ts';
+import type { HttpContext } from './http/http-context.ts';
 import { HttpServer } from './http/http-server.ts';
+import { EventLoopWatch } from './node/event-loop-watch.ts';
 import type { NodeAddress } from './node/follow-settings.ts';
 import { Node } from './node/node.ts';
 import type { NodeOptions } from './node/node-options.ts';
@@ -20,16 +21,25 @@ export interface ServerOptions extends NodeOptions {
   readonly hrana: HranaLimits;
 }
 
+interface ServerParts {
+  readonly node: Node;
+  readonly grpc: GrpcServer;
+  readonly http: HttpServer;
+  readonly eventLoop: EventLoopWatch;
+}
+
 /** A node with its endpoints: what `quorate server` runs. */
 export class Server implements AsyncDisposable {
   readonly node: Node;
   readonly #grpc: GrpcServer;
   readonly #http: HttpServer;
+  readonly #eventLoop: EventLoopWatch;
 
-  private constructor(node: Node, grpc: GrpcServer, http: HttpServer) {
+  private constructor({ node, grpc, http, eventLoop }: ServerParts) {
     this.node = node;
     this.#grpc = grpc;
     this.#http = http;
+    this.#eventLoop = eventLoop;
   }
 
   /**
@@ -41,15 +51,16 @@ export class Server implements AsyncDisposable {
     checkListening(options.host, options.tls);
     await using resources = new AsyncDisposableStack();
     const node = resources.use(await Node.open(options, runtime, signal));
-    const context: RpcContext = { node, errors: new Map<ErrorCode, number>() };
+    const eventLoop = resources.use(new EventLoopWatch(runtime));
+    const services: Omit<HttpContext, 'hrana'> = { node, errors: new Map<ErrorCode, number>(), eventLoop };
     const { host } = options;
-    const grpc = await GrpcServer.listen(context, { host, port: options.port });
+    const grpc = await GrpcServer.listen(services, { host, port: options.port });
     resources.defer(() => grpc.close(0));
-    const http = await HttpServer.listen(context, options.hrana, { host, port: options.httpPort });
-    resources.defer(() => http.close());
+    const http = await HttpServer.listen(services, options.hrana, { host, port: options.httpPort });
+    resources.defer(() => http.close(0));
     await node.start(dialable(grpc.address));
     resources.move();
-    return new Server(node, grpc, http);
+    return new Server({ node, grpc, http, eventLoop });
   }
 
   get grpcAddress(): NodeAddress {
@@ -60,11 +71,19 @@ export class Server implements AsyncDisposable {
     return this.#http.address;
   }
 
-  /** Ends streams, lets calls end, closes the databases. Nothing that was acknowledged depends on it. */
+  /**
+   * Tells load balancers that this node goes and serves on until they know; then ends streams, lets requests end, and closes
+   * the databases. Nothing that was acknowledged depends on it.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
+    const { drainDelayMs, drainTimeoutMs } = this.node.options.limits;
+    this.node.beginDrain();
+    if (drainDelayMs > 0) {
+      await this.node.runtime.timers.sleep(drainDelayMs);
+    }
     this.node.stopStreams();
-    await this.#grpc.close(this.node.options.limits.drainTimeoutMs);
-    await this.#http.close();
+    await Promise.all([this.#grpc.close(drainTimeoutMs), this.#http.close(drainTimeoutMs)]);
+    this.#eventLoop[Symbol.dispose]();
     await this.node[Symbol.asyncDispose]();
   }
 }

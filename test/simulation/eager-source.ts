@@ -76,6 +76,10 @@ export class EagerSource implements ReplicationSource {
     return this.#source.ackMembers();
   }
 
+  asksForAcks(): boolean {
+    return this.#source.asksForAcks();
+  }
+
   read(fromTxId: number, maxBytes: number) {
     return fromTxId <= this.#source.exportableTxId()
       ? this.#source.read(fromTxId, maxBytes)

@@ -1,5 +1,12 @@
 import { assertInvariant, QuorateError } from '../../errors/interface.ts';
-import { BoundedQueue, type Runtime, type Timer } from '../../runtime/interface.ts';
+import {
+  BoundedQueue,
+  durationBounds,
+  Histogram,
+  type HistogramCounts,
+  type Runtime,
+  type Timer,
+} from '../../runtime/interface.ts';
 import type { Statement, StatementDescription } from '../../sqlite/interface.ts';
 import { QuickQueries } from './quick-queries.ts';
 import { type ReadOptions, ReadRequest } from './read-request.ts';
@@ -40,6 +47,8 @@ export interface ReaderPoolStatus {
   readonly timeouts: number;
   /** Processes that ended by themselves, since the start. */
   readonly crashes: number;
+  /** From the arrival of a query to its answer, in seconds. */
+  readonly timings: HistogramCounts;
 }
 
 /** Queries that are sent to a reader together. */
@@ -71,6 +80,7 @@ export class ReaderPool implements AsyncDisposable {
   #answered = 0;
   #timeouts = 0;
   #crashes = 0;
+  readonly #timings = new Histogram(durationBounds);
 
   constructor(options: ReaderPoolOptions) {
     this.#options = options;
@@ -91,7 +101,11 @@ export class ReaderPool implements AsyncDisposable {
       this.#queue.push(request);
       this.#dispatch();
     }
-    return request.answer;
+    const { clock } = this.#options.runtime;
+    const sinceMs = clock.monotonicMs();
+    const answer = await request.answer;
+    this.#timings.observe((clock.monotonicMs() - sinceMs) / 1_000);
+    return answer;
   }
 
   /** What a statement returns, without running it. */
@@ -149,6 +163,7 @@ export class ReaderPool implements AsyncDisposable {
       answered: this.#answered,
       timeouts: this.#timeouts,
       crashes: this.#crashes,
+      timings: this.#timings.read(),
     };
   }
 

@@ -5,7 +5,6 @@ import { asQuorateError, httpStatusOf, QuorateError } from '../../errors/interfa
 import { checkListening } from '../../tls/interface.ts';
 import type { Identity } from '../auth/authenticator.ts';
 import { everyDatabase } from '../auth/permissions.ts';
-import type { RpcContext } from '../grpc/rpc.ts';
 import { HranaEndpoint } from '../hrana/hrana-endpoint.ts';
 import type { HranaLimits } from '../hrana/hrana-limits.ts';
 import type { NodeAddress } from '../node/follow-settings.ts';
@@ -13,44 +12,43 @@ import type { Node } from '../node/node.ts';
 import { statusJson } from '../node/status-json.ts';
 import { version } from '../node/version.ts';
 import { visibleStatus } from '../node/visible-status.ts';
+import { type Answer, json } from './answer.ts';
+import { type HealthCheck, healthChecks } from './health.ts';
+import type { HttpContext } from './http-context.ts';
 import { renderNodeMetrics } from './node-metrics.ts';
-
-interface Answer {
-  readonly status: number;
-  readonly type: string;
-  readonly body: string;
-}
 
 /** Milliseconds that an idle connection stays open; longer than clients and balancers keep theirs. */
 const keepAliveTimeoutMs = 75_000;
 
-const jsonType = 'application/json; charset=utf-8';
 const textType = 'text/plain; charset=utf-8';
 const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
-
-function json(status: number, body: unknown): Answer {
-  return { status, type: jsonType, body: `${JSON.stringify(body)}\n` };
-}
 
 /** A node's HTTP endpoint for people, load balancers and Prometheus; docs/http.md tells what each path answers. */
 export class HttpServer {
   readonly #server: Server;
-  readonly #hrana: HranaEndpoint;
+  readonly #context: HttpContext;
   readonly address: NodeAddress;
 
-  private constructor(server: Server, hrana: HranaEndpoint, address: NodeAddress) {
+  private constructor(server: Server, context: HttpContext, address: NodeAddress) {
     this.#server = server;
-    this.#hrana = hrana;
+    this.#context = context;
     this.address = address;
   }
 
   /** Listens; port 0 takes a free one. @throws QuorateError INVALID_ARGUMENT, ADDRESS_IN_USE, IO_ERROR */
-  static async listen(context: RpcContext, limits: HranaLimits, { host, port }: NodeAddress): Promise<HttpServer> {
-    checkListening(host, context.node.options.tls);
-    const hrana = new HranaEndpoint(context, limits);
+  static async listen(
+    services: Omit<HttpContext, 'hrana'>,
+    limits: HranaLimits,
+    { host, port }: NodeAddress,
+  ): Promise<HttpServer> {
+    checkListening(host, services.node.options.tls);
+    const hrana = new HranaEndpoint(services, limits);
+    const context = { ...services, hrana };
     const server = newServer(context.node, (request, response) => {
-      if (!hrana.handle(request, response)) {
-        respond(response, answer(context, hrana, request));
+      // Hrana answers OPTIONS on every other path, for browsers.
+      if (healthChecks.has(pathOf(request)) || !hrana.handle(request, response)) {
+        const answered = answer(context, request);
+        respond(response, request.method === 'OPTIONS' ? { ...answered, body: '' } : answered);
       }
     });
     hrana.listen(server);
@@ -58,15 +56,18 @@ export class HttpServer {
       server.once('error', (cause: NodeJS.ErrnoException) => reject(listenError(cause, `${host}:${port}`)));
       server.listen(port, host, resolve);
     });
-    return new HttpServer(server, hrana, { host, port: (server.address() as AddressInfo).port });
+    return new HttpServer(server, context, { host, port: (server.address() as AddressInfo).port });
   }
 
-  async close(): Promise<void> {
-    await this.#hrana.close();
+  /** Takes no new requests and lets running ones end, for at most `drainMs`. */
+  async close(drainMs: number): Promise<void> {
+    const { hrana, node } = this.#context;
+    await hrana.close();
+    const timer = node.runtime.timers.after(drainMs, () => this.#server.closeAllConnections());
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
-      this.#server.closeAllConnections();
     });
+    timer.cancel();
   }
 }
 
@@ -102,45 +103,57 @@ function respond(response: ServerResponse, { status, type, body }: Answer): void
   response.end(body);
 }
 
-function answer(context: RpcContext, hrana: HranaEndpoint, request: IncomingMessage): Answer {
+function answer(context: HttpContext, request: IncomingMessage): Answer {
   try {
-    return route(context, hrana, request);
+    return route(context, request);
   } catch (thrown) {
     const error = asQuorateError(thrown);
     return json(httpStatusOf(error.code), { error: error.serialize() });
   }
 }
 
-type Route = (context: RpcContext, request: IncomingMessage, hrana: HranaEndpoint) => Answer;
+type Route = (context: HttpContext, request: IncomingMessage) => Answer;
+
+function health(check: HealthCheck): Route {
+  return ({ node }, request) => check(node, new URLSearchParams(request.url?.split('?')[1]));
+}
 
 /** What each path answers; those that are not for everybody authenticate. */
 const routes: ReadonlyMap<string, Route> = new Map<string, Route>([
-  ['/health', () => json(200, { status: 'ok' })],
+  ...[...healthChecks].map(([path, check]): [string, Route] => [path, health(check)]),
   ['/version', () => ({ status: 200, type: textType, body: `quorate ${version}\n` })],
-  ['/ready', ({ node }) => (node.isReady ? json(200, { status: 'ready' }) : json(503, { status: 'starting' }))],
   ['/metrics', metrics],
   ['/status', (context, request) => json(200, statusJson(visibleStatus(context.node, authenticate(context, request))))],
 ]);
 
-function metrics(context: RpcContext, request: IncomingMessage, hrana: HranaEndpoint): Answer {
+const readMethods: readonly string[] = ['GET', 'HEAD'];
+
+function metrics(context: HttpContext, request: IncomingMessage): Answer {
   if (context.node.options.security.metricsAccess === 'token') {
     authenticate(context, request).require(everyDatabase, 'read');
   }
-  return { status: 200, type: metricsType, body: renderNodeMetrics(context, hrana) };
+  return { status: 200, type: metricsType, body: renderNodeMetrics(context) };
 }
 
-function route(context: RpcContext, hrana: HranaEndpoint, request: IncomingMessage): Answer {
-  if (request.method !== 'GET' && request.method !== 'HEAD') {
-    return json(405, { error: { code: 'INVALID_ARGUMENT', message: `${request.method} is not allowed; use GET` } });
+function pathOf({ url }: IncomingMessage): string {
+  return url?.split('?')[0] ?? '';
+}
+
+function route(context: HttpContext, request: IncomingMessage): Answer {
+  const path = pathOf(request);
+  const methods = healthChecks.has(path) ? [...readMethods, 'OPTIONS'] : readMethods;
+  if (!methods.includes(request.method ?? '')) {
+    const message = `${request.method} is not allowed; use ${methods.join(', ')}`;
+    return json(405, { error: { code: 'INVALID_ARGUMENT', message } });
   }
-  const found = routes.get(request.url?.split('?')[0] ?? '');
+  const found = routes.get(path);
   if (found === undefined) {
     const message = `nothing is here; use ${[...routes.keys()].join(', ')}, or the paths of Hrana`;
     return json(404, { error: { code: 'INVALID_ARGUMENT', message } });
   }
-  return found(context, request, hrana);
+  return found(context, request);
 }
 
-function authenticate({ node }: RpcContext, request: IncomingMessage): Identity {
+function authenticate({ node }: HttpContext, request: IncomingMessage): Identity {
   return node.authenticator.authenticate(request.headers.authorization);
 }

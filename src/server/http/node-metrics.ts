@@ -1,4 +1,3 @@
-import process from 'node:process';
 import type {
   AttachedReplica,
   DatabaseStatus,
@@ -6,19 +5,24 @@ import type {
   ScrubStatus,
   StorageStatus,
 } from '../../proto/interface.ts';
-import type { RpcContext } from '../grpc/rpc.ts';
 import type { HranaEndpoint } from '../hrana/hrana-endpoint.ts';
+import type { HttpContext } from './http-context.ts';
+import { limitMetrics } from './limit-metrics.ts';
 import { type Labels, MetricsText } from './metrics.ts';
+import { processMetrics } from './process-metrics.ts';
+import { timingMetrics } from './timing-metrics.ts';
 
 const millisecondsPerSecond = 1_000;
 
 /** Everything that Prometheus is told of a node; each bounded queue comes with its limit. */
-export function renderNodeMetrics(context: RpcContext, hrana: HranaEndpoint): string {
+export function renderNodeMetrics(context: HttpContext): string {
   const metrics = new MetricsText();
   nodeMetrics(metrics, context);
+  processMetrics(metrics, context);
+  limitMetrics(metrics, context);
   securityMetrics(metrics, context);
   readerMetrics(metrics, context);
-  hranaMetrics(metrics, hrana);
+  hranaMetrics(metrics, context.hrana);
   for (const database of context.node.status().databases) {
     databaseMetrics(metrics, database);
     writerMetrics(metrics, context, database.database);
@@ -26,7 +30,7 @@ export function renderNodeMetrics(context: RpcContext, hrana: HranaEndpoint): st
   return metrics.render();
 }
 
-function nodeMetrics(metrics: MetricsText, { node, errors }: RpcContext): void {
+function nodeMetrics(metrics: MetricsText, { node, errors }: HttpContext): void {
   const { nodeId, nodeName, version, uptimeMs, databases, following, certificate } = node.status();
   metrics.gauge('quorate_info', 'Identity and version of the node.', 1, {
     node_id: nodeId,
@@ -55,7 +59,6 @@ function nodeMetrics(metrics: MetricsText, { node, errors }: RpcContext): void {
       Number(lastError !== undefined),
     );
   }
-  metrics.gauge('quorate_memory_rss_bytes', 'Resident memory of the server process.', process.memoryUsage.rss());
   metrics.gauge('quorate_databases', 'Databases on the node.', databases.length);
   metrics.gauge('quorate_databases_limit', 'Option max-databases.', node.options.limits.maxDatabases);
   for (const [code, count] of errors) {
@@ -63,7 +66,7 @@ function nodeMetrics(metrics: MetricsText, { node, errors }: RpcContext): void {
   }
 }
 
-function securityMetrics(metrics: MetricsText, { node }: RpcContext): void {
+function securityMetrics(metrics: MetricsText, { node }: HttpContext): void {
   const { audit, limits } = node.security;
   const { users, revokedTokens } = node.security.counts();
   metrics.gauge('quorate_users', 'Users of the server, as far as it knows them.', users);
@@ -77,13 +80,14 @@ function securityMetrics(metrics: MetricsText, { node }: RpcContext): void {
   );
 }
 
-function readerMetrics(metrics: MetricsText, { node }: RpcContext): void {
+function readerMetrics(metrics: MetricsText, { node }: HttpContext): void {
   const status = node.readers.status();
   metrics.gauge('quorate_reader_processes', 'Processes that run queries.', status.processes);
   metrics.gauge('quorate_reader_processes_limit', 'Option reader-processes.', status.maxProcesses);
   metrics.gauge('quorate_reader_running', 'Queries that run now.', status.running);
   metrics.gauge('quorate_reader_queue', 'Queries that wait for a reader process.', status.queued);
   metrics.gauge('quorate_reader_queue_limit', 'Option reader-queue-limit.', status.queueLimit);
+  metrics.histogram('quorate_read_seconds', 'From the arrival of a query to its answer.', status.timings);
   metrics.counter('quorate_reader_queries_total', 'Queries answered by readers.', status.answered);
   metrics.counter('quorate_reader_timeouts_total', 'Queries stopped at their time limit.', status.timeouts);
   metrics.counter('quorate_reader_crashes_total', 'Reader processes that ended by themselves.', status.crashes);
@@ -219,7 +223,7 @@ function scrubMetrics(metrics: MetricsText, labels: Labels, scrub: ScrubStatus):
   metrics.gauge('quorate_scrub_period_seconds', 'Time from the end of one to that of the next.', period, labels);
 }
 
-function writerMetrics(metrics: MetricsText, { node }: RpcContext, database: string): void {
+function writerMetrics(metrics: MetricsText, { node }: HttpContext, database: string): void {
   const { opened } = node.databases.get(database);
   if (opened === undefined) {
     return;
@@ -227,9 +231,7 @@ function writerMetrics(metrics: MetricsText, { node }: RpcContext, database: str
   const queues = opened.queues();
   const { writerQueueLimit, tailCacheBytes } = node.options.databaseLimits;
   const labels = { database };
-  const groups =
-    'Groups committed with one fsync since the database was opened; the rate of tip_tx_id over it is the group size.';
-  metrics.counter('quorate_group_commits_total', groups, opened.groupCommits(), labels);
+  timingMetrics(metrics, opened.timings, labels);
   metrics.gauge('quorate_writer_queue', 'Requests that wait for the writer.', queues.writerRequests, labels);
   metrics.gauge('quorate_writer_queue_limit', 'Option writer-queue-limit.', writerQueueLimit, labels);
   metrics.gauge('quorate_tail_cache_bytes', 'Newest records kept in memory.', queues.tailCacheBytes, labels);

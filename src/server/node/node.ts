@@ -42,6 +42,7 @@ export class Node implements AsyncDisposable {
   #address: NodeAddress | undefined;
   readonly #signal: AbortSignal | undefined;
   #isReady = false;
+  #isDraining = false;
   #generatedPassword: string | undefined;
 
   private constructor(
@@ -122,9 +123,9 @@ export class Node implements AsyncDisposable {
     return this.#generatedPassword;
   }
 
-  /** Whether every database is open or known to have failed. */
+  /** Whether every database is open or known to have failed, and nobody has told the node to stop. */
   get isReady(): boolean {
-    return this.#isReady;
+    return this.#isReady && !this.#isDraining;
   }
 
   /** A path for something unfinished; whoever asks for it removes it. */
@@ -254,6 +255,11 @@ export class Node implements AsyncDisposable {
       path: [...path],
     }));
     return { nodeId: this.identity.nodeId, databases };
+  }
+
+  /** Load balancers are told that the node goes; everything else still works. */
+  beginDrain(): void {
+    this.#isDraining = true;
   }
 
   /** Ends the streams of replicas and stops following others, so that the endpoints can close. */

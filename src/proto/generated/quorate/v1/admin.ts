@@ -314,6 +314,8 @@ export interface ReplicatorStatus {
   lagBytes: number;
   /** Bytes of log records that the upstream has and this replica does not hold on disk yet. */
   receivedLagBytes: number;
+  /** Whether the upstream's settings ask for acknowledgements and those of this replica count, as it last said. */
+  isSync: boolean;
   /** While a snapshot is copied or installed. */
   snapshot?: SnapshotProgress | undefined;
 }
@@ -2440,6 +2442,7 @@ function createBaseReplicatorStatus(): ReplicatorStatus {
     delayMs: 0,
     lagBytes: 0,
     receivedLagBytes: 0,
+    isSync: false,
     snapshot: undefined,
   };
 }
@@ -2484,6 +2487,9 @@ export const ReplicatorStatus: MessageFns<ReplicatorStatus> = {
     }
     if (message.receivedLagBytes !== 0) {
       writer.uint32(104).uint64(message.receivedLagBytes);
+    }
+    if (message.isSync !== false) {
+      writer.uint32(112).bool(message.isSync);
     }
     if (message.snapshot !== undefined) {
       SnapshotProgress.encode(message.snapshot, writer.uint32(162).fork()).join();
@@ -2606,6 +2612,14 @@ export const ReplicatorStatus: MessageFns<ReplicatorStatus> = {
             }
 
             message.receivedLagBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.isSync = reader.bool();
             continue;
           }
           case 20: {

@@ -137,6 +137,8 @@ export interface Heartbeat {
     | undefined;
   /** Bytes of the records up to `tip_tx_id` that this stream has not sent yet. */
   unsentBytes: number;
+  /** Whether the upstream's settings ask for acknowledgements now, and those of this replica count. */
+  counts: boolean;
 }
 
 /**
@@ -925,7 +927,7 @@ export const Awaited: MessageFns<Awaited> = {
 };
 
 function createBaseHeartbeat(): Heartbeat {
-  return { tipTxId: 0, commitTxId: 0, term: 0, clockMs: 0, awaited: undefined, unsentBytes: 0 };
+  return { tipTxId: 0, commitTxId: 0, term: 0, clockMs: 0, awaited: undefined, unsentBytes: 0, counts: false };
 }
 
 export const Heartbeat: MessageFns<Heartbeat> = {
@@ -947,6 +949,9 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     }
     if (message.unsentBytes !== 0) {
       writer.uint32(48).uint64(message.unsentBytes);
+    }
+    if (message.counts !== false) {
+      writer.uint32(56).bool(message.counts);
     }
     return writer;
   },
@@ -1010,6 +1015,14 @@ export const Heartbeat: MessageFns<Heartbeat> = {
             }
 
             message.unsentBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.counts = reader.bool();
             continue;
           }
         }

@@ -1,0 +1,9 @@
+import type { RpcContext } from '../grpc/rpc.ts';
+import type { HranaEndpoint } from '../hrana/hrana-endpoint.ts';
+import type { EventLoopWatch } from '../node/event-loop-watch.ts';
+
+/** What every HTTP request works with. */
+export interface HttpContext extends RpcContext {
+  readonly eventLoop: EventLoopWatch;
+  readonly hrana: HranaEndpoint;
+}
