@@ -112,6 +112,7 @@ test('a replica that is killed while it copies goes on where it was, and its old
 
 /** Databases of any size are sent from their own file. */
 const withoutCopy = ['--snapshot-copy-bytes', '0'];
+const withCopy = ['--snapshot-copy-bytes', '1GiB'];
 const snapshotCopies = (server: ServerProcess) =>
   readdirSync(path.join(server.directory, 'databases', 'defaultdb', 'snapshots'));
 
@@ -161,7 +162,7 @@ test('a WAL that grows too long while a snapshot is sent makes it go on from a c
 
 test('an upstream that is killed while it is copied from costs a new copy, not the replica', async (t) => {
   const fixture = new ServerFixture(t);
-  const primary = await fixture.start('primary', ...smallLog, ...slowly);
+  const primary = await fixture.start('primary', ...smallLog, ...slowly, ...withCopy);
   await fill(primary, 200);
   const replica = await fixture.start('replica', ...smallLog, ...follow(primary));
   await replica.until('defaultdb', copies);

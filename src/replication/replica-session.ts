@@ -70,10 +70,11 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
     this.#assembler = new RecordAssembler(options.limits.maxRecordBytes);
     this.lag = options.lag ?? newLagMeter(options.runtime.clock, options.limits);
     this.#heardAtMs = options.runtime.clock.monotonicMs();
-    this.#measure();
+    this.measure();
   }
 
-  #measure(): void {
+  /** Makes the lag tell of this moment. */
+  measure(): void {
     const { sink } = this.#options;
     this.lag.moved({ ...sink.positions(), unappliedBytes: sink.unappliedBytes() });
   }
@@ -268,7 +269,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
 
   #moved(): void {
     const { sink } = this.#options;
-    this.#measure();
+    this.measure();
     const failure = sink.failure();
     if (failure !== undefined && lasting.has(failure.code)) {
       this.end(new QuorateError(failure.code as 'DIVERGED', failure.message, { hint: failure.hint }));

@@ -76,6 +76,7 @@ export class Replicator implements AsyncDisposable {
 
   status(): ReplicatorStatus {
     const { host, port, database } = this.#options.upstream;
+    this.#session?.measure();
     return {
       state: this.#state,
       reason: this.#reason,

@@ -96,6 +96,7 @@ export function feedSession(options: FeedSessionOptions, listener: SessionListen
     ended: end,
   });
   return {
+    measure,
     end: () => {
       feed.close();
       end(undefined);

@@ -18,6 +18,8 @@ export interface SessionListener {
 
 /** A session from outside, wherever it runs. */
 export interface OpenSession {
+  /** Makes the lag tell of this moment. */
+  measure(): void;
   end(): void;
 }
 

@@ -15,7 +15,7 @@ const seed = Number(process.env['KILL_MATRIX_SEED'] ?? Date.now() % 1_000_000);
 const onlyRound = process.env['KILL_MATRIX_ROUND'];
 
 /** 200 in all. */
-export const rounds = { streaming: 80, seeding: 70, rewinding: 30, cutting: 20 } as const;
+export const rounds = { streaming: 80, copying: 35, installing: 35, rewinding: 30, cutting: 20 } as const;
 
 export type Scenario = keyof typeof rounds;
 
