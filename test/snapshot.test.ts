@@ -145,8 +145,9 @@ test('a WAL that grows too long while a snapshot is sent makes it go on from a c
     ...smallLog,
     ...slowly,
     ...withoutCopy,
-    '--snapshot-wal-bytes',
-    '1MiB',
+    ...['--snapshot-wal-bytes', '1MiB'],
+    // What is written until then is kept for the replica.
+    ...['--log-retention-max-bytes', '64MiB'],
   );
   await fill(primary, 200);
   const replica = await fixture.start('replica', ...smallLog, ...follow(primary));
