@@ -1,8 +1,8 @@
 import {
   databaseLimitOptions,
-  hranaOptions,
   delayOptions,
   formatOptionValue,
+  hranaOptions,
   type NamedOption,
   namedOptions,
   nodeLimitOptions,

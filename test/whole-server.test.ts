@@ -191,7 +191,10 @@ test('a password that was changed on the primary works on its followers, whose o
   await untilEqual(primary, replica, 'systemdb');
   await primary.stop();
   const changed = 'another long password';
+  // Stopped, it cannot receive the change by a stream that begins before the change ends its token.
+  process.kill(replica.processId, 'SIGSTOP');
   const restarted = await fixture.startWith('primary', { args: [`--port=${primary.port}`], password: changed });
+  process.kill(replica.processId, 'SIGCONT');
   using client = new NodeClient({ host: '127.0.0.1', port: replica.port });
   // The tokens of the old password have ended, so that a follower that logs in with it has to be told the new one.
   await replica.until('systemdb', ({ replicator }) => replicator?.state === 'refused');

@@ -1,6 +1,7 @@
 import { asQuorateError, type QuorateError } from '../errors/interface.ts';
 import type { ReplicationSink } from './types.ts';
 import type { WriterClient } from './writer-client.ts';
+import { noReply } from './writer-messages.ts';
 
 /**
  * What brings a replica its records, on the writer's own thread: what arrives goes into the log, and what is durable is
@@ -60,7 +61,7 @@ export class Feeds {
     return {
       close: () => {
         open = false;
-        client.tell(['close-feed', 0, feed]);
+        client.tell(['close-feed', noReply, feed]);
       },
     };
   }

@@ -77,9 +77,16 @@ export class ReplicaPipeline {
 
   /** Whether `step` has something to do. */
   get hasWork(): boolean {
-    const { positions, markers } = this.#options;
-    const mayApply = this.#failure === undefined && !markers.isHeld && !this.#isWaiting() && this.restMs === 0;
-    return this.#arrivals.length > 0 || (mayApply && positions.get('applied') < positions.get('commit'));
+    return this.#arrivals.length > 0 || (this.#failure === undefined && this.#mayApply());
+  }
+
+  #mayApply(): boolean {
+    return this.#hasUnapplied && !this.#options.markers.isHeld && !this.#isWaiting() && this.restMs === 0;
+  }
+
+  get #hasUnapplied(): boolean {
+    const { positions } = this.#options;
+    return positions.get('applied') < positions.get('commit');
   }
 
   /** When there is something to apply again, in milliseconds of the wall clock; undefined unless a delay holds it back. */
@@ -93,9 +100,8 @@ export class ReplicaPipeline {
 
   /** How long applying rests from now on, in milliseconds; 0 when it does not. */
   get restMs(): number {
-    const { clock, positions } = this.#options;
-    const hasMore = positions.get('applied') < positions.get('commit');
-    return hasMore && this.#restUntilMs !== undefined ? Math.max(0, this.#restUntilMs - clock.monotonicMs()) : 0;
+    const untilMs = this.#hasUnapplied ? this.#restUntilMs : undefined;
+    return untilMs === undefined ? 0 : Math.max(0, untilMs - this.#options.clock.monotonicMs());
   }
 
   /** Queues records; `arrival.done` is called when they are durable. */
@@ -130,7 +136,7 @@ export class ReplicaPipeline {
     this.#advanceCommit();
     if (this.#failure === undefined) {
       this.#attempt(() => this.#options.tolerance.check());
-      if (!this.#options.markers.isHeld) {
+      if (this.#mayApply()) {
         this.#applySlice();
       }
     }
@@ -207,9 +213,6 @@ export class ReplicaPipeline {
     const { connection, positions, limits, markers, tolerance, clock } = this.#options;
     const applied = positions.get('applied');
     const commit = positions.get('commit');
-    if (applied >= commit || this.#isWaiting() || this.restMs > 0) {
-      return;
-    }
     this.#restUntilMs = undefined;
     this.#attempt(() => {
       const { slice, marker } = this.#upToMarker(this.#due(this.#unapplied.peek(commit, limits)));

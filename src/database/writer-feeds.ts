@@ -85,24 +85,25 @@ export class WriterFeeds {
   }
 }
 
-/** Two ends of a channel within one thread. */
+/** Two ends of a channel within one thread; what one posts the other receives at once. */
 function directChannel(): { near: WriterPort; far: WriterPort } {
-  const end = (): WriterPort & { deliver(message: unknown): void } => {
-    let listener: (message: unknown) => void = () => {};
-    return {
-      post: () => {},
-      onMessage: (added) => {
-        listener = added;
-      },
-      onClose: () => {},
-      close: () => {},
-      deliver: (message) => listener(message),
-    };
+  const nothing = () => {};
+  let toNear: (message: unknown) => void = nothing;
+  let toFar: (message: unknown) => void = nothing;
+  const near: WriterPort = {
+    post: (message) => toFar(message),
+    onMessage: (listener) => {
+      toNear = listener;
+    },
+    onClose: nothing,
+    close: nothing,
   };
-  const near = end();
-  const far = end();
-  return {
-    near: { ...near, post: (message) => far.deliver(message) },
-    far: { ...far, post: (message) => near.deliver(message) },
+  const far: WriterPort = {
+    ...near,
+    post: (message) => toNear(message),
+    onMessage: (listener) => {
+      toFar = listener;
+    },
   };
+  return { near, far };
 }

@@ -1,11 +1,10 @@
 /** What a writer's thread loads to follow an upstream from there: sessions as feeds. */
 import type { FeedOwner, FeedRunner, Feeds, ReplicationSink } from '../database/interface.ts';
 import type { QuorateError } from '../errors/interface.ts';
-import { createNodeRuntime, nullLogger, type Runtime } from '../runtime/interface.ts';
+import { createNodeRuntime, nullLogger } from '../runtime/interface.ts';
 import { GrpcReplicationTransport } from './grpc-transport.ts';
 import type { LagMeter, UpstreamPosition } from './lag-meter.ts';
 import { localSession, type OpenSession, type SessionListener, type SessionSettings } from './session-opener.ts';
-import type { ReplicationTransport } from './types.ts';
 
 /** What a session tells the node's thread. */
 type SessionEvent =
@@ -22,22 +21,16 @@ export const sessionFeedModule = import.meta.url;
 /** Called on the writer's thread. */
 export function createFeedRunner(): FeedRunner {
   const runtime = createNodeRuntime(nullLogger);
-  // The settings of a node stay as they are while it runs, so the first session tells those of all.
   let transport: GrpcReplicationTransport | undefined;
-  return sessionFeeds(runtime, ({ security }) => {
-    transport ??= new GrpcReplicationTransport(runtime.clock, security);
-    return transport;
-  });
-}
-
-function sessionFeeds(runtime: Runtime, transportOf: (settings: SessionSettings) => ReplicationTransport): FeedRunner {
   return {
     open(start: unknown, sink: ReplicationSink, owner: FeedOwner) {
       const settings = start as SessionSettings;
+      // The settings of a node stay as they are while it runs, so the first session tells those of all.
+      transport ??= new GrpcReplicationTransport(runtime.clock, settings.security);
       const report = (event: SessionEvent) => owner.report(event);
       let heardMs = -Infinity;
       const session = localSession(
-        { ...settings, sink, transport: transportOf(settings), runtime },
+        { ...settings, sink, transport, runtime },
         {
           onUpstreamPath: (path) => report(['path', path]),
           onStreaming: () => report(['streaming']),

@@ -4,16 +4,16 @@ import type { Runtime } from '../runtime/interface.ts';
 import type { ConnectionSecurity } from '../tls/interface.ts';
 import type { LagMeter } from './lag-meter.ts';
 import type { ReplicationLimits } from './limits.ts';
-import { type ReplicaIdentity, ReplicaSession } from './replica-session.ts';
+import { type ReplicaIdentity, ReplicaSession, type ReplicaSessionOptions } from './replica-session.ts';
 import type { ReplicationTransport } from './types.ts';
 
 /** What one who follows an upstream wants to know of a session. */
 export interface SessionListener {
   /** See ReplicaSessionOptions. */
-  onUpstreamPath(path: readonly string[]): void;
-  onStreaming(): void;
+  readonly onUpstreamPath: (path: readonly string[]) => void;
+  readonly onStreaming: () => void;
   /** Called once, with the reason if it is an error. */
-  onEnd(error: QuorateError | undefined): void;
+  readonly onEnd: (error: QuorateError | undefined) => void;
 }
 
 /** A session from outside, wherever it runs. */
@@ -45,23 +45,11 @@ export interface LocalSessionOptions extends SessionSettings {
 
 /** Sessions that run where they are opened. */
 export function localSession(
-  { sink, transport, runtime, lag, upstream, identity, limits, acceptsSnapshot, wantsSnapshot }: LocalSessionOptions,
-  listener: SessionListener & { onHeard?(lag: LagMeter, began: boolean): void },
+  options: LocalSessionOptions,
+  listener: SessionListener & Pick<ReplicaSessionOptions, 'onHeard'>,
 ): OpenSession {
-  const session = new ReplicaSession({
-    sink,
-    database: upstream.database,
-    identity,
-    runtime,
-    limits,
-    acceptsSnapshot,
-    wantsSnapshot,
-    onUpstreamPath: (path) => listener.onUpstreamPath(path),
-    onStreaming: () => listener.onStreaming(),
-    lag,
-    onHeard: (meter, began) => listener.onHeard?.(meter, began),
-    onEnd: (error) => listener.onEnd(error),
-  });
+  const { transport, upstream } = options;
+  const session = new ReplicaSession({ ...options, ...listener, database: upstream.database });
   const open = async () => await session.start(transport.openExport(upstream, session));
   open().catch((error: unknown) => session.end(asQuorateError(error)));
   return session;
