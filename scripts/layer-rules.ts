@@ -1,8 +1,8 @@
 /** The layers of src/, lowest first. A file imports only from lines above its own, and from its own folder. */
 export const layers: readonly (readonly string[])[] = [
   ['errors', 'proto'],
-  ['runtime'],
-  ['config'],
+  ['runtime', 'position'],
+  ['config', 'following-client'],
   ['log', 'sqlite', 'tls'],
   ['database'],
   ['replication', 'conflict'],

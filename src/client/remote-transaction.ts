@@ -54,7 +54,10 @@ export class RemoteTransaction implements InteractiveTransaction, Disposable {
     return await this.#result({ $case: 'describe', value: sql });
   }
 
-  async commit(): Promise<Position> {
+  async commit(key?: string): Promise<Position> {
+    if (key !== undefined) {
+      throw new QuorateError('NOT_IMPLEMENTED', 'a transaction that is forwarded takes no idempotency key');
+    }
     const answer = await this.#ask({ $case: 'commit', value: true }, 'COMMIT_IN_DOUBT');
     this.#call.end();
     return answer.$case === 'done'

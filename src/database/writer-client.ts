@@ -95,7 +95,7 @@ export class WriterClient implements Writer {
     return {
       run: (statement, options = {}) => this.#run(transaction, statement, options),
       describe: (sql) => this.request((id) => ['describe', id, transaction, sql], sql.length),
-      commit: () => this.#commit(transaction),
+      commit: (key) => this.#commit(transaction, key),
       rollback: () => this.request((id) => ['rollback', id, transaction]),
     };
   }
@@ -108,8 +108,8 @@ export class WriterClient implements Writer {
     return expandResult(compact);
   }
 
-  async #commit(transaction: number): Promise<Position> {
-    const [term, txId] = await this.request<TransactValue>((id) => ['commit', id, transaction]);
+  async #commit(transaction: number, key: string | undefined): Promise<Position> {
+    const [term, txId] = await this.request<TransactValue>((id) => ['commit', id, transaction, key]);
     return { term, txId };
   }
 

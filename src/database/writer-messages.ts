@@ -41,7 +41,7 @@ export type ClientRequest =
   | readonly [kind: 'begin', id: number, foreignKeys: boolean]
   | readonly [kind: 'run', id: number, transaction: number, statement: Statement, bigint: boolean]
   | readonly [kind: 'describe', id: number, transaction: number, sql: string]
-  | readonly [kind: 'commit', id: number, transaction: number]
+  | readonly [kind: 'commit', id: number, transaction: number, key: string | undefined]
   | readonly [kind: 'rollback', id: number, transaction: number];
 
 /** Records from the upstream. `awaited`: what clients there wait for. */

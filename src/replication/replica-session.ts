@@ -15,6 +15,8 @@ export interface ReplicaIdentity {
   readonly replicaId: string;
   /** What people call it. */
   readonly replicaName: string;
+  /** Where clients reach it by HTTP. */
+  readonly httpUrl?: string | undefined;
 }
 
 export interface ReplicaSessionOptions {
@@ -99,6 +101,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
         replicaName: identity.replicaName,
         promisedTerm: sink.positions().term,
         acceptsSnapshot: this.#options.acceptsSnapshot === true,
+        httpUrl: identity.httpUrl ?? '',
       };
       this.#send({ $case: 'start', value: start });
     } catch (error) {

@@ -58,7 +58,7 @@ export class Server implements AsyncDisposable {
     resources.defer(() => grpc.close(0));
     const http = await HttpServer.listen(services, options.hrana, { host, port: options.httpPort });
     resources.defer(() => http.close(0));
-    await node.start(dialable(grpc.address));
+    await node.start(dialable(grpc.address), httpUrlOf(node, http.address));
     resources.move();
     return new Server({ node, grpc, http, eventLoop });
   }
@@ -92,4 +92,9 @@ export class Server implements AsyncDisposable {
 export function dialable({ host, port }: NodeAddress): NodeAddress {
   const loopback = host === '0.0.0.0' ? '127.0.0.1' : '::1';
   return { host: host === '0.0.0.0' || host === '::' ? loopback : host, port };
+}
+
+function httpUrlOf({ certificate }: Node, address: NodeAddress): string {
+  const { host, port } = dialable(address);
+  return `${certificate === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

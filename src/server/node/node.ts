@@ -8,6 +8,7 @@ import type { Authenticator } from '../auth/authenticator.ts';
 import { systemDatabaseName } from '../auth/permissions.ts';
 import { Security } from '../auth/security.ts';
 import { certificateStatus } from './certificate-status.ts';
+import type { ClusterView } from './cluster-view.ts';
 import { DatabaseCatalog, defaultDatabaseName } from './database-catalog.ts';
 import { databaseStatus } from './database-status.ts';
 import { type NodeAddress, resolveUpstream } from './follow-settings.ts';
@@ -16,6 +17,7 @@ import { NodeDirectory, type NodeIdentity } from './node-directory.ts';
 import { type FollowRequest, followsNobody, type NodeOptions } from './node-options.ts';
 import type { NodeServices } from './node-services.ts';
 import { ServerFollower } from './server-follower.ts';
+import { StandaloneView } from './standalone-view.ts';
 import { UpstreamClients } from './upstream-clients.ts';
 import { version } from './version.ts';
 
@@ -34,12 +36,15 @@ export class Node implements AsyncDisposable {
   readonly startedAtMs: number;
   readonly #transport: GrpcReplicationTransport;
   readonly upstreams: UpstreamClients;
+  /** What it knows of those who have the same databases. */
+  readonly clusterView: ClusterView;
   /** With which its endpoints answer; undefined when they do so in plain text. */
   readonly certificate: ServerCertificate | undefined;
   readonly #directory: NodeDirectory;
   readonly #isWanted: (name: string) => boolean;
   #follower: ServerFollower | undefined;
   #address: NodeAddress | undefined;
+  #httpUrl: string | undefined;
   readonly #signal: AbortSignal | undefined;
   #isReady = false;
   #isDraining = false;
@@ -74,6 +79,8 @@ export class Node implements AsyncDisposable {
       address: () => this.#address,
     });
     this.databases = new DatabaseCatalog(this.#services());
+    const { databases, upstreams } = this;
+    this.clusterView = new StandaloneView({ databases, upstreams, runtime, status: (name) => this.status(name) });
     this.security = Security.open({
       runtime,
       node: this.identity,
@@ -111,6 +118,7 @@ export class Node implements AsyncDisposable {
       upstreams,
       signal: this.#signal,
       address: () => this.#address,
+      httpUrl: () => this.#httpUrl,
     };
   }
 
@@ -136,10 +144,12 @@ export class Node implements AsyncDisposable {
   /**
    * Opens all databases, and makes those that every node has.
    * @param address where this node can be reached, for replicas of its own databases
+   * @param httpUrl where clients reach it by HTTP
    * @throws QuorateError CANCELLED when the signal aborts meanwhile
    */
-  async start(address: NodeAddress | undefined): Promise<void> {
+  async start(address: NodeAddress | undefined, httpUrl?: string): Promise<void> {
     this.#address = address;
+    this.#httpUrl = httpUrl;
     await this.databases.openAll();
     await this.#ensureBuiltIn(systemDatabaseName, systemDatabaseName);
     await this.#ensureBuiltIn(defaultDatabaseName, this.options.replication.database ?? defaultDatabaseName);
@@ -232,6 +242,7 @@ export class Node implements AsyncDisposable {
     return {
       ...this.identity,
       version,
+      httpUrl: this.#httpUrl ?? '',
       uptimeMs: Math.round(this.runtime.clock.monotonicMs() - this.startedAtMs),
       databases: listed.map((managed) => databaseStatus(managed, this.#address, this.options.databaseLimits)),
       following: this.#follower?.status(),
