@@ -2,8 +2,8 @@
 export const layers: readonly (readonly string[])[] = [
   ['errors', 'proto'],
   ['runtime', 'position'],
-  ['config', 'following-client'],
-  ['log', 'sqlite', 'tls'],
+  ['config'],
+  ['log', 'sqlite', 'tls', 'following-client'],
   ['database'],
   ['replication', 'conflict'],
   ['cluster'],

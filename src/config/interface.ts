@@ -5,6 +5,8 @@
  * docs/options.md.
  */
 export { addFlags, placeholderOf, readFlags } from './command-flags.ts';
+export { followingOptions } from './following-options.ts';
+export { limitValues } from './given-limits.ts';
 export { hranaOptions } from './hrana-options.ts';
 export { databaseLimitOptions, nodeLimitOptions, replicationLimitOptions } from './limit-options.ts';
 export {
