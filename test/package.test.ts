@@ -71,6 +71,22 @@ test('an application that installed the package can import it, write and read', 
   assert.deepEqual(JSON.parse(output), [{ id: 1, name: 'Teapot' }]);
 });
 
+const clientProgram = `import { connect, isQuorateError } from 'quorate/client';
+
+try {
+  const db = await connect({ nodes: ['http://127.0.0.1:1'], database: 'shop', token: 'x', limits: { timeoutMs: 1 } });
+  const rows: { id: number }[] = await db.query<{ id: number }>('SELECT 1 AS id');
+  console.log(rows.length);
+} catch (error) {
+  console.log(isQuorateError(error) ? error.code : error);
+}
+`;
+
+test('an application that installed the package can import the client that follows', () => {
+  writeFileSync(path.join(application, 'client.ts'), clientProgram);
+  assert.equal(run(application, process.execPath, 'client.ts').trim(), 'UNAVAILABLE');
+});
+
 test('the declarations of the package type-check in an application', () => {
   writeFileSync(path.join(application, 'main.ts'), program);
   const compilerOptions = {
@@ -81,7 +97,9 @@ test('the declarations of the package type-check in an application', () => {
     strict: true,
     noEmit: true,
   };
-  writeFileSync(path.join(application, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['main.ts'] }));
+  writeFileSync(path.join(application, 'client.ts'), clientProgram);
+  const files = ['main.ts', 'client.ts'];
+  writeFileSync(path.join(application, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
   run(application, path.join(repository, 'node_modules', '.bin', 'tsc'), '-p', '.');
 });
 

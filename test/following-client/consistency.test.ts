@@ -51,7 +51,9 @@ test('a replica that is further behind than a read allows refuses it, and the ne
     return true;
   });
   assert.deepEqual(await alone.query(count, [], { consistency: 'any' }), [{ n: 0 }]);
-  await assert.rejects(alone.query(count, [], { consistency: 'linearizable', timeoutMs: 500 }), { code: 'UNAVAILABLE' });
+  await assert.rejects(alone.query(count, [], { consistency: 'linearizable', timeoutMs: 500 }), {
+    code: 'UNAVAILABLE',
+  });
 });
 
 test('a session token of one process makes another one wait for its writes', async (t) => {
@@ -69,7 +71,15 @@ test('a session token of one process makes another one wait for its writes', asy
     await db.close();`;
   const urls = [...group.replicas].map(({ httpUrl }) => httpUrl).join(',');
   const read = async (token: string | undefined) => {
-    const args = ['--conditions=quorate-source', '--input-type=module', '-e', program, urls, adminPassword, token ?? ''];
+    const args = [
+      '--conditions=quorate-source',
+      '--input-type=module',
+      '-e',
+      program,
+      urls,
+      adminPassword,
+      token ?? '',
+    ];
     const { stdout } = await promisify(execFile)(process.execPath, args);
     return JSON.parse(stdout) as { n: number; token: string };
   };

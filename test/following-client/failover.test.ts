@@ -84,6 +84,28 @@ test('a write whose answer was lost is asked for, and told once', async (t) => {
   assert.deepEqual(await db.query('SELECT count(*) AS n FROM log', [], { consistency: 'linearizable' }), [{ n: 1 }]);
 });
 
+test('a transaction whose commit was not answered is asked for', async (t) => {
+  const group = await HandmadeGroup.start(t, []);
+  const [replica] = group.replicas;
+  assert.ok(replica !== undefined);
+  const db = await group.connect({ limits: { attemptTimeoutMs: 500, connectTimeoutMs: 500 } });
+  await db.execute(createLog);
+  await group.requireAcks(1);
+  const transaction = db.transaction(
+    async (tx) => {
+      await tx.execute("INSERT INTO log (entry) VALUES ('commit')");
+      process.kill(replica.processId, 'SIGSTOP');
+      setTimeout(() => process.kill(replica.processId, 'SIGCONT'), 1_500);
+      return 'done';
+    },
+    { timeoutMs: 60_000 },
+  );
+  // The claim of its key waits behind it, and is not answered either while the replica stands still.
+  const outcome = await transaction.catch((error: unknown) => (isQuorateError(error) ? error.code : error));
+  assert.ok(outcome === 'done' || outcome === 'COMMIT_IN_DOUBT', String(outcome));
+  await until('it is committed', async () => (await db.query('SELECT 1 FROM log')).length === 1);
+});
+
 test('a write that nobody can answer for in time is in doubt, and one without a key is at once', async (t) => {
   const group = await HandmadeGroup.start(t, []);
   const limits = { attemptTimeoutMs: 300, connectTimeoutMs: 300 };
@@ -112,7 +134,10 @@ test('an interactive transaction fails cleanly when its primary dies', async (t)
     await group.primary.stop('SIGKILL');
     await tx.execute("INSERT INTO log (entry) VALUES ('whole')");
   });
-  await assert.rejects(transaction, (error) => isQuorateError(error) && error.code === 'UNAVAILABLE' && error.retryable);
+  await assert.rejects(
+    transaction,
+    (error) => isQuorateError(error) && error.code === 'UNAVAILABLE' && error.retryable,
+  );
   await group.promote(replica);
   const value = await db.transaction(async (tx) => {
     await tx.execute("INSERT INTO log (entry) VALUES ('again')");
