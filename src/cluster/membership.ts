@@ -1,0 +1,400 @@
+import { asQuorateError, isQuorateError, QuorateError } from '../errors/interface.ts';
+import { createBackoff, type Runtime, type Timer } from '../runtime/interface.ts';
+import type { Decision, ElectionKind } from './decision.ts';
+import { Election } from './election.ts';
+import type { GroupState, GroupStore } from './group-store.ts';
+import { LeaderWatch } from './leader-watch.ts';
+import { Leadership } from './leadership.ts';
+import { leaderAcks } from './promotion-rules.ts';
+import { within } from './time-limit.ts';
+import type { GroupConfig, GroupMember, GroupPeers, MemberDatabase, MemberPosition, MemberView } from './types.ts';
+
+export interface MembershipOptions {
+  readonly database: string;
+  readonly nodeId: string;
+  readonly store: GroupStore;
+  readonly peers: GroupPeers;
+  /** Absent on a witness. */
+  readonly local: MemberDatabase | undefined;
+  readonly runtime: Runtime;
+  /** Called with every election of this member that ended otherwise than the one before. */
+  readonly onDecision: (decision: Decision) => void;
+  /** Called when this member, or as far as it knows another, has become primary. */
+  readonly onLeader: (leader: KnownLeader | undefined) => void;
+}
+
+/** Who is primary, as far as a member knows. */
+export interface KnownLeader {
+  readonly member: GroupMember;
+  readonly term: number;
+  readonly isSelf: boolean;
+}
+
+/** Milliseconds between two looks at the coordinator when it says nothing by itself, as a part of a lease. */
+const looksPerLease = 5;
+/** Milliseconds in which a primary answers a witness. */
+const witnessLimitMs = 200;
+/** Milliseconds of waiting after elections that failed, at first and at most. */
+const electionBackoffMs = { initial: 100, max: 5_000 };
+
+/**
+ * The part of one node in one group: follows the primary, says what it has to those who want to become primary, becomes it
+ * itself when the rules allow, and gives it up before its lease ends.
+ */
+export class Membership implements AsyncDisposable {
+  readonly #options: MembershipOptions;
+  readonly #watch: LeaderWatch;
+  readonly #backoff;
+  #state: GroupState | undefined;
+  #leadership: Leadership | undefined;
+  #known: KnownLeader | undefined;
+  #confirmedUntilMs = -Infinity;
+  #notBeforeMs = -Infinity;
+  #lastRefusal = '';
+  #isClosed = false;
+  #wake: () => void = () => {};
+  #isWoken = false;
+  #tick: Timer | undefined;
+  readonly #watching: Disposable;
+  readonly #running: Promise<void>;
+  #tail: Promise<unknown> = Promise.resolve();
+
+  constructor(options: MembershipOptions) {
+    const { runtime, store } = options;
+    this.#options = options;
+    this.#watch = new LeaderWatch(runtime.clock);
+    this.#backoff = createBackoff(runtime.random, electionBackoffMs.initial, electionBackoffMs.max);
+    this.#watching = store.watch(() => this.wake());
+    this.#running = this.#run();
+  }
+
+  /** Who is primary, as far as this member knows. */
+  get leader(): KnownLeader | undefined {
+    return this.#known;
+  }
+
+  get config(): GroupConfig | undefined {
+    return this.#state?.config;
+  }
+
+  /** Whether this member may answer for its term at this moment. */
+  get isLeading(): boolean {
+    return this.#leadership?.isValid === true;
+  }
+
+  get leadership(): Leadership | undefined {
+    return this.#leadership;
+  }
+
+  get store(): GroupStore {
+    return this.#options.store;
+  }
+
+  /** Makes the member look at the coordinator now. */
+  wake(): void {
+    this.#isWoken = true;
+    this.#wake();
+  }
+
+  /** What this member has and hears, for candidates. */
+  async view(): Promise<MemberView> {
+    const { nodeId, local } = this.#options;
+    const leads = this.isLeading ? { term: this.#leadership?.term ?? 0 } : undefined;
+    const hears = local === undefined ? await this.#listen() : local.heard();
+    return { nodeId, role: local?.role ?? 'witness', position: local?.position(), hears, leads };
+  }
+
+  /** A witness has no stream from the primary, so it asks. */
+  async #listen(): Promise<MemberView['hears']> {
+    const { peers, runtime, database } = this.#options;
+    const leader = this.#known;
+    if (leader === undefined) {
+      return undefined;
+    }
+    try {
+      const answer = peers.ask(leader.member, database);
+      const { leads } = await within(runtime.timers, witnessLimitMs, 'the answer of the primary', answer);
+      return leads && { term: leads.term, ageMs: 0 };
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** @throws QuorateError STALE_TERM; UNAVAILABLE while this member stands by another */
+  async promise(term: number, candidate: string): Promise<MemberPosition> {
+    const { local, runtime } = this.#options;
+    if (this.#confirmedUntilMs > runtime.clock.monotonicMs()) {
+      throw new QuorateError('UNAVAILABLE', 'this member has just confirmed the present primary');
+    }
+    if (local === undefined) {
+      throw new QuorateError('WRONG_ROLE', 'a witness holds no data, so it has nothing to promise');
+    }
+    // Whoever has promised a higher term answers for its own no more.
+    if (this.#leadership !== undefined && this.#leadership.term < term) {
+      this.#leadership.withdraw();
+    }
+    return await local.promise(term, candidate);
+  }
+
+  /** Stands by the primary of a term for so long. @throws QuorateError STALE_TERM */
+  confirm(term: number, forMs: number): void {
+    const { local, runtime } = this.#options;
+    const promised = Math.max(local?.position()?.promisedTerm ?? 0, this.#known?.term ?? 0);
+    if (term < promised) {
+      throw new QuorateError('STALE_TERM', `this member follows term ${promised}, not ${term}`);
+    }
+    this.#confirmedUntilMs = runtime.clock.monotonicMs() + forMs;
+  }
+
+  /** Becomes primary now, by order. @throws QuorateError WRONG_ROLE with the rule that forbids it */
+  async takeOver(kind: ElectionKind): Promise<Decision> {
+    const decision = await this.#exclusively(async () => {
+      await this.#look();
+      return this.#leadership === undefined ? await this.#elect(kind) : undefined;
+    });
+    this.wake();
+    if (decision === undefined) {
+      throw new QuorateError('WRONG_ROLE', 'this member is primary already, or does not know its group yet');
+    }
+    return decision;
+  }
+
+  /** Runs a planned change of the primary; nothing else of this member goes on meanwhile. */
+  hand<T>(action: (leadership: Leadership, state: GroupState) => Promise<T>): Promise<T> {
+    return this.#exclusively(async () => {
+      await this.#look();
+      if (this.#leadership === undefined || this.#state === undefined) {
+        throw new QuorateError('WRONG_ROLE', 'this member is not primary', {
+          hint: 'Send the command to any member of the group: it finds the primary.',
+        });
+      }
+      try {
+        return await action(this.#leadership, this.#state);
+      } finally {
+        if (this.#leadership?.hasEnded === true) {
+          this.#leadership = undefined;
+        }
+        this.wake();
+      }
+    });
+  }
+
+  /** Begins as the primary of a group that was just made. */
+  begin(takenAt: number, term: number, sinceMs: number): Promise<void> {
+    return this.#exclusively(async () => {
+      await this.#look();
+      const { config } = this.#state ?? {};
+      if (config === undefined) {
+        throw new QuorateError('UNAVAILABLE', 'the group that was made is not there');
+      }
+      this.#leadership = this.#newLeadership(takenAt, term, sinceMs, config.failover.leaseMs);
+      await this.#options.local?.lead(term, leaderAcks(config, this.#options.nodeId));
+      this.#leadership.begin();
+    }).then(() => this.wake());
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isClosed) {
+      this.#isWoken = false;
+      try {
+        await this.#exclusively(() => this.#step());
+      } catch (error) {
+        this.#log('warn', asQuorateError(error), 'the group cannot be looked at');
+      }
+      await this.#rest();
+    }
+  }
+
+  /** Waits for news, or for the next look. */
+  #rest(): Promise<void> {
+    const leaseMs = this.#state?.config?.failover.leaseMs ?? 1_500;
+    return new Promise((resolve) => {
+      const done = () => {
+        this.#tick?.cancel();
+        resolve();
+      };
+      this.#wake = done;
+      this.#tick = this.#options.runtime.timers.after(leaseMs / looksPerLease, done);
+      if (this.#isWoken || this.#isClosed) {
+        done();
+      }
+    });
+  }
+
+  async #look(): Promise<void> {
+    const { store, runtime } = this.#options;
+    const askedAtMs = runtime.clock.monotonicMs();
+    const leaseMs = this.#state?.config?.failover.leaseMs ?? 1_500;
+    const state = await within(runtime.timers, leaseMs, 'the coordinator', store.read());
+    this.#watch.observe(state, askedAtMs);
+    this.#state = state;
+  }
+
+  async #step(): Promise<void> {
+    await this.#look();
+    const { config, leader, revisions } = this.#state as GroupState;
+    const self = this.#self();
+    if (this.#leadership !== undefined) {
+      const { hasEnded, takenAt } = this.#leadership;
+      if (hasEnded || takenAt !== revisions.term || self === undefined) {
+        await this.#lose(self === undefined ? 'it left the group' : 'another member became primary');
+      } else {
+        await this.#leadership.refresh(config as GroupConfig);
+      }
+    }
+    if (config === undefined || self === undefined || this.#leadership !== undefined) {
+      return;
+    }
+    if (this.#isVacant(config)) {
+      this.#learn(undefined);
+      await this.#stand(self);
+    } else if (leader !== undefined) {
+      await this.#follow(config, leader.nodeId, leader.term);
+    }
+  }
+
+  /** Whether nobody can be primary any more. What this node was before its start, or before it stepped down, it is no more. */
+  #isVacant(config: GroupConfig): boolean {
+    const { leader } = this.#state as GroupState;
+    const isOwnPast = leader?.nodeId === this.#options.nodeId && this.#leadership === undefined;
+    return leader?.resigned === true || isOwnPast || this.#watch.silentMs > config.failover.leaseMs;
+  }
+
+  #self(): GroupMember | undefined {
+    return this.#state?.config?.members.find(({ nodeId }) => nodeId === this.#options.nodeId);
+  }
+
+  /** Tries to become primary, unless somebody else is to or it has just failed. */
+  async #stand(self: GroupMember): Promise<void> {
+    const { local, runtime } = this.#options;
+    const { planned } = this.#state as GroupState;
+    const isForAnother = planned !== undefined && planned.to !== self.nodeId && planned.untilMs > runtime.clock.nowMs();
+    if (local === undefined || isForAnother || runtime.clock.monotonicMs() < this.#notBeforeMs) {
+      return;
+    }
+    const isPlanned = planned?.to === self.nodeId && planned.untilMs > runtime.clock.nowMs();
+    const { refusal } = (await this.#elect(isPlanned ? 'switchover' : 'automatic')) ?? {};
+    if (refusal !== undefined) {
+      // What others decide is waited for; what went wrong is tried again less and less often.
+      const isFailure = refusal.rule === 'promises' || refusal.rule === 'fetch' || refusal.rule === 'failed';
+      const waitMs = isFailure ? this.#backoff.nextDelayMs() : runtime.random.next() * electionBackoffMs.initial;
+      this.#notBeforeMs = runtime.clock.monotonicMs() + waitMs;
+    }
+  }
+
+  async #elect(kind: ElectionKind): Promise<Decision | undefined> {
+    const { local, store, peers, runtime, onDecision } = this.#options;
+    const state = this.#state;
+    const self = this.#self();
+    if (state?.config === undefined || self === undefined || local === undefined) {
+      return undefined;
+    }
+    const { config } = state;
+    if (!this.#isVacant(config)) {
+      throw new QuorateError('WRONG_ROLE', 'the present primary gives signs of life, so nobody takes its place', {
+        hint: 'Use quorate switchover to change the primary while it lives.',
+      });
+    }
+    const election = new Election({
+      ...{ kind, state: { ...state, config }, self, local, store, peers, runtime },
+      silentMs: this.#watch.silentMs,
+      confirmedUntilMs: this.#confirmedUntilMs,
+      onTaken: (takenAt, term, sinceMs) => {
+        this.#leadership = this.#newLeadership(takenAt, term, sinceMs, config.failover.leaseMs);
+        this.#leadership.begin();
+      },
+    });
+    const decision = await election.run();
+    if (decision.refusal !== undefined) {
+      await this.#leadership?.end();
+      this.#leadership = undefined;
+    } else {
+      this.#backoff.reset();
+      this.#learn({ member: self, term: decision.term as number, isSelf: true });
+    }
+    const told = decision.refusal && `${decision.refusal.rule}: ${decision.previousTerm}`;
+    if (told === undefined || told !== this.#lastRefusal) {
+      onDecision(decision);
+    }
+    this.#lastRefusal = told ?? '';
+    return decision;
+  }
+
+  #newLeadership(takenAt: number, term: number, sinceMs: number, leaseMs: number): Leadership {
+    const { store, peers, local, runtime, nodeId, database } = this.#options;
+    return new Leadership({
+      ...{ store, peers, local, runtime, nodeId, database, takenAt, term, sinceMs, leaseMs },
+      config: () => this.#state?.config,
+      onLost: () => this.wake(),
+    });
+  }
+
+  async #follow(config: GroupConfig, nodeId: string, term: number): Promise<void> {
+    const { local } = this.#options;
+    const member = config.members.find((one) => one.nodeId === nodeId);
+    if (member === undefined) {
+      return;
+    }
+    this.#learn({ member, term, isSelf: false });
+    if (local === undefined) {
+      return;
+    }
+    await local.follow(member);
+    if (local.hasDiverged) {
+      const { transactions, file } = await local.rejoin();
+      const message = `this member had ${transactions} transactions that its group has not; they were saved and undone`;
+      this.#options.runtime.logger.warn({ database: this.#options.database, transactions, file }, message);
+    }
+  }
+
+  #learn(leader: KnownLeader | undefined): void {
+    const before = this.#known;
+    this.#known = leader;
+    if (before?.term !== leader?.term || before?.member.nodeId !== leader?.member.nodeId) {
+      this.#options.onLeader(leader);
+    }
+  }
+
+  /** No longer primary: nothing more is committed from here on. */
+  async #lose(reason: string): Promise<void> {
+    const leadership = this.#leadership;
+    this.#leadership = undefined;
+    if (leadership !== undefined) {
+      this.#learn(undefined);
+      this.#options.runtime.logger.warn(
+        { database: this.#options.database, term: leadership.term },
+        `steps down: ${reason}`,
+      );
+      await leadership.end();
+    }
+  }
+
+  #log(level: 'warn' | 'info', error: QuorateError, message: string): void {
+    this.#options.runtime.logger[level](
+      { database: this.#options.database, code: error.code, error: error.message },
+      message,
+    );
+  }
+
+  #exclusively<T>(action: () => Promise<T>): Promise<T> {
+    const run = this.#tail.then(action);
+    this.#tail = run.catch(() => {});
+    return run;
+  }
+
+  /** Stops taking part. A primary gives its place up, so that another need not wait for the end of its lease. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    this.#watching[Symbol.dispose]();
+    this.wake();
+    await this.#running;
+    await this.#exclusively(async () => {
+      await this.#leadership?.resign().catch((error: unknown) => {
+        if (isQuorateError(error)) {
+          this.#log('info', error, 'the place of the primary was not given up');
+        }
+      });
+      await this.#lose('the node stops');
+    });
+  }
+}
