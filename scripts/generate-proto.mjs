@@ -16,6 +16,7 @@ const longTypes = [
   { path: 'proto/quorate/v1/replication.proto', forceLong: 'number' },
   { path: 'proto/quorate/v1/verification.proto', forceLong: 'number' },
   { path: 'proto/quorate/v1/users.proto', forceLong: 'number' },
+  { path: 'proto/quorate/v1/cluster.proto', forceLong: 'number' },
 ];
 
 function generate(output) {

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { QuorateError } from '../errors/interface.ts';
 import type { Coordinator, CoordinatorChange, CoordinatorCondition, CoordinatorEntry } from './coordinator.ts';
+import type { Decision } from './decision.ts';
 import type { GroupConfig, LeaderSign, PlannedSwitch } from './types.ts';
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -51,6 +52,11 @@ const signSchema = v.object({
   resigned: v.boolean(),
 });
 const switchSchema = v.object({ from: text, to: text, txId: count, untilMs: v.number() });
+
+/** Elections that are kept for `quorate explain failover`. */
+const maxDecisions = 20;
+/** Attempts to write one down while others do the same. */
+const maxRecordAttempts = 5;
 
 /** What the coordinator says of one group, at one revision. */
 export interface GroupState {
@@ -155,6 +161,29 @@ export class GroupStore {
     return done ? revision : undefined;
   }
 
+  /** The last elections, the newest first. */
+  async decisions(): Promise<readonly Decision[]> {
+    const entry = await this.#coordinator.get(`${this.#prefix}journal`);
+    return entry === undefined ? [] : (JSON.parse(entry.value) as Decision[]);
+  }
+
+  /** Adds an election to the journal, whose oldest go. */
+  async record(decision: Decision): Promise<void> {
+    const key = `${this.#prefix}journal`;
+    for (let attempt = 0; attempt < maxRecordAttempts; attempt += 1) {
+      const entry = await this.#coordinator.get(key);
+      const before = entry === undefined ? [] : (JSON.parse(entry.value) as Decision[]);
+      const value = JSON.stringify([decision, ...before].slice(0, maxDecisions));
+      const { done } = await this.#coordinator.commit(
+        [{ key, changedRevision: entry?.changedRevision ?? 0 }],
+        [{ key, value }],
+      );
+      if (done) {
+        return;
+      }
+    }
+  }
+
   /** Removes everything of the group. */
   async remove(takenAt: number): Promise<void> {
     await this.#asLeader(
@@ -205,4 +234,10 @@ function parsed<T extends v.GenericSchema>(
       },
     );
   }
+}
+
+/** The databases that have a group. At most as many as the coordinator lists at once. */
+export async function groupNames(coordinator: Coordinator): Promise<string[]> {
+  const { entries } = await coordinator.list('groups/');
+  return entries.flatMap(({ key }) => /^groups\/([^/]+)\/config$/.exec(key)?.slice(1) ?? []);
 }

@@ -19,6 +19,8 @@ export interface MembershipOptions {
   readonly runtime: Runtime;
   /** Called with every election of this member that ended otherwise than the one before. */
   readonly onDecision: (decision: Decision) => void;
+  /** Called after each look at the coordinator while this member leads. */
+  readonly onLeading?: (config: GroupConfig) => void;
   /** Called when this member, or as far as it knows another, has become primary. */
   readonly onLeader: (leader: KnownLeader | undefined) => void;
 }
@@ -240,6 +242,7 @@ export class Membership implements AsyncDisposable {
         await this.#lose(self === undefined ? 'it left the group' : 'another member became primary');
       } else {
         await this.#leadership.refresh(config as GroupConfig);
+        this.#options.onLeading?.(config as GroupConfig);
       }
     }
     if (config === undefined || self === undefined || this.#leadership !== undefined) {

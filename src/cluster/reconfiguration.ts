@@ -44,7 +44,7 @@ export async function reconfigure(
     await store.configure(leadership.takenAt, state, next);
     await local.configureAcks(leaderAcks(next, nodeId));
   } finally {
-    local.resumeWrites();
+    await local.resumeWrites();
   }
   leadership.changeLease(next.failover.leaseMs);
   return next;

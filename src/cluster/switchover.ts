@@ -88,7 +88,7 @@ async function pause({ local, runtime }: SwitchoverContext, target: GroupMember)
     }
     return txId;
   } catch (error) {
-    local.resumeWrites();
+    await local.resumeWrites();
     throw error;
   }
 }

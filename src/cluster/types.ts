@@ -1,5 +1,4 @@
-import type { AckSettings } from '../database/interface.ts';
-import type { LogPosition } from '../log/interface.ts';
+import type { AckSettings, Position } from '../database/interface.ts';
 
 /** A node of a group. */
 export interface GroupMember {
@@ -82,7 +81,8 @@ export interface PlannedSwitch {
 /** What a member has, as it answers a candidate. */
 export interface MemberPosition {
   readonly promisedTerm: number;
-  readonly durable: LogPosition;
+  /** Last record of its log; number 0 when it has none. */
+  readonly durable: Position;
   readonly committedTxId: number;
   readonly appliedTxId: number;
 }
@@ -132,14 +132,14 @@ export interface MemberDatabase {
   stepDown(): Promise<void>;
   /** Ends the streams of those who follow, at once and whatever the writer does. */
   endStreams(): void;
-  /** Follows a member, or nobody. */
-  follow(member: GroupMember | undefined): Promise<void>;
+  /** Follows a member; nothing happens when it does already. */
+  follow(member: GroupMember): Promise<void>;
   /**
    * New writes wait; resolves with the last transaction when everything before is committed.
    * @throws QuorateError WAIT_TIMEOUT
    */
   pauseWrites(limitMs: number): Promise<number>;
-  resumeWrites(): void;
+  resumeWrites(): Promise<void>;
   /** Last transaction that a replica is known to hold durably; 0 when it is not attached. */
   heldBy(nodeId: string): number;
   /** Whether this replica has parted from its upstream; such a one saves what only it has, and follows again. */

@@ -4,6 +4,7 @@
  * A declaration gives the flag, the variable, the name in a config file, the check, the help text and the line in
  * docs/options.md.
  */
+export { clusterOptions } from './cluster-options.ts';
 export { addFlags, placeholderOf, readFlags } from './command-flags.ts';
 export { hranaOptions } from './hrana-options.ts';
 export { databaseLimitOptions, nodeLimitOptions, replicationLimitOptions } from './limit-options.ts';

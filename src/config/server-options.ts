@@ -1,3 +1,4 @@
+import { clusterOptions } from './cluster-options.ts';
 import { hranaOptions } from './hrana-options.ts';
 import { databaseLimitOptions, nodeLimitOptions, replicationLimitOptions } from './limit-options.ts';
 import { defineOptions } from './option.ts';
@@ -40,6 +41,7 @@ export const serverOptions = {
   ...nodeOptions,
   ...replicationOptions,
   ...wholeServerOptions,
+  ...clusterOptions,
   ...securityOptions,
   ...tlsOptions,
   ...databaseLimitOptions,

@@ -1,5 +1,6 @@
 /** The public face of the `proto` layer: the wire messages and service definitions generated from `proto/`. */
 export * from './generated/quorate/v1/admin.ts';
+export * from './generated/quorate/v1/cluster.ts';
 export * from './generated/quorate/v1/query.ts';
 export * from './generated/quorate/v1/replication.ts';
 export * from './generated/quorate/v1/users.ts';

@@ -189,15 +189,19 @@ export class ManagedDatabase {
     }
   }
 
-  /** Takes new settings without a restart: the replicator of the old ones ends first, that of the new ones begins last. */
+  /** Takes new settings without a restart. */
   update(change: (current: DatabaseSettings) => DatabaseSettings): Promise<void> {
+    return this.rearrange(async (database) => await database.updateSettings(change(database.settings)));
+  }
+
+  /** Runs what may change whom this database follows: the replicator of before ends first, that of after begins last. */
+  rearrange<T>(action: (database: Database) => Promise<T>): Promise<T> {
     return this.#exclusively(async () => {
       const { database, exporter } = this.#require();
-      const settings = change(database.settings);
       await this.#stopReplicator('the settings of this database were changed');
       exporter.uncount();
       try {
-        await database.updateSettings(settings);
+        return await action(database);
       } finally {
         exporter.count();
         this.#startReplicator(database);
