@@ -1,13 +1,13 @@
 import path from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import type { MessagePort } from 'node:worker_threads';
 import { QuorateError } from '../errors/interface.ts';
 import { AckRelay } from './ack-relay.ts';
-import { checkAckSettings, defaultAckSettings } from './acks.ts';
 import { AppliedWaiters } from './applied-waiters.ts';
 import type { DatabaseContext } from './database-context.ts';
-import { DatabaseFiles, databaseExists } from './database-files.ts';
+import { DatabaseFiles, databaseExists, settingsAtOpening } from './database-files.ts';
 import { Feeds } from './feed.ts';
+import { Leadership, type UpdateOptions } from './leadership.ts';
+import { Lease } from './lease.ts';
 import { runMaintenance } from './maintenance.ts';
 import { Mending } from './mending.ts';
 import { outcomeOf, type TransactionOutcome } from './outcome.ts';
@@ -49,6 +49,8 @@ export class Database implements AsyncDisposable {
   readonly #waiters: AppliedWaiters;
   /** Snapshots of this database that are compared with those of other nodes. */
   readonly verifications: Verifications;
+  /** Whether this database may write, in which term, and until when. */
+  readonly leadership: Leadership;
   /** What makes this replica again what its upstream is. */
   readonly mending: Mending;
   /** What feeds this replica on its writer's thread. */
@@ -78,7 +80,7 @@ export class Database implements AsyncDisposable {
 
   /** The settings of a database that need not be open. @throws QuorateError DATABASE_CORRUPT, IO_ERROR */
   static settingsOf({ runtime, directory }: Pick<DatabaseContext, 'runtime' | 'directory'>): DatabaseSettings {
-    return readSettings(runtime.files, directory).settings;
+    return settingsAtOpening(readSettings(runtime.files, directory).settings);
   }
 
   private constructor(context: DatabaseContext) {
@@ -92,17 +94,13 @@ export class Database implements AsyncDisposable {
       logDirectory: () => this.#files.logPath,
       positions: this.#positions,
       tailCacheBytes: context.limits.tailCacheBytes,
-      role: () => this.settings.role,
+      settings: () => this.settings,
+      acks: this.#acks,
       // Appended records are copied to this thread only while somebody follows.
       onDemand: (wanted) => this.#tell(['stream', noReply, wanted]),
       databaseBytes: () => this.#files.sqliteBytes(),
       bytesAt: (txId) => this.#writer().client.request((id) => ['bytes-at', id, txId]),
       onHold: (replica) => this.#holds.note(replica),
-      ackMembers: () => this.settings.acks?.members ?? [],
-      asksForAcks: () => this.#acks.asksFor(this.settings.acks),
-      onAcknowledged: (durable, applied) => this.#acks.acknowledge({ durable, applied }),
-      awaited: () => this.#acks.awaited,
-      awaitedCount: () => this.#acks.awaitedCount,
     });
     this.#holds = new ReplicaHolds({
       runtime: context.runtime,
@@ -140,12 +138,30 @@ export class Database implements AsyncDisposable {
         this.#snapshots.discard();
       },
     });
+    this.leadership = this.#newLeadership();
     this.verifications = new Verifications({
       runtime: context.runtime,
       name: context.name,
       file: () => this.filePath,
       client: () => this.#writer().client,
       failure: () => this.#failure,
+    });
+  }
+
+  #newLeadership(): Leadership {
+    return new Leadership({
+      name: this.name,
+      client: () => this.#writer().client,
+      files: this.#files,
+      positions: this.#positions,
+      lease: new Lease(this.#positions, this.#context.runtime.clock),
+      inbox: () => this.#inbox,
+      databaseId: () => this.#source.databaseId,
+      onRole: () => this.#forgetFailure(),
+      onChanged: () => {
+        this.#source.moved();
+        this.#sink.moved();
+      },
     });
   }
 
@@ -163,6 +179,7 @@ export class Database implements AsyncDisposable {
       feedModule: this.#context.feedModule,
     };
     this.#link = await startWriter(start, runtime.logger, (event) => this.#onEvent(event), signal);
+    this.leadership.opened();
     this.#noteFirstTxId();
     this.#holds.resume();
   }
@@ -281,10 +298,14 @@ export class Database implements AsyncDisposable {
     await this.#writer().client.request((id) => ['set-content', id, contentDirectory, content, role]);
     this.#source.reopen();
     this.#snapshots.discard();
-    this.#failure = undefined;
-    this.#sink.setFailure(undefined);
+    this.#forgetFailure();
     this.#context.onFileReplaced?.(oldPath, this.filePath);
     this.#files.removeOldLater(() => this.#link !== undefined);
+  }
+
+  #forgetFailure(): void {
+    this.#failure = undefined;
+    this.#sink.setFailure(undefined);
   }
 
   positions(): DatabasePositions {
@@ -345,27 +366,9 @@ export class Database implements AsyncDisposable {
     return this.#writer().connect();
   }
 
-  /**
-   * Takes new settings; a change of role is in force when this resolves. A replica that becomes primary keeps all records
-   * of its log and starts a higher term.
-   */
-  async updateSettings(settings: DatabaseSettings): Promise<void> {
-    const before = this.settings;
-    const promoted = before.role === 'replica' && settings.role === 'primary';
-    const term = promoted ? Math.max(before.term, this.#positions.get('term')) + 1 : before.term;
-    const onlyAcks = isDeepStrictEqual({ ...settings, term, acks: null }, { ...before, acks: null });
-    checkAckSettings(settings.acks ?? defaultAckSettings);
-    this.#files.saveSettings({ ...settings, term });
-    if (settings.role === 'primary') {
-      await this.#inbox.discard();
-    }
-    if (onlyAcks && settings.role === 'primary') {
-      return this.#writer().client.request((id) => ['set-acks', id, settings.acks]);
-    }
-    this.#failure = undefined;
-    this.#sink.setFailure(undefined);
-    await this.#writer().client.request((id) => ['set-role', id, this.#files.role]);
-    this.#source.moved();
+  /** See `Leadership.update`. */
+  updateSettings(settings: DatabaseSettings, options?: UpdateOptions): Promise<void> {
+    return this.leadership.update(settings, options);
   }
 
   /** Copies a SQLite file into this empty primary, through the log. @throws QuorateError UNSUPPORTED_STATEMENT, WRONG_ROLE … */

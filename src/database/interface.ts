@@ -8,6 +8,7 @@ export { setContentAside } from './database-files.ts';
 export { failureOf } from './failure.ts';
 export type { FeedOwner, FeedRunner, Feeds, RunningFeed } from './feed.ts';
 export { forwardingLogger, type LogEntry, writeLogEntry } from './forwarding-logger.ts';
+export { Leadership, type UpdateOptions } from './leadership.ts';
 export { type DatabaseLimits, defaultDatabaseLimits } from './limits.ts';
 export { decodePosition, encodePosition } from './position-token.ts';
 export type { ReadOptions } from './readers/read-request.ts';
@@ -24,7 +25,9 @@ export type {
   DatabasePositions,
   DatabaseSettings,
   InteractiveTransaction,
+  LeadRequest,
   LogEnds,
+  MemberPosition,
   Position,
   QueryOptions,
   RejoinReport,

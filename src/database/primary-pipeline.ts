@@ -1,10 +1,12 @@
-import { asQuorateError, QuorateError } from '../errors/interface.ts';
+import { asQuorateError, type QuorateError } from '../errors/interface.ts';
 import { RecordEncoder, type TransactionLog } from '../log/interface.ts';
 import type { Clock } from '../runtime/interface.ts';
 import type { CapturedTransaction, PrimaryConnection } from '../sqlite/interface.ts';
 import type { AckMonitor } from './ack-monitor.ts';
 import { type AckGoal, type AckRule, type AckWish, lowerOf, noGoal } from './acks.ts';
+import { inDoubt, leaseEnded, notAcknowledged, notShown } from './commit-errors.ts';
 import type { HybridClock } from './hybrid-clock.ts';
+import { type Lease, leaseLost } from './lease.ts';
 import type { DatabaseLimits } from './limits.ts';
 import type { MarkerWatch } from './marker-watch.ts';
 import { type ExecutedTransaction, type PendingTransaction, runTransaction } from './pending-transaction.ts';
@@ -20,6 +22,7 @@ export interface PrimaryPipelineOptions {
   readonly term: number;
   readonly limits: DatabaseLimits;
   readonly acks: AckMonitor;
+  readonly lease: Lease;
   /**
    * Called after records were written to the log and before they are fsynced; the bytes are valid during the call only.
    * `wish`: what clients wait for who wait for acknowledgements of them.
@@ -33,6 +36,8 @@ export interface PrimaryPipelineOptions {
 
 interface HeldGroup {
   readonly executed: readonly ExecutedTransaction[];
+  /** Whether it is in the log; otherwise nothing was changed. */
+  readonly logged: boolean;
   /** Its last transaction. */
   readonly txId: number;
   /** Replicas that must hold it. */
@@ -183,12 +188,17 @@ export class PrimaryPipeline {
 
   /** Logs and fsyncs what ran in the open SQLite transaction, and commits it when it is held by enough replicas. */
   #persist(executed: readonly ExecutedTransaction[]): void {
+    const { connection, log, clock, lease } = this.#options;
+    if (!lease.isValid) {
+      connection.rollback();
+      return failAll(executed, leaseLost());
+    }
     const logged = this.#encoder.count > 0;
     const durable = logged ? Math.max(0, ...executed.map(({ pending }) => pending.acks.durable)) : 0;
     if (logged && !(this.#append(executed, durable) && this.#makeDurable(executed))) {
       return;
     }
-    this.#held = { executed, txId: this.#options.log.tip.txId, durable, sinceMs: this.#options.clock.monotonicMs() };
+    this.#held = { executed, logged, txId: log.tip.txId, durable, sinceMs: clock.monotonicMs() };
     this.acknowledged();
   }
 
@@ -200,8 +210,11 @@ export class PrimaryPipeline {
   /** To be called when acknowledgements came in or the settings changed: commits the held group if it may. */
   acknowledged(): void {
     const held = this.#held;
-    const { acks } = this.#options;
+    const { acks, lease } = this.#options;
     if (held !== undefined) {
+      if (held.logged && !lease.isValid) {
+        return this.#forbid(held);
+      }
       if (!acks.isDurable(held.txId, held.durable)) {
         return acks.waiting();
       }
@@ -209,10 +222,17 @@ export class PrimaryPipeline {
       acks.released();
       this.#timeAckWait(held);
       if (this.#commit(held.executed)) {
-        this.#answerAll(held.executed);
+        this.#answerAll(held);
       }
     }
     this.#answerShown();
+  }
+
+  /** The lease has ended: what is in the log waits for another one, or for the end of this role. */
+  #forbid(held: HeldGroup): void {
+    failAll(held.executed, leaseEnded(held.txId));
+    this.#held = { ...held, executed: [] };
+    this.#options.acks.waiting();
   }
 
   #timeAckWait({ durable, sinceMs }: HeldGroup): void {
@@ -276,13 +296,13 @@ export class PrimaryPipeline {
     return this.#held !== undefined || this.#unshown.length > 0;
   }
 
-  #answerAll(executed: readonly ExecutedTransaction[]): void {
+  #answerAll({ executed, logged }: HeldGroup): void {
     const sinceMs = this.#options.clock.monotonicMs();
     for (const transaction of executed) {
       if (transaction.pending.acks.applied > 0) {
         this.#unshown.push({ transaction, sinceMs });
       } else {
-        this.#answer(transaction, sinceMs);
+        this.#answer(transaction, sinceMs, logged);
       }
     }
   }
@@ -296,11 +316,19 @@ export class PrimaryPipeline {
         return;
       }
       this.#unshown.shift();
-      this.#answer(first.transaction, this.#options.clock.monotonicMs());
+      this.#answer(first.transaction, this.#options.clock.monotonicMs(), true);
     }
   }
 
-  #answer({ pending, results, txId, term = this.#options.term }: ExecutedTransaction, nowMs: number): void {
+  /** The process may have been stopped since the commit, so the lease is looked at once more. */
+  #answer(
+    { pending, results, txId, term = this.#options.term }: ExecutedTransaction,
+    nowMs: number,
+    logged: boolean,
+  ): void {
+    if (!this.#options.lease.isValid) {
+      return pending.fail(logged ? leaseEnded(txId) : leaseLost());
+    }
     if (pending.sinceMs !== undefined) {
       this.#options.positions.timings.observeMs('write', pending.sinceMs, nowMs);
     }
@@ -365,31 +393,4 @@ function failAll(executed: readonly ExecutedTransaction[], error: QuorateError):
   for (const { pending } of executed) {
     pending.fail(error);
   }
-}
-
-function notAcknowledged(txId: number, limitMs: number): QuorateError {
-  return new QuorateError('COMMIT_IN_DOUBT', `too few replicas acknowledged transaction ${txId} within ${limitMs} ms`, {
-    hint: 'It is in the log and commits when enough replicas are back. Ask for its outcome by its id, or see the status.',
-    details: { txId, limitMs },
-  });
-}
-
-function notShown(txId: number, limitMs: number): QuorateError {
-  return new QuorateError(
-    'COMMIT_IN_DOUBT',
-    `transaction ${txId} is committed, but too few replicas showed it within ${limitMs} ms`,
-    {
-      hint: 'Nothing is lost. Read from the primary, or wait for the position on a replica.',
-      details: { txId, limitMs, committed: true },
-    },
-  );
-}
-
-function inDoubt(txId: number, cause: unknown): QuorateError {
-  const reason = asQuorateError(cause);
-  return new QuorateError('COMMIT_IN_DOUBT', `the outcome of the transaction is not known: ${reason.message}`, {
-    cause,
-    hint: 'Load the database again, or restart the node, and read the data: recovery decides from the log.',
-    details: { txId },
-  });
 }

@@ -32,6 +32,8 @@ interface Arrival {
   readonly records: Uint8Array;
   /** What clients of the upstream wait for. */
   readonly awaited: Awaited | undefined;
+  /** Of the upstream. */
+  readonly term: number;
   done(): void;
   fail(error: QuorateError): void;
 }
@@ -261,11 +263,15 @@ export class ReplicaPipeline {
     return records.slice(0, young);
   }
 
-  /** Refuses what has arrived and was not logged yet. */
-  failArrivals(error: QuorateError): void {
-    for (const arrival of this.#arrivals.splice(0)) {
-      arrival.fail(error);
-    }
+  /** Refuses what has arrived and was not logged yet, where `refusal` has a reason for the term of its upstream. */
+  failArrivals(refusal: (term: number) => QuorateError | undefined): void {
+    this.#arrivals = this.#arrivals.filter((arrival) => {
+      const error = refusal(arrival.term);
+      if (error !== undefined) {
+        arrival.fail(error);
+      }
+      return error === undefined;
+    });
   }
 
   /** Cuts records that were never committed. @throws QuorateError DIVERGED when a committed one would go */

@@ -10,6 +10,7 @@ import { rejoin } from './rejoin.ts';
 import { repair } from './repair.ts';
 import { ReplicaPipeline } from './replica-pipeline.ts';
 import { type RecordSaving, type SavedRecords, saveRecords } from './saved-records.ts';
+import { staleTerm } from './terms.ts';
 import { Tolerance } from './tolerance.ts';
 import type {
   Awaited,
@@ -28,6 +29,14 @@ const applyRetryMs = 1000;
 
 /** How long a delayed replica sleeps at most before it looks at the clock again, which may have been set, in milliseconds. */
 const longestDelayMs = 60_000;
+
+/** Records from the upstream, which is at `term`. */
+interface Arrived {
+  readonly records: Uint8Array;
+  readonly commitTxId: number;
+  readonly awaited: Awaited | undefined;
+  readonly term: number;
+}
 
 /** A replica: refuses clients' writes, logs and applies what its upstream sends. */
 export class ReplicaRole implements WriterRole {
@@ -106,11 +115,26 @@ export class ReplicaRole implements WriterRole {
     );
   }
 
-  append(records: Uint8Array, commitTxId: number, awaited: Awaited | undefined, call: Call): void {
+  append({ commitTxId, ...arrival }: Arrived, call: Call): void {
+    this.#requireTerm(arrival.term);
     this.#following().append(
-      { records, awaited, done: () => call.succeed(undefined), fail: (error) => call.fail(error) },
+      { ...arrival, done: () => call.succeed(undefined), fail: (error) => call.fail(error) },
       commitTxId,
     );
+  }
+
+  /** What has arrived and is not logged yet must not come from a primary of a lower term than was promised. */
+  promised(): void {
+    const promisedTerm = this.#services.positions.get('promised');
+    this.#pipeline?.failArrivals((term) => (term < promisedTerm ? staleTerm(term, promisedTerm) : undefined));
+  }
+
+  /** @throws QuorateError STALE_TERM for the primary of a lower term than was promised */
+  #requireTerm(term: number): void {
+    const promisedTerm = this.#services.positions.get('promised');
+    if (term < promisedTerm) {
+      throw staleTerm(term, promisedTerm);
+    }
   }
 
   /** What whoever feeds this replica asks, or mends it. */
@@ -119,10 +143,12 @@ export class ReplicaRole implements WriterRole {
       case 'ends':
         return this.#ends();
       case 'commit-to':
+        this.#requireTerm(request[3]);
         this.#pipeline?.commitTo(request[2]);
         this.#services.wake();
         return undefined;
       case 'truncate':
+        this.#requireTerm(request[3]);
         this.#following().truncateAfter(request[2]);
         this.#services.onTruncated();
         return undefined;
@@ -288,13 +314,13 @@ export class ReplicaRole implements WriterRole {
     this.#connection.holdCheckpoints(held);
   }
 
-  close(): void {
+  close(reason = new QuorateError('CANCELLED', 'the database is being closed')): void {
     this.#retry?.cancel();
     this.#due?.cancel();
     this.#rest?.cancel();
     this.#lease?.cancel();
     this.#keepMark();
-    this.#pipeline?.failArrivals(new QuorateError('CANCELLED', 'the database is being closed or changes its role'));
+    this.#pipeline?.failArrivals(() => reason);
     this.#connection.close();
   }
 }

@@ -1,27 +1,24 @@
 import { decodeRecord, type LogPosition, LogReader } from '../log/interface.ts';
 import type { FileSystem } from '../runtime/interface.ts';
+import type { AckRelay } from './ack-relay.ts';
 import { Listeners } from './listeners.ts';
 import type { KnownReplica } from './replica-holds.ts';
 import type { SharedPositions } from './shared-positions.ts';
 import { TailCache } from './tail-cache.ts';
-import type { Awaited, DatabasePositions, RecordRun, ReplicationSource, Role } from './types.ts';
+import type { Awaited, DatabasePositions, DatabaseSettings, RecordRun, ReplicationSource, Role } from './types.ts';
 
 export interface DatabaseSourceOptions {
   readonly files: FileSystem;
   readonly logDirectory: () => string;
   readonly positions: SharedPositions;
   readonly tailCacheBytes: number;
-  readonly role: () => Role;
+  readonly settings: () => Pick<DatabaseSettings, 'role' | 'acks'>;
+  readonly acks: AckRelay;
   /** Called when the first subscriber comes and after the last one went. */
   readonly onDemand: (wanted: boolean) => void;
   readonly databaseBytes: () => number;
   readonly bytesAt: (txId: number) => Promise<number>;
   readonly onHold: (replica: KnownReplica) => void;
-  readonly ackMembers: () => readonly string[];
-  readonly asksForAcks: () => boolean;
-  readonly onAcknowledged: (durable: readonly number[], applied: readonly number[]) => void;
-  readonly awaited: () => Awaited | undefined;
-  readonly awaitedCount: () => number;
 }
 
 type LogEnd = Pick<DatabasePositions, 'tip' | 'commit'>;
@@ -49,7 +46,7 @@ export class DatabaseSource implements ReplicationSource {
   }
 
   get role(): Role {
-    return this.#options.role();
+    return this.#options.settings().role;
   }
 
   positions(): DatabasePositions {
@@ -122,23 +119,23 @@ export class DatabaseSource implements ReplicationSource {
   }
 
   acknowledge(durable: readonly number[], applied: readonly number[]): void {
-    this.#options.onAcknowledged(durable, applied);
+    this.#options.acks.acknowledge({ durable, applied });
   }
 
   awaited(): Awaited | undefined {
-    return this.#options.awaited();
+    return this.#options.acks.awaited;
   }
 
   awaitedCount(): number {
-    return this.#options.awaitedCount();
+    return this.#options.acks.awaitedCount;
   }
 
   ackMembers(): readonly string[] {
-    return this.#options.ackMembers();
+    return this.#options.settings().acks?.members ?? [];
   }
 
   asksForAcks(): boolean {
-    return this.#options.asksForAcks();
+    return this.#options.acks.asksFor(this.#options.settings().acks);
   }
 
   /** The oldest records have gone: their files are let go of. */

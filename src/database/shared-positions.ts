@@ -16,6 +16,10 @@ const slot = {
   /** Bytes of the records up to the tip, and up to the last applied one; only their distances mean something. */
   tipBytes: 9,
   appliedBytes: 10,
+  /** Highest term that was promised to a candidate. */
+  promised: 11,
+  /** Until when a primary may act, by the monotonic clock in milliseconds; 0 when nothing limits it. */
+  leaseUntilMs: 12,
 } as const;
 type Slot = keyof typeof slot;
 const slotCount = Object.keys(slot).length;

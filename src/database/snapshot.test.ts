@@ -47,7 +47,7 @@ test('a snapshot that is installed makes a replica equal, at its position, and r
   assert.equal(before.readPosition().txId, 0);
   await primary.writer.transact([{ sql: 'DELETE FROM t WHERE id = 1' }]);
   const { bytes } = await primary.source.read(7, 1000);
-  await replica.sink.append(Uint8Array.from(bytes), 7);
+  await replica.sink.append(Uint8Array.from(bytes), 7, 1);
   await replica.waitFor(7, 10_000);
   assert.equal(await hex(replica), await hex(primary));
 });
@@ -103,7 +103,7 @@ test('a snapshot never takes away what is committed, nor the content of another 
   await replica.inbox.install(await early.sha256());
   await primary.writer.transact([{ sql: 'DELETE FROM t WHERE id = 1' }]);
   const { bytes } = await primary.source.read(7, 1000);
-  await replica.sink.append(Uint8Array.from(bytes), 7);
+  await replica.sink.append(Uint8Array.from(bytes), 7, 1);
   await replica.waitFor(7, 10_000);
   await assert.rejects(replica.inbox.begin(early.header, 0), { code: 'DIVERGED' });
   using foreign = await other.snapshots.acquire('');

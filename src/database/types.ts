@@ -61,6 +61,34 @@ export interface DatabaseSettings {
   };
   /** Of a primary. Absent: `async`. */
   readonly acks?: AckSettings | undefined;
+  /** The replication group that the database belongs to. It then opens as a replica that follows nobody, whatever it was before. */
+  readonly group?: { readonly id: string } | undefined;
+}
+
+/** What a member of a group has, as it says when it promises a term. */
+export interface MemberPosition {
+  readonly promisedTerm: Term;
+  /** End of its log; `txId` 0 when it has none. */
+  readonly durable: LogPosition;
+  /** Last record that it knows to be committed. */
+  readonly committedTxId: TxId;
+  /** Last record that it shows. */
+  readonly appliedTxId: TxId;
+  /** 16 bytes; undefined for a replica that has never met its upstream. */
+  readonly databaseId: Uint8Array | undefined;
+}
+
+/** What makes a database the primary of a term. */
+export interface LeadRequest {
+  /** Higher than that of any record of its log, and not lower than any that it has promised. */
+  readonly term: Term;
+  /** Id of this node, as it was told to those who promised the term. */
+  readonly candidate: string;
+  readonly acks?: AckSettings | undefined;
+  /** See `Leadership.setLease`. */
+  readonly leaseUntilMs?: number | undefined;
+  /** A database that never had a log begins one, as a new database. Default: it is refused. */
+  readonly startsDatabase?: boolean | undefined;
 }
 
 /** A place in the history of a database; `encodePosition` makes the opaque token that clients see. */
@@ -327,17 +355,22 @@ export interface ReplicationSink {
   ends(): Promise<LogEnds>;
   /** Starts an empty log of the given identity. @throws QuorateError WRONG_DATABASE when there is one of another identity */
   initialize(databaseId: Uint8Array): Promise<void>;
-  /** Cuts never-committed records above `txId`. @throws QuorateError DIVERGED when a committed one would go */
-  truncateAfter(txId: TxId): Promise<void>;
+  /** The highest term that was promised to a candidate, 0 if there is none: nothing of a lower one is taken. */
+  promisedTerm(): Term;
+  /**
+   * Cuts never-committed records above `txId`. `term`: here and below, that of the one who feeds the replica.
+   * @throws QuorateError DIVERGED when a committed one would go, STALE_TERM
+   */
+  truncateAfter(txId: TxId, term: Term): Promise<void>;
   /**
    * Appends verified records and applies what is committed; resolves when the records are durable. `awaited` tells what
    * is urgent.
    * @throws QuorateError DIVERGED, PROTOCOL_ERROR, STALE_TERM, DISK_FULL, SCHEMA_MISMATCH
    */
-  append(records: Uint8Array, commitTxId: TxId, awaited?: Awaited): Promise<void>;
+  append(records: Uint8Array, commitTxId: TxId, term: Term, awaited?: Awaited): Promise<void>;
   /** Learns of a higher commit position without new records. */
-  commitTo(commitTxId: TxId): void;
-  /** Calls back after the durable or applied position moved, or applying failed. */
+  commitTo(commitTxId: TxId, term: Term): void;
+  /** Calls back after the durable or applied position moved, a term was promised, or applying failed. */
   subscribe(listener: () => void): () => void;
   /** Why this replica cannot apply any further, if so. */
   failure(): DatabaseFailure | undefined;

@@ -1,4 +1,4 @@
-import { asQuorateError, QuorateError } from '../errors/interface.ts';
+import { QuorateError } from '../errors/interface.ts';
 import type { TransactionLog } from '../log/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
 import { sqlitePath } from './content-directory.ts';
@@ -12,6 +12,8 @@ import { MarkerWatch } from './marker-watch.ts';
 import { PrimaryRole } from './primary-role.ts';
 import { ReplicaRole } from './replica-role.ts';
 import { SharedPositions } from './shared-positions.ts';
+import { promiseTerm, type WriterPosition } from './terms.ts';
+import { WriterDoor } from './writer-door.ts';
 import { WriterFeeds } from './writer-feeds.ts';
 import { createLog, noteLog, openLog, requireSameDatabase } from './writer-log.ts';
 import {
@@ -19,17 +21,14 @@ import {
   type ClientRequest,
   type ControlRequest,
   isClientRequest,
-  noReply,
   type RoleSettings,
   startsWrite,
   type WriterEvent,
   type WriterPort,
-  type WriterReply,
-  type WriterRequest,
   type WriterStart,
 } from './writer-messages.ts';
 import { WriterOutbox } from './writer-outbox.ts';
-import { type Call, type WriterServices, wrongRole } from './writer-role.ts';
+import { type Call, steppedDown, type WriterServices, wrongRole } from './writer-role.ts';
 
 /** How much of the next log segment is made ready in one turn: little enough that no commit waits for it, in bytes. */
 const preparationBytes = 1024 * 1024;
@@ -53,6 +52,7 @@ export class WriterCore {
   /** In `#work`, which ends with `flush`: answers made there need no turn of their own. */
   #working = false;
   readonly #outbox: WriterOutbox;
+  readonly #door: WriterDoor;
   readonly #feeds: WriterFeeds;
   #stopped = false;
   #directory: string;
@@ -81,6 +81,12 @@ export class WriterCore {
       positions,
       timers: runtime.timers,
       streamLimitBytes: limits.tailCacheBytes,
+    });
+    this.#door = new WriterDoor({
+      outbox: this.#outbox,
+      accept: (call) => this.#accept(call),
+      onTaken: () => this.#taken(),
+      onReply: () => this.#wakeToFlush(),
     });
     this.#feeds = new WriterFeeds({
       start,
@@ -117,8 +123,8 @@ export class WriterCore {
   /** Opens log and SQLite and recovers. @throws QuorateError LOG_CORRUPT, DATABASE_CORRUPT, IO_ERROR, DISK_FULL */
   open(): void {
     this.#openContent(this.#services.start.role);
-    this.#listen(this.#host);
-    this.#listen(this.#feeds.port);
+    this.#door.listen(this.#host);
+    this.#door.listen(this.#feeds.port);
     // The node must know the identity of its database before anybody asks for anything: nobody can follow it otherwise.
     this.#outbox.flush();
     this.#retainWhileIdle();
@@ -177,7 +183,7 @@ export class WriterCore {
   }
 
   #takeRole(settings: RoleSettings): void {
-    this.#role?.close();
+    this.#role?.close(steppedDown());
     this.#role = undefined;
     this.#services.markers.clear();
     this.#feeds.setFailure(undefined);
@@ -191,33 +197,21 @@ export class WriterCore {
     this.#freeze.roleChanged();
   }
 
-  #listen(port: WriterPort): void {
-    port.onMessage((message) => {
-      for (const request of message as WriterRequest[]) {
-        this.#dispatch(request, port);
-      }
-      if (this.#isUrgent) {
-        this.#work();
-      } else {
-        this.#outbox.flush();
-      }
-    });
+  #accept(call: Call): void {
+    const { request } = call;
+    if (isClientRequest(request)) {
+      this.#acceptClient(call as Call<ClientRequest>);
+    } else {
+      this.#control(request, call);
+    }
   }
 
-  #dispatch(request: WriterRequest, port: WriterPort): void {
-    const call: Call = {
-      request,
-      succeed: (value) => this.#reply(port, [request[1], null, value]),
-      fail: (error) => this.#reply(port, [request[1], error.serialize()]),
-    };
-    try {
-      if (isClientRequest(request)) {
-        this.#acceptClient(call as Call<ClientRequest>);
-      } else {
-        this.#control(request, call);
-      }
-    } catch (error) {
-      call.fail(asQuorateError(error));
+  /** All requests of one message are taken. */
+  #taken(): void {
+    if (this.#isUrgent) {
+      this.#work();
+    } else {
+      this.#outbox.flush();
     }
   }
 
@@ -236,7 +230,7 @@ export class WriterCore {
   #control(request: ControlRequest, call: Call): void {
     switch (request[0]) {
       case 'attach':
-        this.#listen(request[2] as WriterPort);
+        this.#door.listen(request[2] as WriterPort);
         return call.succeed(undefined);
       case 'set-role':
         this.#takeRole(request[2]);
@@ -244,8 +238,6 @@ export class WriterCore {
       case 'stream':
         this.#outbox.streaming = request[2];
         return call.succeed(undefined);
-      case 'import':
-        return this.#as(PrimaryRole).importFrom(request[2], call);
       case 'rejoin':
       case 'save-records':
       case 'repair':
@@ -254,8 +246,14 @@ export class WriterCore {
       case 'commit-to':
       case 'truncate':
         return call.succeed(this.#as(ReplicaRole).control(request));
+      case 'import':
       case 'write-marker':
-        return this.#as(PrimaryRole).writeMarker(request[2], call);
+      case 'set-acks':
+      case 'pause-writes':
+      case 'resume-writes':
+        return this.#as(PrimaryRole).control(request, call);
+      case 'promise':
+        return call.succeed(this.#promise(request[2]));
       case 'await-marker':
         return call.succeed(this.#services.markers.await(request[2]));
       case 'release-marker':
@@ -264,9 +262,6 @@ export class WriterCore {
         if (this.#role instanceof PrimaryRole) {
           this.#role.acknowledge(request[2], request[3]);
         }
-        return call.succeed(undefined);
-      case 'set-acks':
-        this.#as(PrimaryRole).configureAcks(request[2]);
         return call.succeed(undefined);
       case 'initialize':
         return call.succeed(this.#initialize(request[2]));
@@ -294,8 +289,8 @@ export class WriterCore {
   }
 
   /** Records that somebody waits for are logged before this thread turns to anything else. */
-  #append([, , records, commitTxId, awaited]: AppendRequest, call: Call): void {
-    this.#as(ReplicaRole).append(records, commitTxId, awaited, call);
+  #append([, , records, commitTxId, awaited, term]: AppendRequest, call: Call): void {
+    this.#as(ReplicaRole).append({ records, commitTxId, awaited, term }, call);
     if (awaited?.durable) {
       this.#isUrgent = true;
     } else {
@@ -309,6 +304,19 @@ export class WriterCore {
       throw wrongRole(this.#services.start.name, (kind as unknown) === PrimaryRole ? 'primary' : 'replica');
     }
     return role;
+  }
+
+  /**
+   * Ends everything that a primary of a lower term could still be told, on this very thread: when the answer leaves, nothing
+   * of such a term is confirmed any more. @throws QuorateError STALE_TERM when the log has records of a later term
+   */
+  #promise(term: number): WriterPosition {
+    const position = promiseTerm(this.#services.positions, this.#log, term);
+    if (this.#role instanceof ReplicaRole) {
+      this.#role.promised();
+    }
+    this.#feeds.moved();
+    return position;
   }
 
   #initialize(databaseId: Uint8Array): void {
@@ -366,13 +374,6 @@ export class WriterCore {
       this.#log?.prepareNextSegment(preparationBytes);
     } catch {
       // The failure was reported when it happened, with its cause.
-    }
-  }
-
-  #reply(port: WriterPort, reply: WriterReply): void {
-    if (reply[0] !== noReply) {
-      this.#outbox.reply(port, reply);
-      this.#wakeToFlush();
     }
   }
 

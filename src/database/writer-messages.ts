@@ -44,13 +44,14 @@ export type ClientRequest =
   | readonly [kind: 'commit', id: number, transaction: number]
   | readonly [kind: 'rollback', id: number, transaction: number];
 
-/** Records from the upstream. `awaited`: what clients there wait for. */
+/** Records from the upstream, which is at `term`. `awaited`: what clients there wait for. */
 export type AppendRequest = readonly [
   kind: 'append',
   id: number,
   records: Uint8Array,
   commitTxId: number,
   awaited: Awaited | undefined,
+  term: number,
 ];
 
 /** What helps a replica that is not what its upstream is. */
@@ -70,13 +71,24 @@ export type FeedRequest =
 /** What a replica is told by whoever feeds it, or mends it. */
 export type ReplicaRequest =
   | MendRequest
-  | readonly [kind: 'truncate', id: number, txId: number]
-  | readonly [kind: 'commit-to', id: number, commitTxId: number]
+  | readonly [kind: 'truncate', id: number, txId: number, term: number]
+  | readonly [kind: 'commit-to', id: number, commitTxId: number, term: number]
   | readonly [kind: 'ends', id: number];
+
+/** What only a primary can do for its node. */
+export type PrimaryRequest =
+  | readonly [kind: 'set-acks', id: number, settings: AckSettings | undefined]
+  | readonly [kind: 'import', id: number, path: string]
+  /** Writes a record that is nothing but this marker; answers with its txId. */
+  | readonly [kind: 'write-marker', id: number, marker: Uint8Array]
+  /** New writes wait from now on; answers with the end of the log when everything in it is committed. */
+  | readonly [kind: 'pause-writes', id: number, limitMs: number]
+  | readonly [kind: 'resume-writes', id: number];
 
 /** What only the node itself asks. */
 export type ControlRequest =
   | ReplicaRequest
+  | PrimaryRequest
   /** A further client: its end of a channel is in `port`. */
   | readonly [kind: 'attach', id: number, port: unknown]
   | readonly [kind: 'set-role', id: number, settings: RoleSettings]
@@ -88,14 +100,12 @@ export type ControlRequest =
   | readonly [kind: 'bytes-at', id: number, txId: number]
   /** What the replicas that count have, the largest first. */
   | readonly [kind: 'acks', id: number, durable: readonly number[], applied: readonly number[]]
-  | readonly [kind: 'set-acks', id: number, settings: AckSettings | undefined]
-  | readonly [kind: 'import', id: number, path: string]
+  /** From now on nothing of a lower term is acknowledged; answers with what this database has. */
+  | readonly [kind: 'promise', id: number, term: number]
   /** The oldest record that a known replica still needs. */
   | readonly [kind: 'hold', id: number, neededFrom: number]
   /** The content is in another folder now. */
   | readonly [kind: 'set-content', id: number, directory: string, content: number, settings: RoleSettings]
-  /** Writes a record that is nothing but this marker; answers with its txId. */
-  | readonly [kind: 'write-marker', id: number, marker: Uint8Array]
   /** From now on the writer stands still for a moment when SQLite shows all up to this marker (hexadecimal). */
   | readonly [kind: 'await-marker', id: number, marker: string]
   | readonly [kind: 'release-marker', id: number, marker: string]
@@ -128,6 +138,8 @@ export interface RoleSettings {
   readonly acks?: AckSettings | undefined;
   /** Milliseconds by which a replica applies late. */
   readonly delayMs?: number | undefined;
+  /** Whether the database belongs to a group. */
+  readonly isMember?: boolean | undefined;
 }
 
 /** A statement's result; the last three only when it returns rows. */

@@ -49,8 +49,15 @@ export interface WriterRole {
   checkpoint(): number | undefined;
   /** While held, commits leave SQLite's file as it is. */
   holdCheckpoints(held: boolean): void;
-  /** Fails what waits and closes SQLite; the log stays open. */
-  close(): void;
+  /** Fails what waits, for that reason, and closes SQLite; the log stays open. */
+  close(reason?: QuorateError): void;
+}
+
+/** What waits for a primary is told this when it ceases to be one. */
+export function steppedDown(): QuorateError {
+  return new QuorateError('STEPPED_DOWN', 'the database changed its role before the request was begun', {
+    hint: 'Nothing of it was done. Send it to the primary, or again in a moment.',
+  });
 }
 
 export function wrongRole(database: string, wanted: Role): QuorateError {

@@ -21,6 +21,8 @@ export interface ExportSessionOptions {
   /** See ExporterOptions. */
   readonly path?: (() => readonly string[]) | undefined;
   readonly awaited: () => AwaitedReplica;
+  /** See ExporterOptions. */
+  readonly onHigherTerm?: ((term: number) => void) | undefined;
   /** Called when the replica has more than before. */
   readonly onProgress: () => void;
 }
@@ -162,6 +164,7 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
     }
     const { term } = source.positions();
     if (start.promisedTerm > term) {
+      this.#options.onHigherTerm?.(start.promisedTerm);
       throw new QuorateError(
         'STALE_TERM',
         `this upstream is at term ${term}, the replica follows term ${start.promisedTerm} already`,

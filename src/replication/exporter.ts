@@ -19,6 +19,8 @@ export interface ExporterOptions {
   readonly snapshots?: SnapshotSource | undefined;
   /** Replica ids of this database and of those that it follows; nothing is told to replicas when absent. */
   readonly path?: (() => readonly string[]) | undefined;
+  /** Called when a replica has promised a higher term than that of this database: another node is primary, or is about to be. */
+  readonly onHigherTerm?: ((term: number) => void) | undefined;
 }
 
 type SendSnapshotPart = SnapshotExportOptions['send'];

@@ -53,6 +53,8 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
   readonly #early: ExportTxResponse[] = [];
   readonly lag: LagMeter;
   #channel: ExportStream | undefined;
+  /** Of the upstream, as it said last. */
+  #term = 0;
   #phase: 'starting' | 'preparing' | 'streaming' = 'starting';
   #ended = false;
   #waitingBytes = 0;
@@ -97,7 +99,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
         between: between.map(positionMessage),
         replicaId: identity.replicaId,
         replicaName: identity.replicaName,
-        promisedTerm: sink.positions().term,
+        promisedTerm: this.#latestTerm(),
         acceptsSnapshot: this.#options.acceptsSnapshot === true,
       };
       this.#send({ $case: 'start', value: start });
@@ -185,15 +187,8 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
   async #prepare(started: ExportStarted): Promise<void> {
     const { sink } = this.#options;
     checkVersion(started.protocol, started.protocol);
-    if (started.term < sink.positions().term) {
-      throw new QuorateError(
-        'STALE_TERM',
-        `the upstream is at term ${started.term}; this replica follows term ${sink.positions().term} already`,
-        {
-          hint: 'Point the replica at the present primary.',
-        },
-      );
-    }
+    this.#term = started.term;
+    this.#checkTerm(this.#latestTerm());
     if (this.#options.wantsSnapshot) {
       throw new QuorateError('SNAPSHOT_REQUIRED', 'a new copy of this database was asked for');
     }
@@ -207,9 +202,23 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
       );
     }
     if (from < durable.txId) {
-      await sink.truncateAfter(from);
+      await sink.truncateAfter(from, this.#term);
     }
     this.#begin(started);
+  }
+
+  /** The highest term that this replica has promised or has a record of. */
+  #latestTerm(): number {
+    const { sink } = this.#options;
+    return Math.max(sink.promisedTerm(), sink.positions().term);
+  }
+
+  /** @throws QuorateError STALE_TERM for an upstream of a lower term than this replica has promised or seen */
+  #checkTerm(latestTerm: number): void {
+    if (this.#term < latestTerm) {
+      const message = `the upstream is at term ${this.#term}; this replica follows term ${latestTerm} already`;
+      throw new QuorateError('STALE_TERM', message, { hint: 'Point the replica at the present primary.' });
+    }
   }
 
   #begin(started: ExportStarted): void {
@@ -221,7 +230,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
     if (started.heartbeat !== undefined) {
       this.lag.started(started.heartbeat);
       this.#options.onHeard?.(this.lag, true);
-      this.#options.sink.commitTo(started.heartbeat.commitTxId);
+      this.#options.sink.commitTo(started.heartbeat.commitTxId, this.#term);
     }
     this.#options.onStreaming?.();
     this.#acknowledge();
@@ -244,7 +253,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
     if (this.#waitingBytes > this.#options.limits.receiveWindowBytes) {
       this.#channel?.pause();
     }
-    this.#options.sink.append(records, message.commitTxId, message.awaited).then(
+    this.#options.sink.append(records, message.commitTxId, this.#term, message.awaited).then(
       () => this.#stored(sizeBytes),
       (error: unknown) => this.end(asQuorateError(error)),
     );
@@ -264,18 +273,32 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
     this.lag.heard(heartbeat);
     this.#options.onHeard?.(this.lag, false);
     this.#appliedAwaited = heartbeat.awaited?.applied === true;
-    this.#options.sink.commitTo(heartbeat.commitTxId);
+    this.#term = Math.max(this.#term, heartbeat.term);
+    this.#options.sink.commitTo(heartbeat.commitTxId, this.#term);
   }
 
   #moved(): void {
     const { sink } = this.#options;
     this.measure();
+    if (this.#isOver()) {
+      return;
+    }
     const failure = sink.failure();
     if (failure !== undefined && lasting.has(failure.code)) {
       this.end(new QuorateError(failure.code as 'DIVERGED', failure.message, { hint: failure.hint }));
       return;
     }
     this.#acknowledge();
+  }
+
+  /** Ends when a later term was promised: its candidate was told what this replica has, and counts on that. */
+  #isOver(): boolean {
+    try {
+      this.#checkTerm(this.#options.sink.promisedTerm());
+    } catch (error) {
+      this.end(asQuorateError(error));
+    }
+    return this.#ended;
   }
 
   /** Reports progress: at once what is durable, and in its company or a little later what is applied. */
@@ -295,7 +318,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
   #report(): void {
     const { durable, applied } = this.#options.sink.positions();
     if (
-      this.#ended ||
+      this.#isOver() ||
       !this.#writable ||
       (durable === this.#acknowledged.durable && applied === this.#acknowledged.applied)
     ) {

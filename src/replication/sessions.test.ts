@@ -107,6 +107,7 @@ async function replicaRefuses(...messages: ExportTxResponse['message'][]): Promi
     databaseId,
     positions: () => positions,
     unappliedBytes: () => 0,
+    promisedTerm: () => 0,
     ends: () => Promise.resolve({ durable: position, committed: position, between: [] }),
     initialize: () => Promise.resolve(),
     truncateAfter: () => Promise.reject(new Error('nothing is to be cut')),

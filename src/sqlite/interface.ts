@@ -14,7 +14,7 @@ export { FrozenFile } from './frozen-file.ts';
 export { checkKey, idempotencyWindowMs, type KeyedTransaction } from './idempotency-keys.ts';
 export { type ImportedChunk, type ImportOptions, type ImportProgress, importDatabase } from './import.ts';
 export { type LogicalDigest, logicalDigest } from './logical-digest.ts';
-export { markerIdBytes, markerOf } from './marker.ts';
+export { markerIdBytes, markerOf, termStartOperations } from './marker.ts';
 export {
   type KeyRange,
   PinnedSnapshot,

@@ -109,9 +109,9 @@ const earlyAcknowledgement: Mutation = {
     let received = 0;
     return delegating(sink, {
       positions: () => ({ ...sink.positions(), durable: Math.max(received, sink.positions().durable) }),
-      append: (records, commitTxId, awaited) => {
+      append: (records, commitTxId, term, awaited) => {
         received = [...decodeRecords(Buffer.from(records))].at(-1)?.txId ?? 0;
-        return sink.append(records, commitTxId, awaited);
+        return sink.append(records, commitTxId, term, awaited);
       },
     });
   },
