@@ -54,6 +54,11 @@ export class Leadership {
     return Math.max(files.promise?.term ?? 0, positions.get('term'));
   }
 
+  /** The highest term that this database has promised; 0 when it has promised none. */
+  get promisedTerm(): Term {
+    return this.#options.positions.get('promised');
+  }
+
   /** To be called when the database has been opened. */
   opened(): void {
     this.#leadsFrom = this.#options.positions.get('tip');

@@ -158,6 +158,7 @@ export class LagMeter {
       ...{ upstreamTipTxId, lagTransactions, lagBytes, lagMs },
       ...{ receivedLagTransactions, receivedLagBytes, receivedLagMs },
       isSync: this.#counts,
+      silenceMs: this.silenceMs,
     };
   }
 

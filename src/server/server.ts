@@ -58,7 +58,7 @@ export class Server implements AsyncDisposable {
     resources.defer(() => grpc.close(0));
     const http = await HttpServer.listen(services, options.hrana, { host, port: options.httpPort });
     resources.defer(() => http.close(0));
-    await node.start(dialable(grpc.address));
+    await node.start(dialable(grpc.address), dialable(http.address));
     resources.move();
     return new Server({ node, grpc, http, eventLoop });
   }

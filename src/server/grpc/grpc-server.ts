@@ -1,9 +1,18 @@
 import { type ChannelOptions, Server, type ServerCredentials } from '@grpc/grpc-js';
 import { QuorateError } from '../../errors/interface.ts';
-import { AdminService, QueryService, UsersService, VerificationService } from '../../proto/interface.ts';
+import {
+  AdminService,
+  GroupsService,
+  MembershipService,
+  QueryService,
+  UsersService,
+  VerificationService,
+} from '../../proto/interface.ts';
 import { checkListening } from '../../tls/interface.ts';
 import type { NodeAddress } from '../node/follow-settings.ts';
 import { adminService } from './admin-service.ts';
+import { groupsService } from './groups-service.ts';
+import { membershipService } from './membership-service.ts';
 import { queryService } from './query-service.ts';
 import { replicationDefinition, replicationService } from './replication-service.ts';
 import type { RpcContext } from './rpc.ts';
@@ -48,6 +57,8 @@ export class GrpcServer {
     server.addService(QueryService, queryService(context));
     server.addService(replicationDefinition, replicationService(context));
     server.addService(UsersService, usersService(context));
+    server.addService(GroupsService, groupsService(context));
+    server.addService(MembershipService, membershipService(context));
     server.addService(VerificationService, verificationService(context));
     const port = await bind(server, address, serverCredentials(certificate, options.tls.tlsClientAuth !== 'none'));
     return new GrpcServer(server, context, { host: address.host, port });

@@ -11,6 +11,8 @@ import { certificateStatus } from './certificate-status.ts';
 import { DatabaseCatalog, defaultDatabaseName } from './database-catalog.ts';
 import { databaseStatus } from './database-status.ts';
 import { type NodeAddress, resolveUpstream } from './follow-settings.ts';
+import type { Groups } from './group/groups.ts';
+import { openGroups } from './group/open-groups.ts';
 import { namePatterns } from './name-patterns.ts';
 import { NodeDirectory, type NodeIdentity } from './node-directory.ts';
 import { type FollowRequest, followsNobody, type NodeOptions } from './node-options.ts';
@@ -41,6 +43,8 @@ export class Node implements AsyncDisposable {
   #follower: ServerFollower | undefined;
   #address: NodeAddress | undefined;
   readonly #signal: AbortSignal | undefined;
+  #httpAddress: NodeAddress | undefined;
+  #groups: Groups | undefined;
   #isReady = false;
   #isDraining = false;
   #generatedPassword: string | undefined;
@@ -78,6 +82,7 @@ export class Node implements AsyncDisposable {
       runtime,
       node: this.identity,
       limits: options.security,
+      clusterSecret: options.cluster?.clusterSecret,
       keyPath: directory.tokenKeyPath,
       auditPath: directory.auditPath,
       systemDatabase: () => this.databases.find(systemDatabaseName)?.opened,
@@ -138,14 +143,28 @@ export class Node implements AsyncDisposable {
    * @param address where this node can be reached, for replicas of its own databases
    * @throws QuorateError CANCELLED when the signal aborts meanwhile
    */
-  async start(address: NodeAddress | undefined): Promise<void> {
+  async start(address: NodeAddress | undefined, httpAddress?: NodeAddress): Promise<void> {
     this.#address = address;
+    this.#httpAddress = httpAddress;
     await this.databases.openAll();
     await this.#ensureBuiltIn(systemDatabaseName, systemDatabaseName);
     await this.#ensureBuiltIn(defaultDatabaseName, this.options.replication.database ?? defaultDatabaseName);
     this.#generatedPassword = await this.security.start(this.options.adminPassword);
     await this.#followServer();
+    this.#groups = await this.#openGroups();
+    this.#groups?.start();
     this.#isReady = true;
+  }
+
+  async #openGroups(): Promise<Groups | undefined> {
+    const { cluster } = this.options;
+    const { identity, databases, runtime } = this;
+    return await openGroups(cluster, {
+      ...{ identity, databases, runtime, transport: this.#transport },
+      address: () => this.#address,
+      httpAddress: () => this.#httpAddress,
+      isSecure: this.certificate !== undefined,
+    });
   }
 
   /** Follows the other databases of the upstream, too, or stops those that it has followed. */
@@ -216,6 +235,21 @@ export class Node implements AsyncDisposable {
     });
   }
 
+  /** The groups of this node. @throws QuorateError NOT_IN_GROUP when it was given no coordinator */
+  requireGroups(): Groups {
+    if (this.#groups === undefined) {
+      throw new QuorateError('NOT_IN_GROUP', 'this server has no coordinator, so it is in no group', {
+        hint: 'Start it with --coordinator and --cluster-secret-file; docs/failover.md tells how.',
+      });
+    }
+    return this.#groups;
+  }
+
+  /** The groups of this node; undefined when it was given no coordinator. */
+  get groups(): Groups | undefined {
+    return this.#groups;
+  }
+
   /** Where this node can be reached; undefined before it listens. */
   get address(): NodeAddress | undefined {
     return this.#address;
@@ -274,6 +308,7 @@ export class Node implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isReady = false;
     await this.#follower?.[Symbol.asyncDispose]();
+    await this.#groups?.[Symbol.asyncDispose]();
     await this.readers[Symbol.asyncDispose]();
     await this.databases.closeAll();
     this.security[Symbol.dispose]();

@@ -1,13 +1,17 @@
 import { Metadata } from '@grpc/grpc-js';
 import { unary } from '../../../client/interface.ts';
-import type { GroupMember, GroupPeers, MemberPosition, MemberView } from '../../../cluster/interface.ts';
+import type { Decision, GroupMember, GroupPeers, MemberPosition, MemberView } from '../../../cluster/interface.ts';
 import type { Upstream } from '../../../database/interface.ts';
 import { isQuorateError } from '../../../errors/interface.ts';
 import {
   type ChangeGroupRequest,
   type DecisionResponse,
+  type FailoverRequest,
   type Group,
+  GroupsClient,
   MembershipClient,
+  type SwitchoverRequest,
+  type SwitchoverResponse,
   type MemberPosition as WirePosition,
   type MemberView as WireView,
 } from '../../../proto/interface.ts';
@@ -35,7 +39,15 @@ const channelOptions = {
 interface Connection {
   readonly address: string;
   readonly client: MembershipClient;
+  readonly groups: GroupsClient;
 }
+
+/** Begins a call with what every call has. */
+type Start<Client, Response> = (
+  client: Client,
+  metadata: Metadata,
+  options: { readonly deadline: number },
+) => Parameters<typeof unary<Response>>[0];
 
 /** The other members of the groups of a node, over gRPC: one connection to each, kept. */
 export class GrpcGroupPeers implements GroupPeers, Disposable {
@@ -100,14 +112,32 @@ export class GrpcGroupPeers implements GroupPeers, Disposable {
     );
   }
 
+  /** Sends an order to the member that can carry it out. */
+  async switchOver(member: GroupMember, request: SwitchoverRequest): Promise<SwitchoverResponse> {
+    return await this.#order<SwitchoverResponse>(
+      member,
+      (client, metadata, options) => (callback) => client.switchover(request, metadata, options, callback),
+    );
+  }
+
+  async failOver(member: GroupMember, request: FailoverRequest): Promise<Decision> {
+    const { decision } = await this.#order<DecisionResponse>(
+      member,
+      (client, metadata, options) => (callback) => client.failover(request, metadata, options, callback),
+    );
+    return JSON.parse(decision) as Decision;
+  }
+
+  async #order<Response>(member: GroupMember, start: Start<GroupsClient, Response>): Promise<Response> {
+    return await this.#call<Response>(member, orderLimitMs, (_client, metadata, options) =>
+      start(this.#connection(member).groups, metadata, options),
+    );
+  }
+
   async #call<Response>(
     member: GroupMember,
     limitMs: number,
-    start: (
-      client: MembershipClient,
-      metadata: Metadata,
-      options: { deadline: number },
-    ) => Parameters<typeof unary<Response>>[0],
+    start: Start<MembershipClient, Response>,
   ): Promise<Response> {
     const upstream = this.upstream(member, '');
     const metadata = new Metadata();
@@ -132,7 +162,8 @@ export class GrpcGroupPeers implements GroupPeers, Disposable {
     known?.client.close();
     const { credentials, options } = channelSecurity(host, this.#transport.security);
     const client = new MembershipClient(address, credentials, { ...channelOptions, ...options });
-    const connection = { address, client };
+    const groups = new GroupsClient(address, credentials, { ...channelOptions, channelOverride: client.getChannel() });
+    const connection = { address, client, groups };
     this.#connections.set(nodeId, connection);
     return connection;
   }

@@ -8,8 +8,6 @@ import {
   type KnownLeader,
   Membership,
   reconfigure,
-  type SwitchoverReport,
-  switchOver,
 } from '../../../cluster/interface.ts';
 import { asQuorateError, QuorateError } from '../../../errors/interface.ts';
 import type * as wire from '../../../proto/interface.ts';
@@ -19,6 +17,7 @@ import type { NodeIdentity } from '../node-directory.ts';
 import { followsNobody } from '../node-options.ts';
 import { changedConfig, newConfig } from './group-changes.ts';
 import { GroupDatabase } from './group-database.ts';
+import { GroupOrders } from './group-orders.ts';
 import type { GrpcGroupPeers } from './group-peers.ts';
 import { wireGroup } from './group-wire.ts';
 
@@ -47,8 +46,14 @@ export class Groups implements AsyncDisposable {
   #retry: Timer | undefined;
   #isClosed = false;
 
+  /** What people order at any member. */
+  readonly orders: GroupOrders;
+
   constructor(options: GroupsOptions) {
+    const { peers, identity, runtime } = options;
     this.#options = options;
+    const local = (database: string) => this.#local(database);
+    this.orders = new GroupOrders({ groups: this, peers, runtime, nodeId: identity.nodeId, local });
   }
 
   /** Takes part in the groups of this node's databases, and votes where it is a witness. */
@@ -313,13 +318,6 @@ export class Groups implements AsyncDisposable {
       });
     }
     return wireGroup(config, leader);
-  }
-
-  /** Hands the primary's place to a member, from the primary of this node. @throws QuorateError WRONG_ROLE, WAIT_TIMEOUT … */
-  async switchOver(name: string, to: string, dryRun: boolean): Promise<SwitchoverReport> {
-    const { identity, peers, runtime } = this.#options;
-    const context = { local: this.#local(name), peers, runtime, nodeId: identity.nodeId };
-    return await this.get(name).hand((leadership, state) => switchOver(context, { to, dryRun }, leadership, state));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,55 @@
+import { QuorateError } from '../../../errors/interface.ts';
+import type { GrpcReplicationTransport } from '../../../replication/interface.ts';
+import type { Runtime } from '../../../runtime/interface.ts';
+import type { DatabaseCatalog } from '../database-catalog.ts';
+import type { NodeAddress } from '../follow-settings.ts';
+import type { NodeIdentity } from '../node-directory.ts';
+import type { ClusterSettings } from '../node-options.ts';
+import { GrpcGroupPeers } from './group-peers.ts';
+import { Groups } from './groups.ts';
+
+export interface GroupSurroundings {
+  readonly identity: NodeIdentity;
+  readonly databases: DatabaseCatalog;
+  readonly runtime: Runtime;
+  readonly transport: GrpcReplicationTransport;
+  readonly address: () => NodeAddress | undefined;
+  readonly httpAddress: () => NodeAddress | undefined;
+  /** Whether clients connect over TLS. */
+  readonly isSecure: boolean;
+}
+
+/** The groups of a node that was given a coordinator. @throws QuorateError INVALID_ARGUMENT, COORDINATOR_UNAVAILABLE */
+export async function openGroups(
+  settings: ClusterSettings | undefined,
+  { identity, databases, runtime, transport, address, httpAddress, isSecure }: GroupSurroundings,
+): Promise<Groups | undefined> {
+  const coordinator = await settings?.coordinator?.();
+  if (settings === undefined || coordinator === undefined) {
+    return undefined;
+  }
+  const { clusterSecret, advertiseAddress, zone = '' } = settings;
+  if (clusterSecret === undefined) {
+    throw new QuorateError('INVALID_ARGUMENT', 'a node with a coordinator needs the secret of its cluster', {
+      hint: 'Give the same --cluster-secret-file to each node; make one with: openssl rand -hex 32',
+    });
+  }
+  const self = () => {
+    const grpc = address();
+    const http = httpAddress();
+    if (grpc === undefined || http === undefined) {
+      throw new QuorateError('UNAVAILABLE', 'this node does not listen, so it cannot be a member of a group');
+    }
+    const host = advertiseAddress ?? grpc.host;
+    const httpHost = advertiseAddress ?? http.host;
+    const bracketed = httpHost.includes(':') ? `[${httpHost}]` : httpHost;
+    return { host, port: grpc.port, httpUrl: `${isSecure ? 'https' : 'http'}://${bracketed}:${http.port}`, zone };
+  };
+  const peers = new GrpcGroupPeers(transport, runtime.clock, clusterSecret);
+  const onLeader: ConstructorParameters<typeof Groups>[0]['onLeader'] = (database, leader) =>
+    runtime.logger.info(
+      { database, leader: leader?.member.name, term: leader?.term },
+      'the primary of a group changed',
+    );
+  return new Groups({ coordinator, peers, databases, identity, runtime, self, onLeader });
+}
