@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import {
+  clusterOptions,
   databaseLimitOptions,
   hranaOptions,
   nodeLimitOptions,
@@ -85,6 +86,7 @@ function serverOptionsOf({ values, given, report }: ParsedOptions<typeof options
     port: values.port,
     httpPort: values.httpPort,
     adminPassword: values.adminPassword,
+    cluster: pick(values, clusterOptions),
     security: pick(values, securityOptions),
     tls: pick(values, tlsOptions),
     replication: {

@@ -7,6 +7,7 @@ import {
   type DigestResponse,
   type ExecuteResponse,
   type ExportSnapshotRequest,
+  GroupsClient,
   type LoginResponse,
   type OutcomeResponse,
   QueryClient,
@@ -23,6 +24,7 @@ import { type Clock, createNodeRuntime } from '../runtime/interface.ts';
 import type { Statement } from '../sqlite/interface.ts';
 import { type ConnectionSecurity, channelSecurity } from '../tls/interface.ts';
 import { unary, writeMessage } from './call.ts';
+import { RemoteGroups } from './remote-groups.ts';
 import { RemoteUsers } from './remote-users.ts';
 import { RemoteVerification } from './remote-verification.ts';
 import { fromWireResult, type QueryResult, toWireStatement } from './value-codec.ts';
@@ -32,6 +34,9 @@ const maxReceiveBytes = 256 * 1024 * 1024;
 
 /** Milliseconds after which a call that does next to nothing is given up. */
 const shortCallMs = 15_000;
+
+/** The same for a change of a group, for which members may have to get something first. */
+const orderMs = 60_000;
 
 const channelOptions: ChannelOptions & ClientOptions = {
   'grpc.max_receive_message_length': maxReceiveBytes,
@@ -80,6 +85,7 @@ export class NodeClient implements Disposable {
   readonly #metadata = new Metadata();
   readonly verification: RemoteVerification;
   readonly users: RemoteUsers;
+  readonly groups: RemoteGroups;
   readonly #clock: Clock;
 
   /** @throws QuorateError INVALID_ARGUMENT for plain text beyond this machine; TLS_FAILED, IO_ERROR */
@@ -101,6 +107,8 @@ export class NodeClient implements Disposable {
     this.users = new RemoteUsers(new UsersClient(address, credentials, shared), this.#metadata, () =>
       this.#shortCall(),
     );
+    const orders = new GroupsClient(address, credentials, shared);
+    this.groups = new RemoteGroups(orders, this.#metadata, () => ({ deadline: this.#clock.nowMs() + orderMs }));
     this.#useToken(token);
   }
 

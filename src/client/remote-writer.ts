@@ -36,7 +36,7 @@ export class RemoteWriter implements Writer {
       return { results: answer.results.map(fromWireStatementResult), position, acks: answer.acks };
     } catch (error) {
       this.#onError(error);
-      throw isQuorateError(error) && error.code === 'UNAVAILABLE' ? inDoubt(error) : error;
+      throw isQuorateError(error) && error.code === 'UNAVAILABLE' && !neverConnected(error) ? inDoubt(error) : error;
     }
   }
 
@@ -53,6 +53,11 @@ export class RemoteWriter implements Writer {
 
 function wireLevel(level: AckLevel | undefined): WireAckLevel | undefined {
   return level && { level: level.kind, acks: 'acks' in level ? level.acks : 0 };
+}
+
+/** gRPC says so of calls that never left this node. */
+function neverConnected({ message }: QuorateError): boolean {
+  return message.includes('No connection established');
 }
 
 /** The connection broke after the write may have arrived. */

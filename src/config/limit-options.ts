@@ -219,6 +219,12 @@ export const nodeLimitOptions = defineOptions('Limits of a node', {
     max: 10 * minute,
     help: 'How long running requests may then go on.',
   },
+  groupWriteWaitMs: {
+    type: 'duration',
+    default: 10 * second,
+    max: 10 * minute,
+    help: 'How long a write to a database of a group waits while it has no primary.',
+  },
   scrubIntervalMs: {
     type: 'duration',
     default: 20 * second,

@@ -45,8 +45,10 @@ type Misfit = (status: DatabaseStatus, lag: LagLimit | undefined) => string | un
 function onDatabase(misfit: Misfit): HealthCheck {
   return (node, parameters) => {
     const lag = lagLimit(parameters.get('lag'));
-    const status = databaseStatus(node, parameters.get('database') ?? defaultDatabaseName);
-    return verdict(unready(node) ?? unusable(status) ?? misfit(status as DatabaseStatus, lag), status?.role);
+    const name = parameters.get('database') ?? defaultDatabaseName;
+    const status = databaseStatus(node, name);
+    const reason = unready(node) ?? unusable(status) ?? misfit(status as DatabaseStatus, lag) ?? leaderless(node, name, status);
+    return verdict(reason, status?.role);
   };
 }
 
@@ -71,6 +73,13 @@ function databaseStatus(node: Node, name: string): DatabaseStatus | undefined {
 
 function unusable(status: DatabaseStatus | undefined): string | undefined {
   return status?.state === 'open' ? undefined : 'the database is not open here';
+}
+
+/** Between the end of its lease and another one, a primary of a group is none. */
+function leaderless(node: Node, name: string, status: DatabaseStatus | undefined): string | undefined {
+  const membership = node.groups?.find(name);
+  const mayLead = membership === undefined || membership.isLeading || status?.role !== 'primary';
+  return mayLead ? undefined : 'its lease has ended';
 }
 
 function notPrimary({ role, lastError }: DatabaseStatus): string | undefined {

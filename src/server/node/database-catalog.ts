@@ -123,6 +123,7 @@ export class DatabaseCatalog {
   }
 
   async update(request: UpdateDatabaseRequest): Promise<ManagedDatabase> {
+    this.#refuseForGroup(request.database, 'changed', `quorate group update ${request.database}`);
     return await this.change(request.database, (name, current) =>
       changedSettings(name, current, request, this.#services.address()),
     );
@@ -136,6 +137,15 @@ export class DatabaseCatalog {
     const database = this.get(name);
     await database.update((current) => this.#checked(name, change(name, current)));
     return database;
+  }
+
+  /** @throws QuorateError WRONG_ROLE for a database whose role and upstream are the business of its group */
+  #refuseForGroup(name: string, what: string, remedy: string): void {
+    if (this.get(name).settings?.group !== undefined) {
+      throw new QuorateError('WRONG_ROLE', `${name} belongs to a group, so it cannot be ${what} alone`, {
+        hint: `Use: ${remedy}`,
+      });
+    }
   }
 
   #checked(name: string, settings: DatabaseSettings): DatabaseSettings {
@@ -166,6 +176,7 @@ export class DatabaseCatalog {
     if (builtInDatabases.has(name)) {
       throw new QuorateError('INVALID_ARGUMENT', `${name} belongs to every server and cannot be deleted`);
     }
+    this.#refuseForGroup(name, 'deleted', `quorate group leave ${name}`);
     const remove = () => {
       if (this.#databases.get(name) === database) {
         this.#services.directory.deleteDatabase(name);

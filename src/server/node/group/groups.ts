@@ -204,6 +204,17 @@ export class Groups implements AsyncDisposable {
     return this.#memberships.get(name);
   }
 
+  /** Nobody follows a primary whose lease has ended: he could not tell it from one that lives. @throws QuorateError LEASE_LOST */
+  checkExport(name: string): void {
+    const membership = this.find(name);
+    const { role } = this.#options.databases.find(name)?.opened?.settings ?? {};
+    if (membership !== undefined && role === 'primary' && !membership.isLeading) {
+      throw new QuorateError('LEASE_LOST', `this node does not lead the group of ${name} now`, {
+        hint: 'The members agree on another primary, or on this one again, in a moment.',
+      });
+    }
+  }
+
   /** Makes a group of a primary of this node. @throws QuorateError WRONG_ROLE, GROUP_EXISTS, COORDINATOR_UNAVAILABLE … */
   async create(request: wire.CreateGroupRequest): Promise<wire.Group> {
     const { coordinator, databases, identity, runtime, self } = this.#options;
