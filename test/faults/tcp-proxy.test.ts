@@ -177,6 +177,18 @@ test('a reset of one side is passed on to the other', async (t) => {
   await until(() => client.ending === 'reset', 'the reset');
 });
 
+test('a reset does not pass a cut link', async (t) => {
+  const link = await Link.open(t);
+  const { client, server } = await link.connection(t);
+  link.proxy.cut();
+  server.socket.resetAndDestroy();
+  link.connect(t);
+  await until(() => link.accepted.length === 2, 'a connection after the reset');
+  assert.equal(client.ending, 'open');
+  link.proxy.heal();
+  await until(() => client.ending === 'reset', 'the reset');
+});
+
 test('of a half-open connection one side learns nothing', async (t) => {
   const link = await Link.open(t);
   const { client, server } = await link.connection(t);

@@ -49,6 +49,16 @@ class Way extends EventEmitter {
     this.conditions = { ...this.conditions, ...conditions };
     this.emit('change');
   }
+
+  /** Resolves when nothing blocks it, or who waits on the other end is gone. */
+  async opened(receiver: net.Socket): Promise<void> {
+    while (this.conditions.isBlocked && !receiver.destroyed) {
+      await new Promise((resolve) => {
+        this.once('change', resolve);
+        receiver.once('close', resolve);
+      });
+    }
+  }
 }
 
 /**
@@ -161,17 +171,20 @@ class ProxiedConnection {
   constructor(client: net.Socket, target: net.Socket, ways: Readonly<Record<Direction, Way>>) {
     this.#sides = { client, target };
     this.#flows = [new Flow(client, target, ways.toTarget), new Flow(target, client, ways.toClient)];
-    this.closed = Promise.all([this.#watch(client, target), this.#watch(target, client)]);
+    this.closed = Promise.all([this.#watch(client, target, ways.toTarget), this.#watch(target, client, ways.toClient)]);
   }
 
-  /** Resolves when a side has closed. The other one is reset then, but not in a connection that shall be half open. */
-  async #watch(side: net.Socket, other: net.Socket): Promise<void> {
+  /** Resolves when a side has closed. A reset is passed on once the way is open, but not where one side shall not know. */
+  async #watch(side: net.Socket, other: net.Socket, way: Way): Promise<void> {
     side.setNoDelay(true);
     let isBroken = false;
     side.on('error', () => {
       isBroken = true;
     });
     await new Promise((resolve) => side.once('close', resolve));
+    if (isBroken) {
+      await way.opened(other);
+    }
     if (isBroken && !this.#isHalfOpen) {
       other.resetAndDestroy();
     }

@@ -10,7 +10,7 @@ import { isTransaction, type Key, type Operation, type Value, type Violation } f
 export interface ListAppendOptions {
   /** The content at the end, where it is known: every acknowledged append must be in it. */
   readonly final?: ReadonlyMap<Key, readonly Value[]>;
-  /** Elements that were lost and may be, by `elementName`; what their transactions did is not judged. */
+  /** Elements that were lost and may be. Transactions that appended or saw one are not judged. */
   readonly lost?: (key: Key, element: Value) => boolean;
 }
 
@@ -23,7 +23,9 @@ export function checkListAppend(
   { final = new Map(), lost = () => false }: ListAppendOptions = {},
 ): Violation[] {
   const isLost = ({ call }: Transaction) =>
-    call.steps.some(([f, key, element]) => f === 'append' && lost(key, element as Value));
+    call.steps.some(([f, key, value]) =>
+      f === 'append' ? lost(key, value) : (value ?? []).some((element) => lost(key, element)),
+    );
   const transactions = operations.filter(isTransaction).filter((transaction) => !isLost(transaction));
   const history = new ListHistory(transactions, final);
   if (history.violations.length > 0) {
