@@ -50,7 +50,11 @@ function printString(text: string): string {
 }
 
 const token = /[\s,]+|;[^\n]*|#_|#[A-Za-z][\w./-]*|"(?:[^"\\]|\\[\s\S])*"|[[\](){}]|[^\s,;"[\](){}]+/gy;
-const closing: Readonly<Record<string, string>> = { '[': ']', '(': ')', '{': '}' };
+const closing: ReadonlyMap<string, string> = new Map([
+  ['[', ']'],
+  ['(', ')'],
+  ['{', '}'],
+]);
 
 /** Reads all values of a text, one after the other. Throws an Error that names the place where it is not EDN. */
 export function readEdn(text: string): Edn[] {
@@ -93,7 +97,7 @@ class EdnReader {
       this.value();
       return this.value();
     }
-    const end = closing[found];
+    const end = closing.get(found);
     if (end === undefined) {
       return atom(found);
     }
@@ -123,11 +127,16 @@ function toMap(items: readonly Edn[]): { [key: string]: Edn } {
   return map;
 }
 
-const words: Readonly<Record<string, Edn>> = { nil: null, true: true, false: false };
+const words: ReadonlyMap<string, Edn> = new Map([
+  ['nil', null],
+  ['true', true],
+  ['false', false],
+]);
 
 function atom(found: string): Edn {
-  if (found in words) {
-    return words[found] as Edn;
+  const word = words.get(found);
+  if (word !== undefined) {
+    return word;
   }
   if (found.startsWith('"')) {
     return JSON.parse(found.replaceAll('\n', '\\n').replaceAll('\t', '\\t').replaceAll('\r', '\\r')) as string;

@@ -85,8 +85,9 @@ export class RecordingClient {
 
   constructor(recorder: HistoryRecorder, attributes: Attributes) {
     this.#recorder = recorder;
-    this.#attributes = attributes;
     this.#process = recorder.newProcess();
+    // The session outlives the process, which changes when an outcome is unknown.
+    this.#attributes = { session: `client ${this.#process}`, ...attributes };
   }
 
   /**
