@@ -53,6 +53,7 @@ export class Membership implements AsyncDisposable {
   #confirmedUntilMs = -Infinity;
   #notBeforeMs = -Infinity;
   #lastRefusal = '';
+  #lastDecision: Decision | undefined;
   #isClosed = false;
   #wake: () => void = () => {};
   #isWoken = false;
@@ -152,11 +153,12 @@ export class Membership implements AsyncDisposable {
   async takeOver(kind: ElectionKind): Promise<Decision> {
     const decision = await this.#exclusively(async () => {
       await this.#look();
-      return this.#leadership === undefined ? await this.#elect(kind) : undefined;
+      // It may have seen by itself that the place is for it.
+      return this.#leadership === undefined ? await this.#elect(kind) : this.#lastDecision;
     });
     this.wake();
     if (decision === undefined) {
-      throw new QuorateError('WRONG_ROLE', 'this member is primary already, or does not know its group yet');
+      throw new QuorateError('WRONG_ROLE', 'this member does not know its group yet, or was primary of it from the beginning');
     }
     return decision;
   }
@@ -186,12 +188,14 @@ export class Membership implements AsyncDisposable {
     return this.#exclusively(async () => {
       await this.#look();
       const { config } = this.#state ?? {};
-      if (config === undefined) {
+      const self = this.#self();
+      if (config === undefined || self === undefined) {
         throw new QuorateError('UNAVAILABLE', 'the group that was made is not there');
       }
       this.#leadership = this.#newLeadership(takenAt, term, sinceMs, config.failover.leaseMs);
       await this.#options.local?.lead(term, leaderAcks(config, this.#options.nodeId));
       this.#leadership.begin();
+      this.#learn({ member: self, term, isSelf: true });
     }).then(() => this.wake());
   }
 
@@ -308,6 +312,7 @@ export class Membership implements AsyncDisposable {
       },
     });
     const decision = await election.run();
+    this.#lastDecision = decision;
     if (decision.refusal !== undefined) {
       await this.#leadership?.end();
       this.#leadership = undefined;

@@ -1,4 +1,3 @@
-import type { Coordinator } from '../../cluster/interface.ts';
 import type { clusterOptions, nodeLimitOptions, OptionReport, OptionValues } from '../../config/interface.ts';
 import type { DatabaseLimits } from '../../database/interface.ts';
 import type { AckSettings } from '../../proto/interface.ts';
@@ -23,10 +22,7 @@ export interface NodeReplicationOptions {
   readonly discoveryIntervalMs?: number | undefined;
 }
 
-/** Of the options of a server. */
-export interface ClusterSettings extends OptionValues<typeof clusterOptions> {
-  readonly coordinator?: () => Promise<Coordinator | undefined>;
-}
+export type ClusterSettings = OptionValues<typeof clusterOptions>;
 
 export type NodeLimits = OptionValues<typeof nodeLimitOptions>;
 

@@ -234,6 +234,8 @@ export class Groups implements AsyncDisposable {
         hint: `Join it with a replica: quorate group join ${name}`,
       });
     }
+    // From here on the group says who is primary: this node, in a term of the group.
+    await this.#local(name).stepDown();
     await databases.get(name).update((current) => ({ ...current, group: { id: name } }));
     await this.#join(name).begin(takenAt, config.termBase + takenAt, sinceMs);
     return this.#told(name);

@@ -1,3 +1,4 @@
+import { openCoordinator } from '../../../cluster/interface.ts';
 import { QuorateError } from '../../../errors/interface.ts';
 import type { GrpcReplicationTransport } from '../../../replication/interface.ts';
 import type { Runtime } from '../../../runtime/interface.ts';
@@ -24,7 +25,7 @@ export async function openGroups(
   settings: ClusterSettings | undefined,
   { identity, databases, runtime, transport, address, httpAddress, isSecure }: GroupSurroundings,
 ): Promise<Groups | undefined> {
-  const coordinator = await settings?.coordinator?.();
+  const coordinator = settings && (await openCoordinator(settings, runtime));
   if (settings === undefined || coordinator === undefined) {
     return undefined;
   }
