@@ -10,3 +10,4 @@ export type {
   CoordinatorView,
 } from './coordinator.ts';
 export { maxCoordinatorEntries, maxCoordinatorValueBytes } from './coordinator.ts';
+export { type CoordinatorSettings, openCoordinator } from './open-coordinator.ts';

@@ -5,6 +5,7 @@
  * docs/options.md.
  */
 export { addFlags, placeholderOf, readFlags } from './command-flags.ts';
+export { coordinatorOptions } from './coordinator-options.ts';
 export { hranaOptions } from './hrana-options.ts';
 export { databaseLimitOptions, nodeLimitOptions, replicationLimitOptions } from './limit-options.ts';
 export {

@@ -1,3 +1,4 @@
+import { coordinatorOptions } from './coordinator-options.ts';
 import { hranaOptions } from './hrana-options.ts';
 import { databaseLimitOptions, nodeLimitOptions, replicationLimitOptions } from './limit-options.ts';
 import { defineOptions } from './option.ts';
@@ -42,6 +43,7 @@ export const serverOptions = {
   ...wholeServerOptions,
   ...securityOptions,
   ...tlsOptions,
+  ...coordinatorOptions,
   ...databaseLimitOptions,
   ...nodeLimitOptions,
   ...hranaOptions,
