@@ -77,6 +77,10 @@ export function viewTooLarge(prefix: string): QuorateError {
   });
 }
 
+export function leaseLost(id: string): QuorateError {
+  return new QuorateError('LEASE_LOST', `lease ${id} has ended`, { details: { leaseId: id } });
+}
+
 function requireAtMost(amount: number, limit: number, what: string): void {
   if (amount > limit) {
     throw new QuorateError('MESSAGE_TOO_LARGE', `${amount} ${what} are more than the limit of ${limit}`, {

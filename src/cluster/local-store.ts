@@ -10,6 +10,7 @@ import type {
   CoordinatorView,
 } from './coordinator.ts';
 import { maxCoordinatorEntries } from './coordinator.ts';
+import { leaseLost } from './coordinator-limits.ts';
 
 const fileName = 'coordinator.sqlite';
 const formatVersion = 1;
@@ -306,10 +307,6 @@ export class LocalStore implements Disposable {
       leaseId: row.lease_id === null ? undefined : String(row.lease_id),
     }));
   }
-}
-
-export function leaseLost(id: string): QuorateError {
-  return new QuorateError('LEASE_LOST', `lease ${id} has ended`, { details: { leaseId: id } });
 }
 
 function requireLocal(directory: string, machine: Machine): void {

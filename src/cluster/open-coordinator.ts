@@ -2,6 +2,8 @@ import type { coordinatorOptions, OptionValues } from '../config/interface.ts';
 import { QuorateError } from '../errors/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
 import type { Coordinator } from './coordinator.ts';
+import { etcdAddresses } from './etcd-address.ts';
+import { EtcdCoordinator } from './etcd-coordinator.ts';
 import { LocalCoordinator } from './local-coordinator.ts';
 
 /** The options of a node that concern its coordinator. */
@@ -29,7 +31,16 @@ export async function openCoordinator(
         runtime,
       );
     case 'etcd':
-      throw new Error('soon');
+      return new EtcdCoordinator(
+        {
+          addresses: etcdAddresses(settings),
+          timeoutMs,
+          username: settings.etcdUsername,
+          password: settings.etcdPassword,
+          prefix: settings.etcdPrefix,
+        },
+        runtime,
+      );
   }
 }
 
