@@ -1,4 +1,5 @@
 import {
+  coordinatorOptions,
   databaseLimitOptions,
   delayOptions,
   formatOptionValue,
@@ -59,6 +60,11 @@ const groups: readonly { readonly title: string; readonly text: string; readonly
     title: 'TLS',
     text: 'Options of `quorate server` ([security](security.md)).',
     options: tlsOptions,
+  },
+  {
+    title: 'Coordinator',
+    text: 'Options of `quorate server` ([coordinators](coordinators.md)).',
+    options: coordinatorOptions,
   },
   {
     title: 'Limits of a database',

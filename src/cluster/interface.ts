@@ -29,3 +29,4 @@ export type {
   MemberView,
   PlannedSwitch,
 } from './types.ts';
+export { type CoordinatorSettings, openCoordinator } from './open-coordinator.ts';

@@ -6,6 +6,7 @@
  */
 export { clusterOptions } from './cluster-options.ts';
 export { addFlags, placeholderOf, readFlags } from './command-flags.ts';
+export { coordinatorOptions } from './coordinator-options.ts';
 export { hranaOptions } from './hrana-options.ts';
 export { databaseLimitOptions, nodeLimitOptions, replicationLimitOptions } from './limit-options.ts';
 export {

@@ -1,4 +1,5 @@
 import { clusterOptions } from './cluster-options.ts';
+import { coordinatorOptions } from './coordinator-options.ts';
 import { hranaOptions } from './hrana-options.ts';
 import { databaseLimitOptions, nodeLimitOptions, replicationLimitOptions } from './limit-options.ts';
 import { defineOptions } from './option.ts';
@@ -44,6 +45,7 @@ export const serverOptions = {
   ...clusterOptions,
   ...securityOptions,
   ...tlsOptions,
+  ...coordinatorOptions,
   ...databaseLimitOptions,
   ...nodeLimitOptions,
   ...hranaOptions,

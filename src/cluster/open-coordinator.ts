@@ -1,0 +1,52 @@
+import type { coordinatorOptions, OptionValues } from '../config/interface.ts';
+import { QuorateError } from '../errors/interface.ts';
+import type { Runtime } from '../runtime/interface.ts';
+import type { Coordinator } from './coordinator.ts';
+import { etcdAddresses } from './etcd-address.ts';
+import { EtcdCoordinator } from './etcd-coordinator.ts';
+import { LocalCoordinator } from './local-coordinator.ts';
+
+/** The options of a node that concern its coordinator. */
+export interface CoordinatorSettings extends OptionValues<typeof coordinatorOptions> {
+  /** Whether etcd may be asked in plain text beyond this machine. */
+  readonly allowPlainText: boolean;
+}
+
+/**
+ * Opens the coordinator that the options name; undefined for `none`. An etcd that does not answer now is no failure: its
+ * calls say COORDINATOR_UNAVAILABLE.
+ * @throws QuorateError INVALID_ARGUMENT, TLS_FAILED, IO_ERROR, COORDINATOR_UNAVAILABLE, FORMAT_VERSION
+ */
+export async function openCoordinator(
+  settings: CoordinatorSettings,
+  runtime: Runtime,
+): Promise<Coordinator | undefined> {
+  const { coordinatorTimeoutMs: timeoutMs } = settings;
+  switch (settings.coordinator) {
+    case 'none':
+      return undefined;
+    case 'local':
+      return LocalCoordinator.open(
+        { directory: required(settings.coordinatorDir, 'local', 'coordinator-dir'), timeoutMs },
+        runtime,
+      );
+    case 'etcd':
+      return new EtcdCoordinator(
+        {
+          addresses: etcdAddresses(settings),
+          timeoutMs,
+          username: settings.etcdUsername,
+          password: settings.etcdPassword,
+          prefix: settings.etcdPrefix,
+        },
+        runtime,
+      );
+  }
+}
+
+function required(value: string | undefined, coordinator: string, option: string): string {
+  if (value === undefined) {
+    throw new QuorateError('INVALID_ARGUMENT', `--coordinator ${coordinator} needs --${option}`);
+  }
+  return value;
+}
