@@ -177,7 +177,7 @@ export class Database implements AsyncDisposable {
       feedModule: this.#context.feedModule,
     };
     this.#link = await startWriter(start, runtime.logger, (event) => this.#onEvent(event), signal);
-    this.leadership.opened();
+    this.leadership.opened(this.#link.client);
     this.#noteFirstTxId();
     this.#holds.resume();
   }

@@ -57,7 +57,8 @@ export class Leadership {
   }
 
   /** To be called when the database has been opened. */
-  opened(): void {
+  opened(client: Pick<WriterClient, 'answerOnlyWhile'>): void {
+    client.answerOnlyWhile(() => this.#lease.isValid);
     this.#leadsFrom = this.#options.positions.get('tip');
   }
 
@@ -83,7 +84,7 @@ export class Leadership {
       if (onlyAcks && settings.role === 'primary') {
         return this.#options.client().request((id) => ['set-acks', id, settings.acks]);
       }
-      await this.#setRole();
+      await this.#setRole(isPromoted);
     });
   }
 
@@ -164,7 +165,7 @@ export class Leadership {
       positions.set('promised', term);
       this.#lease.set(leaseUntilMs);
       try {
-        await this.#setRole();
+        await this.#setRole(true);
       } catch (error) {
         await this.#stepDown();
         throw error;
@@ -216,12 +217,12 @@ export class Leadership {
     return this.#options.client().request((id) => ['resume-writes', id]);
   }
 
-  async #setRole(): Promise<void> {
+  async #setRole(beginsTerm = false): Promise<void> {
     const { client, files, positions, onRole, onChanged } = this.#options;
     onRole();
     // Until the writer has said what its log ends with, nothing is known to be all.
     this.#leadsFrom = Number.POSITIVE_INFINITY;
-    await client().request((id) => ['set-role', id, files.role]);
+    await client().request((id) => ['set-role', id, { ...files.role, beginsTerm }]);
     this.#leadsFrom = positions.get('tip');
     onChanged();
   }
