@@ -104,9 +104,10 @@ test('the settings of a fed replica can be changed while a snapshot is brought t
   await createFed(target);
   const { child } = pump(t, source, target);
   await target.until('fed', copies);
-  await (await target.client()).updateDatabase({ database: 'fed', role: 'primary' });
+  const client = await target.client();
+  await client.updateDatabase({ database: 'fed', replicationForwardWrites: true });
   assert.equal((await once(child, 'exit'))[0], 9);
-  await target.execute('fed', 'CREATE TABLE own (id INTEGER PRIMARY KEY)');
+  await assert.rejects(client.updateDatabase({ database: 'fed', role: 'primary' }), /never met its upstream/);
 });
 
 test('creating a replica shows its progress, as a bar on a terminal and in plain lines elsewhere', async (t) => {

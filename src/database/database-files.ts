@@ -136,10 +136,10 @@ export class DatabaseFiles {
 
   /** What the writer is told of the settings. */
   get role(): RoleSettings {
-    const { role, term, replication, acks, group } = this.#settings;
+    const { role, term, replication, acks } = this.#settings;
     const { upstream, delayMs } = replication;
     const primary = upstream === undefined ? '' : `${upstream.host}:${upstream.port}/${upstream.database}`;
-    return { role, term, primary, acks, delayMs, isMember: group !== undefined };
+    return { role, term, primary, acks, delayMs };
   }
 
   /** What was saved was compared with one upstream: another one may lack more, so the wish for a new copy ends with it. */

@@ -7,7 +7,6 @@ import type { DatabaseContext } from './database-context.ts';
 import { DatabaseFiles, databaseExists, settingsAtOpening } from './database-files.ts';
 import { Feeds } from './feed.ts';
 import { Leadership, type UpdateOptions } from './leadership.ts';
-import { Lease } from './lease.ts';
 import { runMaintenance } from './maintenance.ts';
 import { Mending } from './mending.ts';
 import { outcomeOf, type TransactionOutcome } from './outcome.ts';
@@ -150,11 +149,10 @@ export class Database implements AsyncDisposable {
 
   #newLeadership(): Leadership {
     return new Leadership({
-      name: this.name,
+      context: this.#context,
       client: () => this.#writer().client,
       files: this.#files,
       positions: this.#positions,
-      lease: new Lease(this.#positions, this.#context.runtime.clock),
       inbox: () => this.#inbox,
       databaseId: () => this.#source.databaseId,
       onRole: () => this.#forgetFailure(),
@@ -179,7 +177,7 @@ export class Database implements AsyncDisposable {
       feedModule: this.#context.feedModule,
     };
     this.#link = await startWriter(start, runtime.logger, (event) => this.#onEvent(event), signal);
-    this.leadership.opened();
+    this.leadership.opened(this.#link.client);
     this.#noteFirstTxId();
     this.#holds.resume();
   }

@@ -2,8 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { QuorateError } from '../errors/interface.ts';
 import type { LogPosition, Term } from '../log/interface.ts';
 import { checkAckSettings, defaultAckSettings } from './acks.ts';
+import type { DatabaseContext } from './database-context.ts';
 import { type DatabaseFiles, followingNobody } from './database-files.ts';
-import type { Lease } from './lease.ts';
+import { Lease } from './lease.ts';
 import type { TermPromise } from './settings-file.ts';
 import type { SharedPositions } from './shared-positions.ts';
 import { staleTerm, type WriterPosition } from './terms.ts';
@@ -11,11 +12,10 @@ import type { DatabaseSettings, LeadRequest, MemberPosition, SnapshotInbox } fro
 import type { WriterClient } from './writer-client.ts';
 
 export interface LeadershipOptions {
-  readonly name: string;
+  readonly context: Pick<DatabaseContext, 'name' | 'runtime'>;
   readonly client: () => WriterClient;
   readonly files: Pick<DatabaseFiles, 'settings' | 'promise' | 'saveSettings' | 'role'>;
   readonly positions: SharedPositions;
-  readonly lease: Lease;
   readonly inbox: () => Pick<SnapshotInbox, 'discard'>;
   readonly databaseId: () => Uint8Array | undefined;
   /** Called before the writer takes another role. */
@@ -35,12 +35,14 @@ export interface UpdateOptions {
  */
 export class Leadership {
   readonly #options: LeadershipOptions;
+  readonly #lease: Lease;
   #tail: Promise<unknown> = Promise.resolve();
   /** What the log had when this node became primary: reads are linearizable when that is committed. */
   #leadsFrom = 0;
 
   constructor(options: LeadershipOptions) {
     this.#options = options;
+    this.#lease = new Lease(options.positions, options.context.runtime.clock);
     options.positions.set('promised', options.files.promise?.term ?? 0);
   }
 
@@ -60,7 +62,8 @@ export class Leadership {
   }
 
   /** To be called when the database has been opened. */
-  opened(): void {
+  opened(client: Pick<WriterClient, 'answerOnlyWhile'>): void {
+    client.answerOnlyWhile(() => this.#lease.isValid);
     this.#leadsFrom = this.#options.positions.get('tip');
   }
 
@@ -86,12 +89,12 @@ export class Leadership {
       if (onlyAcks && settings.role === 'primary') {
         return this.#options.client().request((id) => ['set-acks', id, settings.acks]);
       }
-      await this.#setRole();
+      await this.#setRole(isPromoted);
     });
   }
 
   #checkPromotion({ group }: DatabaseSettings, startsDatabase: boolean): void {
-    const { name } = this.#options;
+    const { name } = this.#options.context;
     if (group !== undefined) {
       throw new QuorateError('WRONG_ROLE', `${name} belongs to group ${group.id}, whose members agree on the primary`, {
         hint: `Use: quorate switchover ${name}, or quorate failover ${name}`,
@@ -101,7 +104,8 @@ export class Leadership {
   }
 
   #requireDatabase(startsDatabase: boolean): void {
-    const { name, databaseId } = this.#options;
+    const { context, databaseId } = this.#options;
+    const { name } = context;
     if (databaseId() === undefined && !startsDatabase) {
       throw new QuorateError('INVALID_ARGUMENT', `${name} has never met its upstream, so there is nothing to promote`, {
         hint: `As a primary it would be another, empty database. If that is wanted: delete ${name} and create it as a primary.`,
@@ -151,7 +155,7 @@ export class Leadership {
    */
   lead({ term, candidate, acks, leaseUntilMs, startsDatabase = false }: LeadRequest): Promise<void> {
     return this.#exclusively(async () => {
-      const { files, positions, lease } = this.#options;
+      const { files, positions } = this.#options;
       const { promise, settings } = files;
       const isOthers = promise?.term === term && promise.candidate !== candidate;
       if (term < this.#latestTerm || term <= positions.get('term') || isOthers) {
@@ -164,9 +168,9 @@ export class Leadership {
         { term, candidate },
       );
       positions.set('promised', term);
-      lease.set(leaseUntilMs);
+      this.#lease.set(leaseUntilMs);
       try {
-        await this.#setRole();
+        await this.#setRole(true);
       } catch (error) {
         await this.#stepDown();
         throw error;
@@ -194,13 +198,13 @@ export class Leadership {
    * longer lease is set or the database steps down.
    */
   setLease(untilMs: number | undefined): void {
-    this.#options.lease.set(untilMs);
+    this.#lease.set(untilMs);
   }
 
   /** Whether what this database shows now is all that any primary has committed. */
   isLeaseValid(): boolean {
-    const { lease, positions } = this.#options;
-    return this.#settings.role === 'primary' && positions.get('commit') >= this.#leadsFrom && lease.isValid;
+    const { positions } = this.#options;
+    return this.#settings.role === 'primary' && positions.get('commit') >= this.#leadsFrom && this.#lease.isValid;
   }
 
   /**
@@ -218,12 +222,12 @@ export class Leadership {
     return this.#options.client().request((id) => ['resume-writes', id]);
   }
 
-  async #setRole(): Promise<void> {
+  async #setRole(beginsTerm = false): Promise<void> {
     const { client, files, positions, onRole, onChanged } = this.#options;
     onRole();
     // Until the writer has said what its log ends with, nothing is known to be all.
     this.#leadsFrom = Number.POSITIVE_INFINITY;
-    await client().request((id) => ['set-role', id, files.role]);
+    await client().request((id) => ['set-role', id, { ...files.role, beginsTerm }]);
     this.#leadsFrom = positions.get('tip');
     onChanged();
   }

@@ -55,13 +55,10 @@ export class PrimaryRole implements WriterRole {
     }
   }
 
-  /**
-   * Begins the term unless that was done before this start. A new database that belongs to no group has nothing that another
-   * node could have, too, and begins with its first transaction.
-   */
-  #startTerm({ term, isMember = false }: RoleSettings): void {
+  /** Begins the term, also where a crash came between the settings that say so and the log. A new database begins without. */
+  #startTerm({ term, beginsTerm = false }: RoleSettings): void {
     const { tip } = this.#log;
-    if (isMember || (tip.txId > 0 && tip.term < term)) {
+    if (beginsTerm || (tip.txId > 0 && tip.term < term)) {
       startTerm(this.#services, { log: this.#log, term, acks: this.#acks.rule(undefined).durable });
     }
   }

@@ -35,6 +35,7 @@ export class DatabaseSource implements ReplicationSource {
    */
   #toldTxId: number | undefined;
   databaseId: Uint8Array | undefined;
+  #cutCount = 0;
 
   constructor(options: DatabaseSourceOptions) {
     this.#options = options;
@@ -143,8 +144,13 @@ export class DatabaseSource implements ReplicationSource {
     this.#reader?.forget();
   }
 
+  cutCount(): number {
+    return this.#cutCount;
+  }
+
   /** Forgets what was read: records were cut from the log. */
   forget(): void {
+    this.#cutCount += 1;
     this.#toldTxId = undefined;
     this.#tail.clear();
     this.#reader?.forget();
@@ -152,6 +158,7 @@ export class DatabaseSource implements ReplicationSource {
 
   /** The log is another one, in another folder. */
   reopen(): void {
+    this.#cutCount += 1;
     this.#tail.clear();
     this.close();
   }

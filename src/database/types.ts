@@ -242,6 +242,8 @@ export interface ReplicationSource {
   awaited(): Awaited | undefined;
   /** How many replicas must hold the newest records before those who wait are answered. */
   awaitedCount(): number;
+  /** How often records were cut from the end of the log: what was sent before that may not be part of it any more. */
+  cutCount(): number;
   /** Oldest record in the log. */
   firstTxId(): TxId;
   /** Bytes of the log on disk. */

@@ -1,6 +1,7 @@
 import type { Transferable } from 'node:worker_threads';
 import { assertInvariant, QuorateError, type SerializedError } from '../errors/interface.ts';
 import type { SqlValue, Statement, StatementResult } from '../sqlite/interface.ts';
+import { leaseEnded } from './commit-errors.ts';
 import type { DatabaseLimits } from './limits.ts';
 import type {
   BeginOptions,
@@ -63,11 +64,17 @@ export class WriterClient implements Writer {
   #nextId = 1;
   #waitingBytes = 0;
   #closed: QuorateError | undefined;
+  #mayAnswer: () => boolean = () => true;
 
   constructor(port: WriterPort, limits: Pick<DatabaseLimits, 'writerQueueLimit' | 'writerQueueBytes'>) {
     this.#port = port;
     this.#limits = limits;
     port.onClose(() => this.fail(new QuorateError('CANCELLED', 'the writer of this database has stopped')));
+  }
+
+  /** Where it says no, a write that succeeded is in doubt: this thread may have been stopped since the writer answered. */
+  answerOnlyWhile(mayAnswer: () => boolean): void {
+    this.#mayAnswer = mayAnswer;
   }
 
   /** Requests that wait for an answer. */
@@ -174,7 +181,10 @@ export class WriterClient implements Writer {
       assertInvariant(waiting !== undefined, `the writer answered request ${reply[0]}, which nobody made`);
       this.#waiting.delete(reply[0]);
       this.#waitingBytes -= waiting.sizeBytes;
-      if (reply[1] === null) {
+      if (reply[1] === null && waiting.writes && !this.#mayAnswer()) {
+        const [, txId] = reply[2] as TransactValue;
+        waiting.reject(leaseEnded(txId));
+      } else if (reply[1] === null) {
         waiting.resolve(reply[2] as never);
       } else {
         waiting.reject(QuorateError.deserialize(reply[1] as SerializedError));

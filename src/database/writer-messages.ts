@@ -138,8 +138,8 @@ export interface RoleSettings {
   readonly acks?: AckSettings | undefined;
   /** Milliseconds by which a replica applies late. */
   readonly delayMs?: number | undefined;
-  /** Whether the database belongs to a group. */
-  readonly isMember?: boolean | undefined;
+  /** A primary that has just been made one: its term is to begin. */
+  readonly beginsTerm?: boolean | undefined;
 }
 
 /** A statement's result; the last three only when it returns rows. */

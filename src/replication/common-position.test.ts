@@ -27,6 +27,7 @@ function upstream(
     read: () => Promise.reject(new Error('not used')),
     subscribe: () => () => {},
     acknowledge: () => {},
+    cutCount: () => 0,
     firstTxId: () => firstTxId,
     hold: () => {},
     logBytes: () => 0,

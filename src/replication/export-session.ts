@@ -35,6 +35,8 @@ export interface ExportSessionOptions {
 export class ExportSession implements ChannelListener<ExportTxRequest> {
   readonly #options: ExportSessionOptions;
   #start: ExportStart | undefined;
+  /** Of the source, when this session began. */
+  #cutCount = 0;
   #sentTxId = 0;
   /** Where this stream stands on the scale of `source.tipBytes()`. */
   #sentBytes = 0;
@@ -86,6 +88,9 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
 
   /** Only what was sent can be held: a replica that confirms more is not to be believed. */
   #acknowledge({ durableTxId, appliedTxId }: Acknowledgement): void {
+    if (this.#isCut()) {
+      return;
+    }
     if (durableTxId > this.#sentTxId || appliedTxId > durableTxId) {
       this.close(
         new QuorateError(
@@ -99,6 +104,18 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
     this.#appliedTxId = appliedTxId;
     this.#acknowledgedAtMs = this.#options.runtime.clock.nowMs();
     this.#options.onProgress();
+  }
+
+  /** Ends the session when the log has lost records since it began: some of them may have been sent. */
+  #isCut(): boolean {
+    if (!this.#ended && this.#options.source.cutCount() !== this.#cutCount) {
+      this.close(
+        new QuorateError('UNAVAILABLE', 'this upstream has taken records back', {
+          hint: 'The replica connects again.',
+        }),
+      );
+    }
+    return this.#ended;
   }
 
   onDrain(): void {
@@ -135,6 +152,7 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
   }
 
   async #run(start: ExportStart): Promise<void> {
+    this.#cutCount = this.#options.source.cutCount();
     const from = await this.#agree(start);
     this.#sentBytes = await this.#options.source.bytesAt(from.txId);
     if (this.#ended) {
@@ -245,7 +263,7 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
   /** Sends records while there are any, and the commit position when it moved without them. */
   async #stream(): Promise<void> {
     const { source, limits } = this.#options;
-    while (!this.#ended) {
+    while (!this.#isCut()) {
       if (!this.#writable) {
         await this.#changed();
       } else if (this.#sentTxId < source.exportableTxId()) {

@@ -30,7 +30,9 @@ export class Exporter {
   readonly #options: ExporterOptions;
   readonly #sessions = new Set<ExportSession>();
   readonly #sending = new Set<AbortController>();
-  readonly #acknowledgements = new Acknowledgements();
+  #acknowledgements = new Acknowledgements();
+  /** Of the source, when the first of them came. */
+  #cutCount = 0;
   readonly #lead = new Lead();
 
   constructor(options: ExporterOptions) {
@@ -86,11 +88,21 @@ export class Exporter {
     return this.#sending.size;
   }
 
+  /** Replicas that had what was cut from the log may have something else in its place now. */
+  #acknowledged(): Acknowledgements {
+    const cutCount = this.#options.source.cutCount();
+    if (cutCount !== this.#cutCount) {
+      this.#cutCount = cutCount;
+      this.#acknowledgements = new Acknowledgements();
+    }
+    return this.#acknowledgements;
+  }
+
   /** Tells the database what its replicas have, after one of them has more. */
   #progress(session: ExportSession): void {
     const replica = session.status();
     if (replica !== undefined) {
-      this.#acknowledgements.note(replica);
+      this.#acknowledged().note(replica);
       if (counts(replica, this.#options.source.ackMembers())) {
         this.#lead.confirmed(session);
       }
@@ -102,7 +114,7 @@ export class Exporter {
   /** Tells the database what the replicas have that count by its present settings. */
   count(): void {
     const { source } = this.#options;
-    const { durable, applied } = this.#acknowledgements.of(source.ackMembers());
+    const { durable, applied } = this.#acknowledged().of(source.ackMembers());
     source.acknowledge(durable, applied);
   }
 

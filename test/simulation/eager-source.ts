@@ -36,6 +36,10 @@ export class EagerSource implements ReplicationSource {
     return this.#source.positionOf(txId);
   }
 
+  cutCount(): number {
+    return this.#source.cutCount();
+  }
+
   firstTxId(): number {
     return this.#source.firstTxId();
   }
