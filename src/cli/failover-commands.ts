@@ -18,7 +18,11 @@ const switchoverOptions = {
   ...targetOptions,
   ...defineOptions('Switchover', {
     dryRun: { type: 'boolean', default: false, help: 'Only say whether it could be done.' },
-    at: { type: 'string', placeholder: 'TIME', help: 'When, such as 2026-01-31T02:00:00Z; the command waits until then.' },
+    at: {
+      type: 'string',
+      placeholder: 'TIME',
+      help: 'When, such as 2026-01-31T02:00:00Z; the command waits until then.',
+    },
   }),
   ...clientOptions,
 } as const;
@@ -69,14 +73,20 @@ function addFailover(program: Command, context: CommandContext): void {
       using client = context.connect(connection);
       if (force && !yes) {
         const last = (await client.groups.explain(database)).map((text) => JSON.parse(text) as Decision)[0];
-        const loss = last?.refusal === undefined ? 'Acknowledged transactions may be lost.' : `${last.refusal.message}.`;
+        const loss =
+          last?.refusal === undefined ? 'Acknowledged transactions may be lost.' : `${last.refusal.message}.`;
         await confirmByName(`${loss} They are saved when the old primary comes back.`, database);
       }
-      const decision = JSON.parse(await client.groups.failover({ database, to: target, force, dryRun: false })) as Decision;
+      const decision = JSON.parse(
+        await client.groups.failover({ database, to: target, force, dryRun: false }),
+      ) as Decision;
       context.print(json, decision, () => explainDecision(decision));
       if (decision.refusal !== undefined) {
         throw new QuorateError('WRONG_ROLE', `${target} did not become primary: ${decision.refusal.message}`, {
-          hint: decision.refusal.rule === 'answers' ? 'With --force it becomes primary, and what nobody can say may be lost.' : '',
+          hint:
+            decision.refusal.rule === 'answers'
+              ? 'With --force it becomes primary, and what nobody can say may be lost.'
+              : '',
           details: { rule: decision.refusal.rule },
         });
       }
@@ -89,22 +99,30 @@ function addExplain(explain: Command, context: CommandContext): void {
     .command('failover <database>')
     .description('The last election of a group: who was asked, what they said, and what was decided.');
   const options = {
-    ...defineOptions('Explain', { last: { type: 'integer', default: 1, min: 1, max: 20, help: 'How many elections.' } }),
+    ...defineOptions('Explain', {
+      last: { type: 'integer', default: 1, min: 1, max: 20, help: 'How many elections.' },
+    }),
     ...clientOptions,
   } as const;
-  describe(command, options, ['explain failover shop', 'explain failover shop --last 5 --json']).action(async (database: string) => {
-    const { json, last, ...connection } = context.parse(command, options).values;
-    using client = context.connect(connection);
-    const decisions = (await client.groups.explain(database)).slice(0, last).map((text) => JSON.parse(text) as Decision);
-    context.print(json, decisions, () =>
-      decisions.length === 0 ? `${database} has had no election\n` : decisions.map(explainDecision).join('\n'),
-    );
-  });
+  describe(command, options, ['explain failover shop', 'explain failover shop --last 5 --json']).action(
+    async (database: string) => {
+      const { json, last, ...connection } = context.parse(command, options).values;
+      using client = context.connect(connection);
+      const decisions = (await client.groups.explain(database))
+        .slice(0, last)
+        .map((text) => JSON.parse(text) as Decision);
+      context.print(json, decisions, () =>
+        decisions.length === 0 ? `${database} has had no election\n` : decisions.map(explainDecision).join('\n'),
+      );
+    },
+  );
 }
 
 function required(to: string | undefined): string {
   if (to === undefined) {
-    throw new QuorateError('INVALID_ARGUMENT', 'it must be said which member is to be primary', { hint: 'Give --to NODE.' });
+    throw new QuorateError('INVALID_ARGUMENT', 'it must be said which member is to be primary', {
+      hint: 'Give --to NODE.',
+    });
   }
   return to;
 }

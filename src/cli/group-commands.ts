@@ -24,7 +24,12 @@ const ruleOptions = defineOptions('Rules', {
     choices: ['async', 'sync', 'quorum', 'applied'],
     help: 'How many members must have a transaction before its client is told "committed"; quorum, a majority, when not given.',
   },
-  ackCount: { type: 'integer', min: 1, max: 100, help: 'Members besides the primary, at the levels sync and applied; 1 when not given.' },
+  ackCount: {
+    type: 'integer',
+    min: 1,
+    max: 100,
+    help: 'Members besides the primary, at the levels sync and applied; 1 when not given.',
+  },
   whenShort: {
     type: 'choice',
     choices: ['block', 'degrade'],
@@ -55,12 +60,20 @@ const updateOptions = {
   ...clientOptions,
 } as const;
 const leaveOptions = {
-  ...defineOptions('Member', { member: { type: 'string', help: 'Name or id of the member; the node that is asked when absent.' } }),
+  ...defineOptions('Member', {
+    member: { type: 'string', help: 'Name or id of the member; the node that is asked when absent.' },
+  }),
   ...clientOptions,
 } as const;
 const pauseOptions = {
   ...defineOptions('Pause', {
-    forMs: { type: 'duration', default: 3_600_000, min: 1_000, max: 604_800_000, help: 'When the pause ends by itself.' },
+    forMs: {
+      type: 'duration',
+      default: 3_600_000,
+      min: 1_000,
+      max: 604_800_000,
+      help: 'When the pause ends by itself.',
+    },
   }),
   ...clientOptions,
 } as const;
@@ -80,40 +93,47 @@ export function addGroupCommands(program: Command, context: CommandContext): voi
 }
 
 function addCreate(group: Command, context: CommandContext): void {
-  const command = group.command('create <database>').description('Make a group of a database, on the node that is its primary.');
-  describe(command, createOptions, ['group create shop', 'group create shop --acks sync --failover-max-lag 100']).action(
-    async (database: string) => {
-      const parsed = context.parse(command, createOptions);
-      const { json, priority, nofailover, failoverMaxLag, automatic, leaseMs = 0, ...connection } = parsed.values;
-      using client = context.connect(connection);
-      const self = newMember({ priority, nofailover });
-      const request = { database, self, acks: acksOf(parsed), automatic, maxLag: failoverMaxLag, leaseMs };
-      printGroup(context, json, await client.groups.create(request));
-    },
-  );
+  const command = group
+    .command('create <database>')
+    .description('Make a group of a database, on the node that is its primary.');
+  describe(command, createOptions, [
+    'group create shop',
+    'group create shop --acks sync --failover-max-lag 100',
+  ]).action(async (database: string) => {
+    const parsed = context.parse(command, createOptions);
+    const { json, priority, nofailover, failoverMaxLag, automatic, leaseMs = 0, ...connection } = parsed.values;
+    using client = context.connect(connection);
+    const self = newMember({ priority, nofailover });
+    const request = { database, self, acks: acksOf(parsed), automatic, maxLag: failoverMaxLag, leaseMs };
+    printGroup(context, json, await client.groups.create(request));
+  });
 }
 
 function addJoin(group: Command, context: CommandContext): void {
   const command = group
     .command('join <database>')
     .description('Make the node a member of a group; it fetches the database from the primary.');
-  describe(command, joinOptions, ['group join shop', 'group join shop --witness', 'group join shop --priority 10']).action(
-    async (database: string) => {
-      const { json, priority, nofailover, nosync, witness, ...connection } = context.parse(command, joinOptions).values;
-      using client = context.connect(connection);
-      const self = newMember({ priority, nofailover, nosync, witness });
-      printGroup(context, json, await client.groups.join({ database, self }));
-    },
-  );
+  describe(command, joinOptions, [
+    'group join shop',
+    'group join shop --witness',
+    'group join shop --priority 10',
+  ]).action(async (database: string) => {
+    const { json, priority, nofailover, nosync, witness, ...connection } = context.parse(command, joinOptions).values;
+    using client = context.connect(connection);
+    const self = newMember({ priority, nofailover, nosync, witness });
+    printGroup(context, json, await client.groups.join({ database, self }));
+  });
 }
 
 function addLeave(group: Command, context: CommandContext): void {
   const command = group.command('leave <database>').description('Take a member out of a group; it keeps its data.');
-  describe(command, leaveOptions, ['group leave shop', 'group leave shop --member node3']).action(async (database: string) => {
-    const { json, member = '', ...connection } = context.parse(command, leaveOptions).values;
-    using client = context.connect(connection);
-    printGroup(context, json, await client.groups.leave({ database, member }));
-  });
+  describe(command, leaveOptions, ['group leave shop', 'group leave shop --member node3']).action(
+    async (database: string) => {
+      const { json, member = '', ...connection } = context.parse(command, leaveOptions).values;
+      using client = context.connect(connection);
+      printGroup(context, json, await client.groups.leave({ database, member }));
+    },
+  );
 }
 
 function addUpdate(group: Command, context: CommandContext): void {
@@ -133,13 +153,17 @@ function addUpdate(group: Command, context: CommandContext): void {
 }
 
 function addList(group: Command, context: CommandContext): void {
-  const command = group.command('list [database]').description('The groups of a node, with their members and their primary.');
-  describe(command, clientOptions, ['group list', 'group list shop --json']).action(async (database: string | undefined) => {
-    const { json, ...connection } = context.parse(command, clientOptions).values;
-    using client = context.connect(connection);
-    const groups = await client.groups.list(database);
-    context.print(json, groups.map(groupJson), () => groups.map(groupText).join('\n'));
-  });
+  const command = group
+    .command('list [database]')
+    .description('The groups of a node, with their members and their primary.');
+  describe(command, clientOptions, ['group list', 'group list shop --json']).action(
+    async (database: string | undefined) => {
+      const { json, ...connection } = context.parse(command, clientOptions).values;
+      using client = context.connect(connection);
+      const groups = await client.groups.list(database);
+      context.print(json, groups.map(groupJson), () => groups.map(groupText).join('\n'));
+    },
+  );
 }
 
 function addPause(group: Command, context: CommandContext): void {
@@ -168,7 +192,9 @@ function acksOf({ values }: Pick<ParsedOptions<typeof ruleOptions>, 'values'>): 
 }
 
 /** What the node that is asked does not know itself. */
-function newMember(asked: Partial<Record<'nofailover' | 'nosync' | 'witness', boolean | undefined>> & { priority: number | undefined }): GroupMember {
+function newMember(
+  asked: Partial<Record<'nofailover' | 'nosync' | 'witness', boolean | undefined>> & { priority: number | undefined },
+): GroupMember {
   const { priority = 0, nofailover = false, nosync = false, witness = false } = asked;
   const own = { nodeId: '', name: '', host: '', port: 0, httpUrl: '', zone: '', learner: false };
   return { ...own, priority, nofailover, nosync, witness };
@@ -190,13 +216,19 @@ function groupText(group: Group): string {
   const head = `${database}: term ${term}, acks ${level}, lease ${formatDuration(leaseMs)}, failover ${automatic ? 'automatic' : 'by command'}${loss}${paused}\n`;
   const safety = `${group.holders} of ${group.dataMembers} members hold what was acknowledged; ${group.answers} must answer before another becomes primary\n`;
   const rows = members.map((member) =>
-    [member.name, roleText(member, leader), `${member.host}:${member.port}`, member.zone, String(member.priority)].map((text) => ({ text })),
+    [member.name, roleText(member, leader), `${member.host}:${member.port}`, member.zone, String(member.priority)].map(
+      (text) => ({ text }),
+    ),
   );
   return head + safety + renderTable(['member', 'role', 'address', 'zone', 'priority'], rows);
 }
 
 function roleText({ nodeId, witness, learner, nosync, nofailover }: GroupMember, leader: string): string {
   const role = witness ? 'witness' : nodeId === leader ? 'primary' : 'replica';
-  const marks = [...(learner ? ['fetching'] : []), ...(nosync ? ['nosync'] : []), ...(nofailover ? ['nofailover'] : [])];
+  const marks = [
+    ...(learner ? ['fetching'] : []),
+    ...(nosync ? ['nosync'] : []),
+    ...(nofailover ? ['nofailover'] : []),
+  ];
   return marks.length === 0 ? role : `${role} (${marks.join(', ')})`;
 }

@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import {
   clusterOptions,
+  coordinatorOptions,
   databaseLimitOptions,
   hranaOptions,
   nodeLimitOptions,
@@ -86,7 +87,11 @@ function serverOptionsOf({ values, given, report }: ParsedOptions<typeof options
     port: values.port,
     httpPort: values.httpPort,
     adminPassword: values.adminPassword,
-    cluster: pick(values, clusterOptions),
+    cluster: {
+      ...pick(values, clusterOptions),
+      ...pick(values, coordinatorOptions),
+      allowPlainText: values.allowPlainText,
+    },
     security: pick(values, securityOptions),
     tls: pick(values, tlsOptions),
     replication: {

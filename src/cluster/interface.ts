@@ -14,6 +14,7 @@ export type { Decision, ElectionKind, Rule, Vote } from './decision.ts';
 export { type GroupState, GroupStore, groupNames } from './group-store.ts';
 export { Leadership } from './leadership.ts';
 export { type KnownLeader, Membership, type MembershipOptions } from './membership.ts';
+export { type CoordinatorSettings, openCoordinator } from './open-coordinator.ts';
 export { checkConfig, countsForAcks, leaderAcks, type PromotionNumbers, promotionNumbers } from './promotion-rules.ts';
 export { reconfigure } from './reconfiguration.ts';
 export { type SwitchoverReport, type SwitchoverRequest, switchOver } from './switchover.ts';
@@ -29,4 +30,3 @@ export type {
   MemberView,
   PlannedSwitch,
 } from './types.ts';
-export { type CoordinatorSettings, openCoordinator } from './open-coordinator.ts';

@@ -158,7 +158,10 @@ export class Membership implements AsyncDisposable {
     });
     this.wake();
     if (decision === undefined) {
-      throw new QuorateError('WRONG_ROLE', 'this member does not know its group yet, or was primary of it from the beginning');
+      throw new QuorateError(
+        'WRONG_ROLE',
+        'this member does not know its group yet, or was primary of it from the beginning',
+      );
     }
     return decision;
   }

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ServerProcess } from '../server-process.ts';
-import { assertKept, database, GroupFixture, SteadyWriter, untilEqual, untilGroup, untilLeader } from './group-fixture.ts';
+import {
+  assertKept,
+  database,
+  GroupFixture,
+  SteadyWriter,
+  untilEqual,
+  untilGroup,
+  untilLeader,
+} from './group-fixture.ts';
 
 test('members follow their primary, take writes for it, and show what was written', async (t) => {
   const fixture = new GroupFixture(t);
@@ -17,7 +25,11 @@ test('members follow their primary, take writes for it, and show what was writte
 
 test('a switchover under load makes writes wait for a moment, and none of them fail', async (t) => {
   const fixture = new GroupFixture(t);
-  const [one, two, three] = (await fixture.group(['one', 'two', 'three'])) as [ServerProcess, ServerProcess, ServerProcess];
+  const [one, two, three] = (await fixture.group(['one', 'two', 'three'])) as [
+    ServerProcess,
+    ServerProcess,
+    ServerProcess,
+  ];
   const writers = [one, two, three].map((server, index) => new SteadyWriter(server, index * 1_000_000));
   await Promise.all(writers.map((writer) => writer.more(20)));
   const client = await three.client();
@@ -26,7 +38,10 @@ test('a switchover under load makes writes wait for a moment, and none of them f
   await client.groups.switchover({ database, to: 'two', dryRun: false });
   await Promise.all(writers.map((writer) => writer.more(20)));
   await Promise.all(writers.map((writer) => writer.stop()));
-  assert.deepEqual(writers.map(({ failures }) => [...failures]), [[], [], []]);
+  assert.deepEqual(
+    writers.map(({ failures }) => [...failures]),
+    [[], [], []],
+  );
   const { leader } = await untilGroup(three, () => true);
   assert.equal(leader, two.ready.nodeId);
   await untilEqual([one, two, three]);
@@ -35,7 +50,11 @@ test('a switchover under load makes writes wait for a moment, and none of them f
 
 test('a primary that is killed is replaced by itself, nothing acknowledged is lost, and it rejoins', async (t) => {
   const fixture = new GroupFixture(t);
-  const [one, two, three] = (await fixture.group(['one', 'two', 'three'])) as [ServerProcess, ServerProcess, ServerProcess];
+  const [one, two, three] = (await fixture.group(['one', 'two', 'three'])) as [
+    ServerProcess,
+    ServerProcess,
+    ServerProcess,
+  ];
   const writers = [two, three].map((server, index) => new SteadyWriter(server, index * 1_000_000));
   await Promise.all(writers.map((writer) => writer.more(20)));
   await one.stop('SIGKILL');
@@ -53,7 +72,11 @@ test('a primary that is killed is replaced by itself, nothing acknowledged is lo
 
 test('a primary that was stopped and wakes up after another was elected takes no write and rejoins by itself', async (t) => {
   const fixture = new GroupFixture(t);
-  const [one, two, three] = (await fixture.group(['one', 'two', 'three'])) as [ServerProcess, ServerProcess, ServerProcess];
+  const [one, two, three] = (await fixture.group(['one', 'two', 'three'])) as [
+    ServerProcess,
+    ServerProcess,
+    ServerProcess,
+  ];
   const writer = new SteadyWriter(two, 0);
   await writer.more(20);
   process.kill(one.processId, 'SIGSTOP');
@@ -70,7 +93,11 @@ test('a primary that was stopped and wakes up after another was elected takes no
 
 test('without enough members nobody is elected, and the rule and its numbers are told', async (t) => {
   const fixture = new GroupFixture(t);
-  const [one, two, three] = (await fixture.group(['one', 'two', 'three'])) as [ServerProcess, ServerProcess, ServerProcess];
+  const [one, two, three] = (await fixture.group(['one', 'two', 'three'])) as [
+    ServerProcess,
+    ServerProcess,
+    ServerProcess,
+  ];
   await one.execute(database, "INSERT INTO items VALUES (1, 'kept')");
   await Promise.all([one.stop('SIGKILL'), two.stop('SIGKILL')]);
   await untilGroup(three, ({ leader }) => leader === '');

@@ -30,7 +30,10 @@ export class GroupFixture {
   }
 
   /** Servers of the given names with a group of which the first is primary; resolves when all of them count. */
-  async group(names: readonly string[], create: { level?: string; acks?: number; maxLag?: number } = {}): Promise<ServerProcess[]> {
+  async group(
+    names: readonly string[],
+    create: { level?: string; acks?: number; maxLag?: number } = {},
+  ): Promise<ServerProcess[]> {
     const servers = await Promise.all(names.map((name) => this.start(name)));
     const [first, ...others] = servers as [ServerProcess, ...ServerProcess[]];
     const client = await first.client();
@@ -40,7 +43,10 @@ export class GroupFixture {
     for (const server of others) {
       await (await server.client()).groups.join({ database, self: undefined });
     }
-    await untilGroup(first, ({ members }) => members.length === names.length && members.every(({ learner }) => !learner));
+    await untilGroup(
+      first,
+      ({ members }) => members.length === names.length && members.every(({ learner }) => !learner),
+    );
     if (create.level !== undefined || create.maxLag !== undefined) {
       const { level = 'quorum', acks = 0, maxLag } = create;
       const wanted = { level, acks, whenShort: '', degradeAfterMs: 0, timeoutMs: 0 };
@@ -72,7 +78,10 @@ function unknownYet(error: unknown): Group[] {
 }
 
 /** The server that leads, as the others see it. */
-export async function untilLeader(servers: readonly ServerProcess[], isWanted: (server: ServerProcess) => boolean = () => true): Promise<ServerProcess> {
+export async function untilLeader(
+  servers: readonly ServerProcess[],
+  isWanted: (server: ServerProcess) => boolean = () => true,
+): Promise<ServerProcess> {
   const [first] = servers as [ServerProcess];
   const known = (group: Group) => servers.find(({ ready }) => ready.nodeId === group.leader);
   const group = await untilGroup(first, (one) => {
@@ -136,7 +145,11 @@ export async function assertKept(server: ServerProcess, ...writers: readonly Ste
   const lost = acknowledged.filter((id) => !present.has(id));
   assert.deepEqual(lost.slice(0, 10), [], `${lost.length} of ${acknowledged.length} acknowledged writes are lost`);
   const known = new Set([...acknowledged, ...writers.flatMap((writer) => writer.doubtful)]);
-  assert.deepEqual([...present].filter((id) => !known.has(id)), [], 'nobody wrote these');
+  assert.deepEqual(
+    [...present].filter((id) => !known.has(id)),
+    [],
+    'nobody wrote these',
+  );
 }
 
 /** Waits until all servers have the same content at the same transaction. */

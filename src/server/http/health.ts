@@ -47,7 +47,8 @@ function onDatabase(misfit: Misfit): HealthCheck {
     const lag = lagLimit(parameters.get('lag'));
     const name = parameters.get('database') ?? defaultDatabaseName;
     const status = databaseStatus(node, name);
-    const reason = unready(node) ?? unusable(status) ?? misfit(status as DatabaseStatus, lag) ?? leaderless(node, name, status);
+    const reason =
+      unready(node) ?? unusable(status) ?? misfit(status as DatabaseStatus, lag) ?? leaderless(node, name, status);
     return verdict(reason, status?.role);
   };
 }

@@ -1,3 +1,4 @@
+import type { CoordinatorSettings } from '../../cluster/interface.ts';
 import type { clusterOptions, nodeLimitOptions, OptionReport, OptionValues } from '../../config/interface.ts';
 import type { DatabaseLimits } from '../../database/interface.ts';
 import type { AckSettings } from '../../proto/interface.ts';
@@ -22,7 +23,7 @@ export interface NodeReplicationOptions {
   readonly discoveryIntervalMs?: number | undefined;
 }
 
-export type ClusterSettings = OptionValues<typeof clusterOptions>;
+export interface ClusterSettings extends OptionValues<typeof clusterOptions>, CoordinatorSettings {}
 
 export type NodeLimits = OptionValues<typeof nodeLimitOptions>;
 

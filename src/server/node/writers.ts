@@ -1,8 +1,8 @@
 import type { Database, Writer } from '../../database/interface.ts';
 import { QuorateError } from '../../errors/interface.ts';
 import { resolveUpstream } from './follow-settings.ts';
-import { GroupWriter } from './group/group-writer.ts';
 import { ForwardingWriter } from './forwarding-writer.ts';
+import { GroupWriter } from './group/group-writer.ts';
 import type { Node } from './node.ts';
 
 /** Whether writes to a database are taken on this node, or sent to its primary. */
