@@ -1,5 +1,5 @@
-import { asQuorateError, QuorateError } from '../errors/interface.ts';
-import type { Runtime } from '../runtime/interface.ts';
+import { asQuorateError, type QuorateError } from '../errors/interface.ts';
+import { isoTime, type Runtime } from '../runtime/interface.ts';
 import type { Decision, ElectionKind, Rule, Vote } from './decision.ts';
 import type { GroupState, GroupStore } from './group-store.ts';
 import {
@@ -112,7 +112,7 @@ export class Election {
       throw new Refused('automatic-off', 'automatic failover is switched off for this group');
     }
     if (!this.#isOrdered && pausedUntilMs > runtime.clock.nowMs()) {
-      throw new Refused('paused', `failover is paused until ${new Date(pausedUntilMs).toISOString()}`);
+      throw new Refused('paused', `failover is paused until ${isoTime(pausedUntilMs)}`);
     }
     if (local.position() === undefined || local.position()?.durable.txId === 0) {
       throw new Refused('no-data', `${self.name} has nothing of the database yet`);

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { asQuorateError, isQuorateError, QuorateError } from '../errors/interface.ts';
+import { asQuorateError, isQuorateError, type QuorateError } from '../errors/interface.ts';
 import type { Runtime, Timer } from '../runtime/interface.ts';
 import type { GroupStore } from './group-store.ts';
 import { leaderAcks } from './promotion-rules.ts';

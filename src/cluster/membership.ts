@@ -1,7 +1,7 @@
 import { asQuorateError, isQuorateError, QuorateError } from '../errors/interface.ts';
-import { createBackoff, type Runtime, type Timer } from '../runtime/interface.ts';
+import type { Runtime, Timer } from '../runtime/interface.ts';
+import { Candidacy } from './candidacy.ts';
 import type { Decision, ElectionKind } from './decision.ts';
-import { Election } from './election.ts';
 import type { GroupState, GroupStore } from './group-store.ts';
 import { LeaderWatch } from './leader-watch.ts';
 import { Leadership } from './leadership.ts';
@@ -36,8 +36,6 @@ export interface KnownLeader {
 const looksPerLease = 5;
 /** Milliseconds in which a primary answers a witness. */
 const witnessLimitMs = 200;
-/** Milliseconds of waiting after elections that failed, at first and at most. */
-const electionBackoffMs = { initial: 100, max: 5_000 };
 
 /**
  * The part of one node in one group: follows the primary, says what it has to those who want to become primary, becomes it
@@ -46,14 +44,11 @@ const electionBackoffMs = { initial: 100, max: 5_000 };
 export class Membership implements AsyncDisposable {
   readonly #options: MembershipOptions;
   readonly #watch: LeaderWatch;
-  readonly #backoff;
+  readonly #candidacy: Candidacy;
   #state: GroupState | undefined;
   #leadership: Leadership | undefined;
   #known: KnownLeader | undefined;
   #confirmedUntilMs = -Infinity;
-  #notBeforeMs = -Infinity;
-  #lastRefusal = '';
-  #lastDecision: Decision | undefined;
   #isClosed = false;
   #wake: () => void = () => {};
   #isWoken = false;
@@ -66,7 +61,7 @@ export class Membership implements AsyncDisposable {
     const { runtime, store } = options;
     this.#options = options;
     this.#watch = new LeaderWatch(runtime.clock);
-    this.#backoff = createBackoff(runtime.random, electionBackoffMs.initial, electionBackoffMs.max);
+    this.#candidacy = new Candidacy(runtime, options.onDecision);
     this.#watching = store.watch(() => this.wake());
     this.#running = this.#run();
   }
@@ -154,7 +149,7 @@ export class Membership implements AsyncDisposable {
     const decision = await this.#exclusively(async () => {
       await this.#look();
       // It may have seen by itself that the place is for it.
-      return this.#leadership === undefined ? await this.#elect(kind) : this.#lastDecision;
+      return this.#leadership === undefined ? await this.#elect(kind) : this.#candidacy.last;
     });
     this.wake();
     if (decision === undefined) {
@@ -276,37 +271,27 @@ export class Membership implements AsyncDisposable {
 
   /** Tries to become primary, unless somebody else is to or it has just failed. */
   async #stand(self: GroupMember): Promise<void> {
-    const { local, runtime } = this.#options;
     const { planned } = this.#state as GroupState;
-    const isForAnother = planned !== undefined && planned.to !== self.nodeId && planned.untilMs > runtime.clock.nowMs();
-    if (local === undefined || isForAnother || runtime.clock.monotonicMs() < this.#notBeforeMs) {
-      return;
-    }
-    const isPlanned = planned?.to === self.nodeId && planned.untilMs > runtime.clock.nowMs();
-    const { refusal } = (await this.#elect(isPlanned ? 'switchover' : 'automatic')) ?? {};
-    if (refusal !== undefined) {
-      // What others decide is waited for; what went wrong is tried again less and less often.
-      const isFailure = refusal.rule === 'promises' || refusal.rule === 'fetch' || refusal.rule === 'failed';
-      const waitMs = isFailure ? this.#backoff.nextDelayMs() : runtime.random.next() * electionBackoffMs.initial;
-      this.#notBeforeMs = runtime.clock.monotonicMs() + waitMs;
+    const isPlanned = planned !== undefined && planned.untilMs > this.#options.runtime.clock.nowMs();
+    if (this.#candidacy.isDue && (!isPlanned || planned.to === self.nodeId)) {
+      await this.#elect(isPlanned ? 'switchover' : 'automatic');
     }
   }
 
   async #elect(kind: ElectionKind): Promise<Decision | undefined> {
-    const { local, store, peers, runtime, onDecision } = this.#options;
-    const state = this.#state;
+    const { local, store, peers } = this.#options;
+    const { config } = this.#state ?? {};
     const self = this.#self();
-    if (state?.config === undefined || self === undefined || local === undefined) {
+    if (config === undefined || self === undefined || local === undefined) {
       return undefined;
     }
-    const { config } = state;
     if (!this.#isVacant(config)) {
       throw new QuorateError('WRONG_ROLE', 'the present primary gives signs of life, so nobody takes its place', {
         hint: 'Use quorate switchover to change the primary while it lives.',
       });
     }
-    const election = new Election({
-      ...{ kind, state: { ...state, config }, self, local, store, peers, runtime },
+    const decision = await this.#candidacy.stand(kind, {
+      ...{ state: { ...(this.#state as GroupState), config }, self, local, store, peers },
       silentMs: this.#watch.silentMs,
       confirmedUntilMs: this.#confirmedUntilMs,
       onTaken: (takenAt, term, sinceMs) => {
@@ -314,20 +299,12 @@ export class Membership implements AsyncDisposable {
         this.#leadership.begin();
       },
     });
-    const decision = await election.run();
-    this.#lastDecision = decision;
-    if (decision.refusal !== undefined) {
+    if (decision.refusal === undefined) {
+      this.#learn({ member: self, term: decision.term as number, isSelf: true });
+    } else {
       await this.#leadership?.end();
       this.#leadership = undefined;
-    } else {
-      this.#backoff.reset();
-      this.#learn({ member: self, term: decision.term as number, isSelf: true });
     }
-    const told = decision.refusal && `${decision.refusal.rule}: ${decision.previousTerm}`;
-    if (told === undefined || told !== this.#lastRefusal) {
-      onDecision(decision);
-    }
-    this.#lastRefusal = told ?? '';
     return decision;
   }
 
