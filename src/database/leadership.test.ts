@@ -228,3 +228,20 @@ test('a pause ends by itself when the replicas do not acknowledge what is in the
   primary.source.acknowledge([3], [3]);
   assert.equal((await primary.writer.transact(insert('b'))).position.txId, 3);
 });
+
+test('a snapshot from a primary of a lower term is not installed after a promise', async () => {
+  using folder = new TestFolder();
+  await using pair = await Pair.open(folder);
+  const { primary, member } = pair;
+  await primary.writer.transact(insert('a'));
+  using lease = await primary.snapshots.acquire('');
+  const content = Buffer.alloc(lease.header.sizeBytes);
+  await lease.read(content, 0);
+  await member.inbox.begin(lease.header, 0, 1);
+  await member.inbox.write(0, content);
+  await member.leadership.promise(4, 'c');
+  await assert.rejects(member.inbox.install(await lease.sha256()), hasCode('STALE_TERM'));
+  await assert.rejects(member.inbox.begin(lease.header, 0, 1), hasCode('STALE_TERM'));
+  assert.deepEqual([member.positions().tip, member.positions().applied], [1, 1]);
+  await member.inbox.pause();
+});
