@@ -124,7 +124,8 @@ export class PrimaryRole implements WriterRole {
 
   /** Refuses requests that have waited too long behind what waits for replicas; nothing of them was begun. */
   #expireQueued(limitMs: number): void {
-    const why = this.#store.waitsForReplicas ? 'too few replicas acknowledge' : 'writes are paused';
+    const isShort = this.#store.waitsForReplicas;
+    const why = isShort ? 'too few replicas acknowledge' : 'writes are paused for a change of the primary';
     const message = `${why}; the write waited ${limitMs} ms and was not begun`;
     if (!this.#lease.isValid) {
       this.#queue.failAll(leaseLost());
@@ -132,7 +133,9 @@ export class PrimaryRole implements WriterRole {
     this.#queue.failOlderThan(
       this.#services.runtime.clock.monotonicMs() - limitMs,
       new QuorateError('QUORUM_UNAVAILABLE', message, {
-        hint: 'See the status for the replicas. Start them, or lower the level with database update.',
+        hint: isShort
+          ? 'See the status for the replicas. Start them, or lower the level with database update.'
+          : 'Send it again in a moment.',
         details: { limitMs },
       }),
     );

@@ -36,7 +36,7 @@ export function startTerm(services: WriterServices, { log, term, acks }: TermSta
     ...hybridClock.next(),
     origin: start.origin,
     schemaHash,
-    operations: termStartOperations(term),
+    operations: termStartOperations(),
   });
   log.append(encoder.bytes, encoder.count, encoder.end);
   positions.set('tip', txId);
