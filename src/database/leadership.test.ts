@@ -84,7 +84,7 @@ test('a member is granted a term, begins it with a record of its own, and writes
   const { position: written } = await member.writer.transact(insert('a'));
   assert.deepEqual(written, { term: 5, txId: 3 });
   const [start] = decodeRecords((await member.source.read(2, 1)).bytes);
-  assert.deepEqual([start?.term, start?.operations], [5, termStartOperations()]);
+  assert.deepEqual([start?.term, Uint8Array.from(start?.operations ?? [])], [5, termStartOperations()]);
 });
 
 test('a member opens as a replica that follows nobody, with what it had and does not show', async () => {

@@ -69,6 +69,7 @@ export class PrimaryRole implements WriterRole {
     this.#acknowledged();
   }
 
+  /** What its node asks of a primary. */
   control(request: PrimaryRequest, call: Call): void {
     switch (request[0]) {
       case 'set-acks':
@@ -268,8 +269,8 @@ export class PrimaryRole implements WriterRole {
 
   /** Copies a SQLite file through the pipeline, so that replicas receive it like any write. Other writes wait meanwhile. */
   #importFrom(sourcePath: string, call: Call): void {
-    if (this.#session !== undefined || this.#import !== undefined) {
-      throw new QuorateError('OVERLOADED', 'a transaction or an import holds the writer', {
+    if (this.#session !== undefined || this.#import !== undefined || this.#pause.isOn) {
+      throw new QuorateError('OVERLOADED', 'a transaction, an import or a pause holds the writer', {
         hint: 'Import again when it has ended.',
       });
     }

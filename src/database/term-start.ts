@@ -39,6 +39,7 @@ export function startTerm(services: WriterServices, { log, term, acks }: TermSta
     operations: termStartOperations(),
   });
   log.append(encoder.bytes, encoder.count, encoder.end);
+  positions.set('term', term);
   positions.set('tip', txId);
   onAppended(encoder.bytes, acks > 0 ? { durable: { count: acks, txId }, applied: { count: 0, txId: 0 } } : undefined);
   log.sync();
