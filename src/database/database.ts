@@ -155,7 +155,7 @@ export class Database implements AsyncDisposable {
       positions: this.#positions,
       inbox: () => this.#inbox,
       databaseId: () => this.#source.databaseId,
-      onRole: () => this.#forgetFailure(),
+      onRole: () => this.#forget(),
       onChanged: () => {
         this.#source.moved();
         this.#sink.moved();
@@ -206,11 +206,9 @@ export class Database implements AsyncDisposable {
       case 'at-marker':
         return this.verifications.reached(event[1], event[2]);
       case 'acks-wanted':
-        this.#acks.wanted(event[1]);
-        return;
+        return this.#acks.wanted(event[1]);
       case 'ack-status':
-        this.#acks.changed(event[1]);
-        return;
+        return this.#acks.changed(event[1]);
       case 'moved':
         this.#noteFirstTxId();
         this.#source.moved({ tip: event[1], commit: event[2] });
@@ -296,12 +294,14 @@ export class Database implements AsyncDisposable {
     await this.#writer().client.request((id) => ['set-content', id, contentDirectory, content, role]);
     this.#source.reopen();
     this.#snapshots.discard();
-    this.#forgetFailure();
+    this.#forget();
     this.#context.onFileReplaced?.(oldPath, this.filePath);
     this.#files.removeOldLater(() => this.#link !== undefined);
   }
 
-  #forgetFailure(): void {
+  /** What was known belongs to another role or another content. */
+  #forget(): void {
+    this.#acks.forget();
     this.#failure = undefined;
     this.#sink.setFailure(undefined);
   }

@@ -69,6 +69,7 @@ export class PrimaryRole implements WriterRole {
     this.#acknowledged();
   }
 
+  /** What its node asks of a primary. */
   control(request: PrimaryRequest, call: Call): void {
     switch (request[0]) {
       case 'set-acks':
@@ -124,7 +125,8 @@ export class PrimaryRole implements WriterRole {
 
   /** Refuses requests that have waited too long behind what waits for replicas; nothing of them was begun. */
   #expireQueued(limitMs: number): void {
-    const why = this.#store.waitsForReplicas ? 'too few replicas acknowledge' : 'writes are paused';
+    const isShort = this.#store.waitsForReplicas;
+    const why = isShort ? 'too few replicas acknowledge' : 'writes are paused for a change of the primary';
     const message = `${why}; the write waited ${limitMs} ms and was not begun`;
     if (!this.#lease.isValid) {
       this.#queue.failAll(leaseLost());
@@ -132,7 +134,9 @@ export class PrimaryRole implements WriterRole {
     this.#queue.failOlderThan(
       this.#services.runtime.clock.monotonicMs() - limitMs,
       new QuorateError('QUORUM_UNAVAILABLE', message, {
-        hint: 'See the status for the replicas. Start them, or lower the level with database update.',
+        hint: isShort
+          ? 'See the status for the replicas. Start them, or lower the level with database update.'
+          : 'Send it again in a moment.',
         details: { limitMs },
       }),
     );
@@ -265,8 +269,8 @@ export class PrimaryRole implements WriterRole {
 
   /** Copies a SQLite file through the pipeline, so that replicas receive it like any write. Other writes wait meanwhile. */
   #importFrom(sourcePath: string, call: Call): void {
-    if (this.#session !== undefined || this.#import !== undefined) {
-      throw new QuorateError('OVERLOADED', 'a transaction or an import holds the writer', {
+    if (this.#session !== undefined || this.#import !== undefined || this.#pause.isOn) {
+      throw new QuorateError('OVERLOADED', 'a transaction, an import or a pause holds the writer', {
         hint: 'Import again when it has ended.',
       });
     }

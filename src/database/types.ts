@@ -296,10 +296,11 @@ export interface SnapshotInbox {
   /** What an earlier attempt has received; an empty id and 0 when there is nothing. */
   received(): { readonly snapshotId: string; readonly bytes: number };
   /**
-   * Begins, or goes on at `offset` of the same snapshot.
-   * @throws QuorateError DIVERGED, WRONG_DATABASE, DISK_FULL, PROTOCOL_ERROR
+   * Begins, or goes on at `offset` of the same snapshot. `promisedTerm`: what its sender was told that this replica has
+   * promised; a promise of a later term ends the copy with STALE_TERM, up to the moment of the installation.
+   * @throws QuorateError DIVERGED, WRONG_DATABASE, DISK_FULL, PROTOCOL_ERROR, STALE_TERM
    */
-  begin(header: SnapshotHeader, offset: number): Promise<void>;
+  begin(header: SnapshotHeader, offset: number, promisedTerm: Term): Promise<void>;
   /** @throws QuorateError PROTOCOL_ERROR for a gap, DISK_FULL, IO_ERROR */
   write(offset: number, content: Uint8Array): Promise<void>;
   /**

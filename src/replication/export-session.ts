@@ -180,17 +180,7 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
         hint: 'Delete the replica and create it again, or point it at the right upstream.',
       });
     }
-    const { term } = source.positions();
-    if (start.promisedTerm > term) {
-      this.#options.onHigherTerm?.(start.promisedTerm);
-      throw new QuorateError(
-        'STALE_TERM',
-        `this upstream is at term ${term}, the replica follows term ${start.promisedTerm} already`,
-        {
-          hint: 'This node was primary earlier. Point the replica at the present primary.',
-        },
-      );
-    }
+    checkPromised(start, this.#options);
     if (start.durable === undefined || start.committed === undefined) {
       throw new QuorateError('PROTOCOL_ERROR', 'a start message names the durable and the committed position');
     }
@@ -341,6 +331,22 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
     }
     timer?.cancel();
     this.#wake = undefined;
+  }
+}
+
+/** @throws QuorateError STALE_TERM for a replica that has promised a higher term than that of this upstream */
+export function checkPromised(
+  { promisedTerm }: { readonly promisedTerm: number },
+  { source, onHigherTerm }: Pick<ExportSessionOptions, 'source' | 'onHigherTerm'>,
+): void {
+  const { term } = source.positions();
+  if (promisedTerm > term) {
+    onHigherTerm?.(promisedTerm);
+    throw new QuorateError(
+      'STALE_TERM',
+      `this upstream is at term ${term}, the replica follows term ${promisedTerm} already`,
+      { hint: 'This node was primary earlier. Point the replica at the present primary.' },
+    );
   }
 }
 

@@ -69,7 +69,7 @@ export class Exporter {
 
   /** Sends a snapshot to a replica. @throws QuorateError as `exportSnapshot` does */
   async sendSnapshot(request: ExportSnapshotRequest, send: SendSnapshotPart, signal: AbortSignal): Promise<void> {
-    const { source, limits, runtime, snapshots } = this.#options;
+    const { source, limits, runtime, snapshots, onHigherTerm } = this.#options;
     if (snapshots === undefined) {
       throw new QuorateError('NOT_IMPLEMENTED', 'this node gives no snapshots');
     }
@@ -77,7 +77,7 @@ export class Exporter {
     this.#sending.add(closing);
     try {
       const either = AbortSignal.any([signal, closing.signal]);
-      await exportSnapshot(request, { source, snapshots, limits, runtime, send, signal: either });
+      await exportSnapshot(request, { source, snapshots, limits, runtime, onHigherTerm, send, signal: either });
     } finally {
       this.#sending.delete(closing);
     }

@@ -5,6 +5,7 @@ import type { ExportStarted, ExportTxResponse, Heartbeat, Position, Records } fr
 import type { Runtime, Timer } from '../runtime/interface.ts';
 import { checkVersion } from './export-session.ts';
 import { type LagMeter, newLagMeter } from './lag-meter.ts';
+import { latestTermOf } from './latest-term.ts';
 import { appliedNoticeMs, protocolVersions, type ReplicationLimits } from './limits.ts';
 import { RecordAssembler } from './record-assembler.ts';
 import type { ChannelListener, ExportStream } from './types.ts';
@@ -99,7 +100,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
         between: between.map(positionMessage),
         replicaId: identity.replicaId,
         replicaName: identity.replicaName,
-        promisedTerm: this.#latestTerm(),
+        promisedTerm: latestTermOf(sink),
         acceptsSnapshot: this.#options.acceptsSnapshot === true,
       };
       this.#send({ $case: 'start', value: start });
@@ -188,7 +189,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
     const { sink } = this.#options;
     checkVersion(started.protocol, started.protocol);
     this.#term = started.term;
-    this.#checkTerm(this.#latestTerm());
+    this.#checkTerm(latestTermOf(sink));
     if (this.#options.wantsSnapshot) {
       throw new QuorateError('SNAPSHOT_REQUIRED', 'a new copy of this database was asked for');
     }
@@ -205,12 +206,6 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
       await sink.truncateAfter(from, this.#term);
     }
     this.#begin(started);
-  }
-
-  /** The highest term that this replica has promised or has a record of. */
-  #latestTerm(): number {
-    const { sink } = this.#options;
-    return Math.max(sink.promisedTerm(), sink.positions().term);
   }
 
   /** @throws QuorateError STALE_TERM for an upstream of a lower term than this replica has promised or seen */

@@ -137,7 +137,7 @@ export class Replicator implements AsyncDisposable {
       open: (request) => transport.openSnapshot(upstream, request, this.#stop.signal),
       identity,
       runtime,
-      databaseId: sink.databaseId,
+      sink,
       lag: this.#lag,
       onInstalling: () => this.#enter('installing', ''),
     });

@@ -91,7 +91,7 @@ class SnapshotFeeder implements Feeder {
       // The caller puts in the name that the upstream knows.
       database: managed.name,
       identity: managed.identity,
-      databaseId: sink.databaseId,
+      sink,
       runtime,
       lag,
       open: (request) => this.#carried(request),

@@ -187,6 +187,8 @@ export interface ExportSnapshotRequest {
    */
   snapshotId: string;
   offset: number;
+  /** Highest term that the replica has promised to follow. */
+  promisedTerm: number;
 }
 
 export interface ExportSnapshotResponse {
@@ -1304,6 +1306,7 @@ function createBaseExportSnapshotRequest(): ExportSnapshotRequest {
     replicaName: "",
     snapshotId: "",
     offset: 0,
+    promisedTerm: 0,
   };
 }
 
@@ -1332,6 +1335,9 @@ export const ExportSnapshotRequest: MessageFns<ExportSnapshotRequest> = {
     }
     if (message.offset !== 0) {
       writer.uint32(64).uint64(message.offset);
+    }
+    if (message.promisedTerm !== 0) {
+      writer.uint32(72).uint64(message.promisedTerm);
     }
     return writer;
   },
@@ -1411,6 +1417,14 @@ export const ExportSnapshotRequest: MessageFns<ExportSnapshotRequest> = {
             }
 
             message.offset = longToNumber(reader.uint64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.promisedTerm = longToNumber(reader.uint64());
             continue;
           }
         }
