@@ -27,6 +27,7 @@ export type {
   LogEnds,
   Position,
   QueryOptions,
+  RecordRun,
   RejoinReport,
   RejoinRequest,
   RepairPhase,
@@ -48,4 +49,5 @@ export type {
 } from './types.ts';
 export type { SnapshotCall, SnapshotCalls } from './verification-messages.ts';
 export { Verifications } from './verifications.ts';
+export type { RecordTrace } from './write-trace.ts';
 export { attachWriter, type WriterAttachment } from './writer-client.ts';

@@ -12,6 +12,8 @@ import type { PendingTransaction } from './pending-transaction.ts';
 import { PrimaryPipeline } from './primary-pipeline.ts';
 import { openAtLogEnd } from './recovery.ts';
 import type { AckSettings } from './types.ts';
+import { notBegun } from './write-errors.ts';
+import { WriteTrace } from './write-trace.ts';
 import type { ClientRequest, RoleSettings, TransactionWishes } from './writer-messages.ts';
 import { type Queued, WriterQueue } from './writer-queue.ts';
 import type { Call, WriterRole, WriterServices } from './writer-role.ts';
@@ -163,14 +165,7 @@ export class PrimaryRole implements WriterRole {
 
   /** Refuses requests that have waited too long behind what waits for replicas; nothing of them was begun. */
   #expireQueued(limitMs: number): void {
-    const message = `too few replicas acknowledge; the write waited ${limitMs} ms and was not begun`;
-    this.#queue.failOlderThan(
-      this.#services.runtime.clock.monotonicMs() - limitMs,
-      new QuorateError('QUORUM_UNAVAILABLE', message, {
-        hint: 'See the status for the replicas. Start them, or lower the level with database update.',
-        details: { limitMs },
-      }),
-    );
+    this.#queue.failOlderThan(this.#services.runtime.clock.monotonicMs() - limitMs, notBegun(limitMs));
     this.#services.wake();
   }
 
@@ -238,7 +233,7 @@ export class PrimaryRole implements WriterRole {
       case 'describe':
         return call.succeed(this.#sessionOf(request[2]).describe(request[3]));
       case 'commit':
-        return this.#sessionOf(request[2]).commit(this.#pendingOf(call, [], false));
+        return this.#sessionOf(request[2]).commit(this.#pendingOf(call, [], false, { trace: request[3] }));
       case 'rollback':
         this.#sessionOf(request[2]).abort(undefined);
         return call.succeed(undefined);
@@ -386,14 +381,16 @@ export class PrimaryRole implements WriterRole {
     call: Call,
     statements: PendingTransaction['statements'],
     bigint: boolean,
-    { acks, key }: TransactionWishes = {},
+    { acks, key, trace: traceparent }: TransactionWishes = {},
   ): PendingTransaction & { readonly sinceMs: number } {
     if (key !== undefined) {
       checkKey(key);
     }
     const succeed: PendingTransaction['succeed'] = (...answer) => call.succeed(answer);
-    const sinceMs = this.#services.runtime.clock.monotonicMs();
+    const { clock } = this.#services.runtime;
+    const sinceMs = clock.monotonicMs();
     const rule = this.#acks.rule(acks);
-    return { statements, bigint, key, acks: rule, sinceMs, succeed, fail: (error) => call.fail(error) };
+    const trace = traceparent === undefined ? undefined : new WriteTrace(traceparent, clock);
+    return { statements, bigint, key, acks: rule, trace, sinceMs, succeed, fail: (error) => call.fail(error) };
   }
 }

@@ -33,6 +33,7 @@ async function openOnThisThread(context: DatabaseContext): Promise<Database> {
     const client = new WriterClient(
       { ...unused, post: (message) => queueMicrotask(() => deliver(message)) },
       start.limits,
+      start.name,
     );
     const receive = ({ events = [], replies = [] }: WriterToHost) => {
       for (const event of events) {

@@ -9,18 +9,11 @@ import { checkAgainstLog } from './recovery.ts';
 import { rejoin } from './rejoin.ts';
 import { repair } from './repair.ts';
 import { ReplicaPipeline } from './replica-pipeline.ts';
+import { ReplicaTraces } from './replica-traces.ts';
 import { type RecordSaving, type SavedRecords, saveRecords } from './saved-records.ts';
 import { Tolerance } from './tolerance.ts';
-import type {
-  Awaited,
-  LogEnds,
-  RejoinReport,
-  RejoinRequest,
-  RepairPhase,
-  RepairReport,
-  RepairRequest,
-} from './types.ts';
-import type { ClientRequest, ReplicaRequest, RoleSettings } from './writer-messages.ts';
+import type { LogEnds, RejoinReport, RejoinRequest, RepairPhase, RepairReport, RepairRequest } from './types.ts';
+import type { AppendRequest, ClientRequest, ReplicaRequest, RoleSettings } from './writer-messages.ts';
 import type { Call, WriterRole, WriterServices } from './writer-role.ts';
 
 /** How long applying waits after a condition of the machine (a full disk, a lock) stopped it, in milliseconds. */
@@ -45,6 +38,7 @@ export class ReplicaRole implements WriterRole {
   /** Wakes this role when whoever repairs it has gone. */
   #lease: Timer | undefined;
   readonly #tolerance: Tolerance;
+  readonly #traces: ReplicaTraces;
 
   constructor(services: WriterServices, log: TransactionLog | undefined, settings: RoleSettings) {
     this.#services = services;
@@ -53,6 +47,7 @@ export class ReplicaRole implements WriterRole {
     this.#mark = new CommitMark(services.runtime.files, services.runtime.clock, path.dirname(services.file()));
     const { files, clock } = services.runtime;
     this.#tolerance = new Tolerance({ files, clock, directory: this.#databaseDirectory });
+    this.#traces = new ReplicaTraces(services.start.name, clock, services.onTraced);
     this.#connection = ReplicaConnection.open(services.file());
     try {
       if (log !== undefined) {
@@ -70,6 +65,7 @@ export class ReplicaRole implements WriterRole {
     const applied = this.#connection.readPosition();
     checkAgainstLog(applied, log);
     this.#log = log;
+    this.#traces.clear();
     positions.set('applied', applied.txId);
     positions.set('appliedBytes', log.recordBytesAt(applied.txId));
     positions.set('commit', Math.max(applied.txId, this.#mark.read(log)));
@@ -84,6 +80,7 @@ export class ReplicaRole implements WriterRole {
       clock: runtime.clock,
       delayMs: this.#delayMs,
       tolerance: this.#tolerance,
+      traces: this.#traces,
     });
     this.#services.wake();
   }
@@ -106,9 +103,10 @@ export class ReplicaRole implements WriterRole {
     );
   }
 
-  append(records: Uint8Array, commitTxId: number, awaited: Awaited | undefined, call: Call): void {
+  append([, , records, commitTxId, awaited, traces]: AppendRequest, call: Call): void {
+    const traced = this.#traces.arrived(traces);
     this.#following().append(
-      { records, awaited, done: () => call.succeed(undefined), fail: (error) => call.fail(error) },
+      { records, awaited, traced, done: () => call.succeed(undefined), fail: (error) => call.fail(error) },
       commitTxId,
     );
   }

@@ -2,6 +2,7 @@ import { assertInvariant } from '../errors/interface.ts';
 import { Listeners } from './listeners.ts';
 import type { SharedPositions } from './shared-positions.ts';
 import type { Awaited, DatabaseFailure, DatabasePositions, LogEnds, ReplicationSink } from './types.ts';
+import type { RecordTrace } from './write-trace.ts';
 import type { WriterClient } from './writer-client.ts';
 import { noReply } from './writer-messages.ts';
 
@@ -47,11 +48,11 @@ export class DatabaseSink implements ReplicationSink {
   }
 
   /** The buffer moves to the writer thread: the caller must not use it again. */
-  append(records: Uint8Array, commitTxId: number, awaited?: Awaited): Promise<void> {
+  append(records: Uint8Array, commitTxId: number, awaited?: Awaited, traces?: readonly RecordTrace[]): Promise<void> {
     // The `slice` of a Buffer would not copy.
     const owned = records.byteLength === records.buffer.byteLength ? records : Uint8Array.prototype.slice.call(records);
     assertInvariant(owned.buffer instanceof ArrayBuffer, 'records are not in shared memory');
-    return this.#options.client().request((id) => ['append', id, owned, commitTxId, awaited], 0, owned.buffer);
+    return this.#options.client().request((id) => ['append', id, owned, commitTxId, awaited, traces], 0, owned.buffer);
   }
 
   commitTo(commitTxId: number): void {

@@ -36,6 +36,7 @@ function upstream(
     awaited: () => undefined,
     awaitedCount: () => 0,
     ackMembers: () => [],
+    traces: () => [],
     asksForAcks: () => false,
   };
 }
