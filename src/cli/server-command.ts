@@ -11,6 +11,7 @@ import {
   securityOptions,
   serverOptions,
   tlsOptions,
+  tracingOptions,
 } from '../config/interface.ts';
 import { asQuorateError } from '../errors/interface.ts';
 import { createNodeRuntime, type Runtime } from '../runtime/interface.ts';
@@ -100,6 +101,7 @@ function serverOptionsOf({ values, given, report }: ParsedOptions<typeof options
     },
     limits: pick(values, nodeLimitOptions),
     hrana: pick(values, hranaOptions),
+    tracing: pick(values, tracingOptions),
     databaseLimits: pick(values, databaseLimitOptions),
     replicationLimits: pick(values, replicationLimitOptions),
     settings: report,
