@@ -1,9 +1,11 @@
 /** What servers write to standard error with --json. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { logProcessWarnings } from '../src/cli/process-warnings.ts';
 import { createServerLogger } from '../src/cli/server-logger.ts';
 import { NodeClient } from '../src/client/interface.ts';
 import { createNodeRuntime } from '../src/runtime/interface.ts';
@@ -90,6 +92,19 @@ test('a damaged database is told of by name', async (t) => {
   await after.until('defaultdb', ({ state }) => state === 'failed');
   await after.stop();
   assert.ok(find(linesOf(after.log), { database: 'defaultdb', code: 'DATABASE_CORRUPT', level: 50 }));
+});
+
+test('a warning of Node itself is a line like others', async (t) => {
+  const written: string[] = [];
+  t.mock.method(process.stderr, 'write', (text: string) => written.push(text) > 0);
+  {
+    using _warnings = logProcessWarnings(createServerLogger('info', true));
+    const warned = once(process, 'warning');
+    process.emitWarning('something is not as it was');
+    await warned;
+  }
+  t.mock.restoreAll();
+  assert.ok(find(linesOf(written.join('')), { msg: 'something is not as it was', warning: 'Warning', level: 40 }));
 });
 
 test('a line that is written for a traced request names its trace', async (t) => {

@@ -18,6 +18,7 @@ import { createNodeRuntime, type Runtime } from '../runtime/interface.ts';
 import { Server, type ServerOptions, version } from '../server/interface.ts';
 import { outputOptions } from './client-options.ts';
 import { type CommandContext, describe } from './command-context.ts';
+import { logProcessWarnings } from './process-warnings.ts';
 import { createServerLogger } from './server-logger.ts';
 import { stopSignal } from './stop-signal.ts';
 
@@ -37,6 +38,7 @@ export function addServerCommand(program: Command, context: CommandContext): voi
     const parsed = context.parse(command, options);
     const { json, logLevel } = parsed.values;
     const runtime = createNodeRuntime(createServerLogger(logLevel, json));
+    using _warnings = logProcessWarnings(runtime.logger);
     using stop = stopSignal();
     await using server = await started(serverOptionsOf(parsed), runtime, stop.signal);
     if (server !== undefined) {

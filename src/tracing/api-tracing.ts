@@ -31,14 +31,14 @@ export class ApiTracing implements Tracing {
   }
 
   fail(error: QuorateError): void {
-    const span = otel.trace.getActiveSpan();
+    const span = recordingSpan();
     if (span !== undefined) {
       markFailed(span, error);
     }
   }
 
   logFields(): Readonly<Record<string, string>> {
-    const context = otel.trace.getActiveSpan()?.spanContext();
+    const context = recordingSpan()?.spanContext();
     return context === undefined ? {} : { trace_id: context.traceId, span_id: context.spanId };
   }
 }
@@ -81,6 +81,12 @@ class ApiSpan implements Span {
   end(): void {
     this.#span.end();
   }
+}
+
+/** What a request leaves behind, such as a process, stays in the context of its span after that has ended. */
+function recordingSpan(): otel.Span | undefined {
+  const span = otel.trace.getActiveSpan();
+  return span?.isRecording() ? span : undefined;
 }
 
 function headersOf(span: otel.Span): TraceHeaders {

@@ -21,15 +21,7 @@ export async function startTracing(
   if (endpoint === undefined) {
     return undefined;
   }
-  if (!/^https?:$/.test(URL.parse(endpoint)?.protocol ?? '')) {
-    throw new QuorateError(
-      'INVALID_ARGUMENT',
-      `--tracing-endpoint: ${JSON.stringify(endpoint)} is no URL of a collector`,
-      {
-        hint: 'Give the address of its OTLP/HTTP endpoint, such as http://127.0.0.1:4318.',
-      },
-    );
-  }
+  requireUrl(endpoint);
   const { SpanExport: Export } = await import('./span-export.ts');
   const resource = { 'service.name': options.tracingServiceName, ...node };
   return new Export(
@@ -43,6 +35,16 @@ export async function startTracing(
     },
     runtime,
   );
+}
+
+/** What is given is not repeated: it may be a secret. */
+function requireUrl(endpoint: string): void {
+  const { protocol = '', username, password } = URL.parse(endpoint) ?? {};
+  if (!/^https?:$/.test(protocol) || username || password) {
+    throw new QuorateError('INVALID_ARGUMENT', '--tracing-endpoint is no URL of a collector', {
+      hint: 'Give it without a user, such as http://127.0.0.1:4318; a token goes into OTEL_EXPORTER_OTLP_HEADERS.',
+    });
+  }
 }
 
 /** Where the interface of OpenTelemetry keeps what is registered in a process. */
