@@ -54,11 +54,15 @@ export class TraceCollector implements AsyncDisposable {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Waits until a trace has spans of these names, and returns it. */
+  /** Waits until a trace has a span for each of these names, and returns it. */
   async trace(traceId: string, names: readonly string[]): Promise<CollectedSpan[]> {
     for (const end = Date.now() + patienceMs; ; await sleep(20)) {
       const found = this.spans.filter((span) => span.traceId === traceId);
-      const missing = names.filter((name) => !found.some((span) => span.name === name));
+      const left = found.map(({ name }) => name);
+      const missing = names.filter((name) => {
+        const at = left.indexOf(name);
+        return at < 0 || left.splice(at, 1).length === 0;
+      });
       if (missing.length === 0) {
         return found;
       }
