@@ -13,12 +13,14 @@ import {
   securityOptions,
   serverOptions,
   tlsOptions,
+  tracingOptions,
 } from '../config/interface.ts';
 import { asQuorateError } from '../errors/interface.ts';
 import { createNodeRuntime, type Runtime } from '../runtime/interface.ts';
 import { Server, type ServerOptions, version } from '../server/interface.ts';
 import { outputOptions } from './client-options.ts';
 import { type CommandContext, describe } from './command-context.ts';
+import { logProcessWarnings } from './process-warnings.ts';
 import { createServerLogger } from './server-logger.ts';
 import { stopSignal } from './stop-signal.ts';
 
@@ -38,6 +40,7 @@ export function addServerCommand(program: Command, context: CommandContext): voi
     const parsed = context.parse(command, options);
     const { json, logLevel } = parsed.values;
     const runtime = createNodeRuntime(createServerLogger(logLevel, json));
+    using _warnings = logProcessWarnings(runtime.logger);
     using stop = stopSignal();
     await using server = await started(serverOptionsOf(parsed), runtime, stop.signal);
     if (server !== undefined) {
@@ -107,6 +110,7 @@ function serverOptionsOf({ values, given, report }: ParsedOptions<typeof options
     },
     limits: pick(values, nodeLimitOptions),
     hrana: pick(values, hranaOptions),
+    tracing: pick(values, tracingOptions),
     databaseLimits: pick(values, databaseLimitOptions),
     replicationLimits: pick(values, replicationLimitOptions),
     settings: report,

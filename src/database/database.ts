@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
 import { QuorateError } from '../errors/interface.ts';
+import { tracing } from '../tracing/interface.ts';
 import { AckRelay } from './ack-relay.ts';
 import { AppliedWaiters } from './applied-waiters.ts';
 import type { DatabaseContext } from './database-context.ts';
@@ -186,17 +187,17 @@ export class Database implements AsyncDisposable {
     switch (event[0]) {
       case 'appended':
         this.#positions.add('streamedBytes', -event[1].length);
-        this.#source.appended(event[1], event[2]);
+        this.#source.appended(event[1], event[2], event[3]);
         return;
       case 'truncated':
-        this.#source.forget();
-        return;
+        return this.#source.forget();
       case 'feed':
-        this.feeds.reported(event[1], event[2]);
-        return;
+        return this.feeds.reported(event[1], event[2]);
       case 'log-opened':
         this.#source.databaseId = event[1];
         return;
+      case 'traced':
+        return tracing()?.add(event[1]);
       case 'failure':
         this.#failure = event[1] ?? undefined;
         this.#sink.setFailure(this.#failure);

@@ -4,13 +4,14 @@ import type { Clock } from '../runtime/interface.ts';
 import type { CapturedTransaction, PrimaryConnection } from '../sqlite/interface.ts';
 import type { AckMonitor } from './ack-monitor.ts';
 import { type AckGoal, type AckRule, type AckWish, lowerOf, noGoal } from './acks.ts';
-import { inDoubt, leaseEnded, notAcknowledged, notShown } from './commit-errors.ts';
 import type { HybridClock } from './hybrid-clock.ts';
 import { type Lease, leaseLost } from './lease.ts';
 import type { DatabaseLimits } from './limits.ts';
 import type { MarkerWatch } from './marker-watch.ts';
-import { type ExecutedTransaction, type PendingTransaction, runTransaction } from './pending-transaction.ts';
+import { type ExecutedTransaction, failAll, type PendingTransaction, runTransaction } from './pending-transaction.ts';
 import type { SharedPositions } from './shared-positions.ts';
+import { inDoubt, leaseEnded, notAcknowledged, notShown } from './write-errors.ts';
+import type { RecordTrace, WriteStep, WriteTrace } from './write-trace.ts';
 
 export interface PrimaryPipelineOptions {
   readonly connection: PrimaryConnection;
@@ -25,9 +26,9 @@ export interface PrimaryPipelineOptions {
   readonly lease: Lease;
   /**
    * Called after records were written to the log and before they are fsynced; the bytes are valid during the call only.
-   * `wish`: what clients wait for who wait for acknowledgements of them.
+   * `wish`: what clients wait for who wait for acknowledgements of them. `traces`: of the traced ones among them.
    */
-  readonly onAppended: (records: Uint8Array, wish?: AckWish) => void;
+  readonly onAppended: (records: Uint8Array, wish?: AckWish, traces?: readonly RecordTrace[]) => void;
   /** Called when SQLite did not take what the log has. Throws if the database cannot go on. */
   readonly onCommitFailed: (cause: QuorateError) => void;
   /** Called when an fsync of the log failed: nothing can be written any more. */
@@ -59,6 +60,8 @@ export class PrimaryPipeline {
   #held: HeldGroup | undefined;
   /** Committed transactions whose clients wait until replicas show them, oldest first. */
   #unshown: { readonly transaction: ExecutedTransaction; readonly sinceMs: number }[] = [];
+  /** The traced transactions of the group whose records are encoded. */
+  #traced: { readonly txId: number; readonly trace: WriteTrace }[] = [];
 
   constructor(options: PrimaryPipelineOptions) {
     this.#options = options;
@@ -80,8 +83,8 @@ export class PrimaryPipeline {
 
   /** Commits what ran in a SQLite transaction of its own, outside any group. */
   commitAlone(captured: CapturedTransaction, pending: ExecutedTransaction['pending']): void {
-    this.#encoder.reset(this.#options.log.tip);
-    this.#persist([{ pending, results: [], txId: this.#encode(captured) }]);
+    this.#beginGroup();
+    this.#persist([{ pending, results: [], txId: this.#encode(captured, pending.trace) }]);
   }
 
   /** Writes a record that is nothing but a marker. Where somebody waits for it, nothing may be committed until they are done. */
@@ -115,11 +118,11 @@ export class PrimaryPipeline {
     executed: ExecutedTransaction[];
     lost: PendingTransaction[] | undefined;
   } {
-    const { connection, clock, limits, log } = this.#options;
+    const { connection, clock, limits } = this.#options;
     const ran: PendingTransaction[] = [];
     const executed: ExecutedTransaction[] = [];
     const endMs = clock.monotonicMs() + limits.maxGroupMs;
-    this.#encoder.reset(log.tip);
+    this.#beginGroup();
     connection.begin();
     let full = false;
     for (let pending = next(); pending !== undefined; pending = full ? undefined : next()) {
@@ -137,15 +140,23 @@ export class PrimaryPipeline {
     return { executed, lost: undefined };
   }
 
+  #beginGroup(): void {
+    this.#encoder.reset(this.#options.log.tip);
+    this.#traced = [];
+  }
+
   #run(pending: PendingTransaction): ExecutedTransaction {
+    const { trace } = pending;
+    trace?.done('queue');
     const { connection, clock, term } = this.#options;
     const next = { txId: this.#lastTxId() + 1, term, timeMs: Math.floor(clock.nowMs()) };
     const run = runTransaction(connection, pending, next);
+    trace?.done('execute');
     if ('repeats' in run) {
       return { pending, results: [], txId: run.repeats.txId, term: run.repeats.term };
     }
     try {
-      return { pending, results: run.results, txId: this.#encode(run.captured) };
+      return { pending, results: run.results, txId: this.#encode(run.captured, trace) };
     } catch (error) {
       // Its changes are in the group already, and without a record they must not stay: the others run again.
       connection.rollback();
@@ -170,7 +181,7 @@ export class PrimaryPipeline {
   }
 
   /** Adds the record of a transaction, if it needs one, and returns the id that its client is told. */
-  #encode(captured: CapturedTransaction): number {
+  #encode(captured: CapturedTransaction, trace: WriteTrace | undefined): number {
     const { hybridClock, origin, term } = this.#options;
     const last = this.#lastTxId();
     if (captured.operations.length === 0) {
@@ -179,7 +190,17 @@ export class PrimaryPipeline {
     const { timeMs, timeCounter } = hybridClock.next();
     const { operations, schemaHash } = captured;
     this.#encoder.add({ txId: last + 1, term, timeMs, timeCounter, origin, schemaHash, operations });
+    if (trace !== undefined) {
+      this.#traced.push({ txId: last + 1, trace });
+    }
     return last + 1;
+  }
+
+  /** What the writer does for a whole group. */
+  #done(step: WriteStep): void {
+    for (const { trace } of this.#traced) {
+      trace.done(step);
+    }
   }
 
   #lastTxId(): number {
@@ -239,6 +260,7 @@ export class PrimaryPipeline {
     if (durable > 0) {
       const { clock, positions } = this.#options;
       positions.timings.observeMs('ackWait', sinceMs, clock.monotonicMs());
+      this.#done('acks');
     }
   }
 
@@ -316,6 +338,7 @@ export class PrimaryPipeline {
         return;
       }
       this.#unshown.shift();
+      first.transaction.pending.trace?.done('applied');
       this.#answer(first.transaction, this.#options.clock.monotonicMs(), true);
     }
   }
@@ -332,7 +355,12 @@ export class PrimaryPipeline {
     if (pending.sinceMs !== undefined) {
       this.#options.positions.timings.observeMs('write', pending.sinceMs, nowMs);
     }
-    pending.succeed(term, txId, results, this.#options.acks.holders(txId));
+    const holders = this.#options.acks.holders(txId);
+    if (pending.trace === undefined) {
+      pending.succeed(term, txId, results, holders);
+    } else {
+      pending.succeed(term, txId, results, holders, pending.trace.parts);
+    }
   }
 
   #append(executed: readonly ExecutedTransaction[], durable: number): boolean {
@@ -348,13 +376,15 @@ export class PrimaryPipeline {
     }
     positions.set('tip', log.tip.txId);
     const wish = durable > 0 ? this.#wishFor({ count: durable, txId: log.tip.txId }) : undefined;
-    onAppended(this.#encoder.bytes, wish);
+    const traced = this.#traced.map(({ txId, trace }): RecordTrace => [txId, trace.traceparent]);
+    onAppended(this.#encoder.bytes, wish, traced.length === 0 ? undefined : traced);
     return true;
   }
 
   /** A failed fsync leaves open what is on disk: nobody is told either way, and nothing more is written. */
   #makeDurable(executed: readonly ExecutedTransaction[]): boolean {
     const { connection, log, positions, onLogFailed, clock } = this.#options;
+    this.#done('group');
     const sinceMs = clock.monotonicMs();
     try {
       log.sync();
@@ -367,6 +397,7 @@ export class PrimaryPipeline {
     positions.set('durable', log.tip.txId);
     positions.timings.observeMs('fsync', sinceMs, clock.monotonicMs());
     positions.timings.observe('groupSize', executed.length);
+    this.#done('fsync');
     return true;
   }
 
@@ -385,12 +416,7 @@ export class PrimaryPipeline {
     positions.set('term', term);
     positions.set('commit', log.tip.txId);
     positions.set('applied', log.tip.txId);
+    this.#done('commit');
     return true;
-  }
-}
-
-function failAll(executed: readonly ExecutedTransaction[], error: QuorateError): void {
-  for (const { pending } of executed) {
-    pending.fail(error);
   }
 }

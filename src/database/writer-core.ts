@@ -111,7 +111,8 @@ export class WriterCore {
       }),
       wake,
       requireRoom: () => this.#floor.check(),
-      onAppended: (records, wish) => this.#outbox.appended(records, wish),
+      onAppended: (...appended) => this.#outbox.appended(...appended),
+      onTraced: (span) => this.#outbox.emit(['traced', span]),
       onDurable: () => this.#endTurn(),
       onTruncated: () => this.#outbox.emit(['truncated']),
       onFailure: (failure) => this.#emitFailure(failure),
@@ -289,8 +290,9 @@ export class WriterCore {
   }
 
   /** Records that somebody waits for are logged before this thread turns to anything else. */
-  #append([, , records, commitTxId, awaited, term]: AppendRequest, call: Call): void {
-    this.#as(ReplicaRole).append({ records, commitTxId, awaited, term }, call);
+  #append(request: AppendRequest, call: Call): void {
+    this.#as(ReplicaRole).append(request, call);
+    const [, , , , awaited] = request;
     if (awaited?.durable) {
       this.#isUrgent = true;
     } else {

@@ -42,7 +42,7 @@ export const startWriterThread: WriterStarter = async (start, logger, onEvent, s
     onClose: (listener) => worker.on('exit', listener),
     close: () => {},
   };
-  const client = new WriterClient(port, start.limits);
+  const client = new WriterClient(port, start.limits, start.name);
   worker.on('message', (message: ThreadMessage) => {
     for (const event of message.events ?? []) {
       onEvent(event);

@@ -1,11 +1,24 @@
-import type { ReplicationSource } from '../database/interface.ts';
+import type { RecordRun, ReplicationSource } from '../database/interface.ts';
 import { asQuorateError, QuorateError } from '../errors/interface.ts';
 import type { LogPosition } from '../log/interface.ts';
-import type { Acknowledgement, ExportStart, ExportTxRequest, ExportTxResponse, Heartbeat } from '../proto/interface.ts';
+import type {
+  Acknowledgement,
+  ExportStart,
+  ExportTxRequest,
+  ExportTxResponse,
+  Heartbeat,
+  TransactionTrace,
+} from '../proto/interface.ts';
 import type { Runtime, Timer } from '../runtime/interface.ts';
 import { counts } from './acknowledgements.ts';
 import { commonPosition, genesisPosition } from './common-position.ts';
-import { commitNoticeMs, followerDelayMs, protocolVersions, type ReplicationLimits } from './limits.ts';
+import {
+  commitNoticeMs,
+  followerDelayMs,
+  maxMessageTraces,
+  protocolVersions,
+  type ReplicationLimits,
+} from './limits.ts';
 import type { AttachedReplica, ChannelListener, MessageChannel } from './types.ts';
 
 /** For whose confirmation clients wait now. */
@@ -264,7 +277,7 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
         }
         this.#recordsDueMs = undefined;
         const batch = await source.read(this.#sentTxId + 1, limits.exportBatchBytes);
-        await this.#sendRecords(batch.bytes);
+        await this.#sendRecords(batch);
         this.#sentTxId = batch.lastTxId;
         this.#sentBytes += batch.bytes.length;
       } else if (this.#sentCommit < Math.min(source.positions().commit, this.#sentTxId)) {
@@ -300,7 +313,7 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
     }
   }
 
-  async #sendRecords(bytes: Uint8Array): Promise<void> {
+  async #sendRecords({ bytes, firstTxId, lastTxId }: RecordRun): Promise<void> {
     const { source, limits } = this.#options;
     for (let offset = 0; offset < bytes.length && !this.#ended; offset += limits.exportMessageBytes) {
       const part = bytes.subarray(offset, offset + limits.exportMessageBytes);
@@ -308,11 +321,18 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
       const { commit } = source.positions();
       this.#tellsCommit(commit);
       const records = Buffer.from(part.buffer, part.byteOffset, part.length);
-      this.#send({ $case: 'records', value: { records, more, commitTxId: commit, awaited: source.awaited() } });
+      const traces = more ? [] : this.#traces(firstTxId, lastTxId);
+      const awaited = source.awaited();
+      this.#send({ $case: 'records', value: { records, more, commitTxId: commit, awaited, traces } });
       while (!this.#writable && more && !this.#ended) {
         await this.#changed();
       }
     }
+  }
+
+  #traces(firstTxId: number, lastTxId: number): TransactionTrace[] {
+    const { source } = this.#options;
+    return source.traces(firstTxId, lastTxId, maxMessageTraces).map(([txId, traceparent]) => ({ txId, traceparent }));
   }
 
   #send(message: NonNullable<ExportTxResponse['message']>): void {

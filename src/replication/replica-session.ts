@@ -1,12 +1,13 @@
-import type { LogEnds, ReplicationSink } from '../database/interface.ts';
+import type { LogEnds, RecordTrace, ReplicationSink } from '../database/interface.ts';
 import { asQuorateError, QuorateError } from '../errors/interface.ts';
 import type { LogPosition } from '../log/interface.ts';
 import type { ExportStarted, ExportTxResponse, Heartbeat, Position, Records } from '../proto/interface.ts';
 import type { Runtime, Timer } from '../runtime/interface.ts';
+import { parseTraceparent } from '../tracing/interface.ts';
 import { checkVersion } from './export-session.ts';
 import { type LagMeter, newLagMeter } from './lag-meter.ts';
 import { latestTermOf } from './latest-term.ts';
-import { appliedNoticeMs, protocolVersions, type ReplicationLimits } from './limits.ts';
+import { appliedNoticeMs, maxMessageTraces, protocolVersions, type ReplicationLimits } from './limits.ts';
 import { RecordAssembler } from './record-assembler.ts';
 import type { ChannelListener, ExportStream } from './types.ts';
 import { checkPath } from './upstream-path.ts';
@@ -248,7 +249,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
     if (this.#waitingBytes > this.#options.limits.receiveWindowBytes) {
       this.#channel?.pause();
     }
-    this.#options.sink.append(records, message.commitTxId, this.#term, message.awaited).then(
+    this.#options.sink.append(records, message.commitTxId, this.#term, message.awaited, tracesOf(message)).then(
       () => this.#stored(sizeBytes),
       (error: unknown) => this.end(asQuorateError(error)),
     );
@@ -358,6 +359,12 @@ const lasting: ReadonlySet<string> = new Set([
   'SQL_ERROR',
   'CONSTRAINT_VIOLATION',
 ]);
+
+/** undefined when nothing is traced. What one message may name is bounded by the limit of its sender, and here. */
+function tracesOf({ traces }: Records): RecordTrace[] | undefined {
+  const known = traces.slice(0, maxMessageTraces).filter(({ traceparent }) => parseTraceparent(traceparent));
+  return known.length === 0 ? undefined : known.map(({ txId, traceparent }) => [txId, traceparent]);
+}
 
 function positionMessage(position: LogPosition): Position {
   return { txId: position.txId, term: position.term, hash: Buffer.from(position.hash) };

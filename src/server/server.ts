@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../errors/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
 import { checkListening } from '../tls/interface.ts';
+import { type SpanExport, startTracing, type TracingOptions } from '../tracing/interface.ts';
 import { GrpcServer } from './grpc/grpc-server.ts';
 import type { HranaLimits } from './hrana/hrana-limits.ts';
 import type { HttpContext } from './http/http-context.ts';
@@ -9,6 +10,7 @@ import { EventLoopWatch } from './node/event-loop-watch.ts';
 import type { NodeAddress } from './node/follow-settings.ts';
 import { Node } from './node/node.ts';
 import type { NodeOptions } from './node/node-options.ts';
+import { version } from './node/version.ts';
 
 export interface ServerOptions extends NodeOptions {
   /** Address to listen on. */
@@ -19,6 +21,7 @@ export interface ServerOptions extends NodeOptions {
   readonly httpPort: number;
   /** Limits of what clients send and receive by Hrana. */
   readonly hrana: HranaLimits;
+  readonly tracing: TracingOptions;
 }
 
 interface ServerParts {
@@ -26,6 +29,7 @@ interface ServerParts {
   readonly grpc: GrpcServer;
   readonly http: HttpServer;
   readonly eventLoop: EventLoopWatch;
+  readonly spans: SpanExport | undefined;
 }
 
 /** A node with its endpoints: what `quorate server` runs. */
@@ -34,12 +38,14 @@ export class Server implements AsyncDisposable {
   readonly #grpc: GrpcServer;
   readonly #http: HttpServer;
   readonly #eventLoop: EventLoopWatch;
+  readonly #spans: SpanExport | undefined;
 
-  private constructor({ node, grpc, http, eventLoop }: ServerParts) {
+  private constructor({ node, grpc, http, eventLoop, spans }: ServerParts) {
     this.node = node;
     this.#grpc = grpc;
     this.#http = http;
     this.#eventLoop = eventLoop;
+    this.#spans = spans;
   }
 
   /**
@@ -52,7 +58,10 @@ export class Server implements AsyncDisposable {
     await using resources = new AsyncDisposableStack();
     const node = resources.use(await Node.open(options, runtime, signal));
     const eventLoop = resources.use(new EventLoopWatch(runtime));
-    const services: Omit<HttpContext, 'hrana'> = { node, errors: new Map<ErrorCode, number>(), eventLoop };
+    const instance = { 'service.instance.id': node.identity.nodeId, 'service.version': version };
+    const spans = await startTracing(options.tracing, runtime, instance);
+    resources.use(spans);
+    const services: Omit<HttpContext, 'hrana'> = { node, errors: new Map<ErrorCode, number>(), eventLoop, spans };
     const { host } = options;
     const grpc = await GrpcServer.listen(services, { host, port: options.port });
     resources.defer(() => grpc.close(0));
@@ -60,7 +69,7 @@ export class Server implements AsyncDisposable {
     resources.defer(() => http.close(0));
     await node.start(dialable(grpc.address), dialable(http.address));
     resources.move();
-    return new Server({ node, grpc, http, eventLoop });
+    return new Server({ node, grpc, http, eventLoop, spans });
   }
 
   get grpcAddress(): NodeAddress {
@@ -85,6 +94,7 @@ export class Server implements AsyncDisposable {
     await Promise.all([this.#grpc.close(drainTimeoutMs), this.#http.close(drainTimeoutMs)]);
     this.#eventLoop[Symbol.dispose]();
     await this.node[Symbol.asyncDispose]();
+    await this.#spans?.[Symbol.asyncDispose]();
   }
 }
 

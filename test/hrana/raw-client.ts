@@ -82,15 +82,23 @@ export class RawSocket {
     socket.on('error', () => {});
   }
 
-  static async open(url: string, subprotocols: readonly string[] = ['hrana3']): Promise<RawSocket> {
-    const socket = new RawSocket(new WebSocket(url, [...subprotocols]));
+  static async open(
+    url: string,
+    subprotocols: readonly string[] = ['hrana3'],
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<RawSocket> {
+    const socket = new RawSocket(new WebSocket(url, [...subprotocols], { headers }));
     await once(socket.#socket, 'open');
     return socket;
   }
 
   /** With a hello that was accepted, and stream 0. */
-  static async ready(hrana: HranaServer, database = 'defaultdb'): Promise<RawSocket> {
-    const socket = await RawSocket.open(hrana.url('ws', database));
+  static async ready(
+    hrana: HranaServer,
+    database = 'defaultdb',
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<RawSocket> {
+    const socket = await RawSocket.open(hrana.url('ws', database), undefined, headers);
     socket.sendText(JSON.stringify({ type: 'hello', jwt: hrana.token }));
     assert.equal((await socket.next()).type, 'hello_ok');
     await socket.ask({ type: 'open_stream', stream_id: 0 });

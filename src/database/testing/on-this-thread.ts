@@ -13,6 +13,7 @@ export async function openOnThisThread(context: DatabaseContext, settings: Datab
     const client = new WriterClient(
       { ...unused, post: (message) => queueMicrotask(() => deliver(message)) },
       start.limits,
+      start.name,
     );
     const receive = ({ events = [], replies = [] }: WriterToHost) => {
       for (const event of events) {

@@ -1,9 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { QuorateError } from '../../errors/interface.ts';
+import { inSpan } from '../../tracing/interface.ts';
 import { noteFailure } from '../grpc/rpc.ts';
 import { version } from '../node/version.ts';
 import { DatabaseAccess } from './database-access.ts';
 import type { HranaContext } from './hrana-context.ts';
+import { hranaSpan, traceHeaders } from './hrana-span.ts';
 import { answerCursor } from './http-cursor.ts';
 import { readJson, sendError, sendJson, sendPreflight, sendText } from './http-messages.ts';
 import { closeWithClient, HttpStreams, isEmpty } from './http-streams.ts';
@@ -43,9 +45,12 @@ export class HranaHttp {
       return true;
     }
     if (route !== undefined) {
-      this.#answer(route, request, response).catch((error: unknown) => {
-        sendError(response, noteFailure(this.#context, error));
-      });
+      const { endpoint, database } = route;
+      const answer = () =>
+        this.#answer(route, request, response).catch((error: unknown) => {
+          sendError(response, noteFailure(this.#context, error));
+        });
+      void inSpan(() => hranaSpan(endpoint, database, traceHeaders(headers)), answer);
     }
     return route !== undefined;
   }

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { QuorateError } from '../../errors/interface.ts';
 import type { HranaContext } from './hrana-context.ts';
+import { traceHeaders } from './hrana-span.ts';
 import { routedSocket } from './routes.ts';
 import { SocketConnection } from './socket-connection.ts';
 import { httpError } from './wire-error.ts';
@@ -42,7 +43,12 @@ export class HranaSockets {
     try {
       const database = this.#accept(request);
       this.#server.handleUpgrade(request, socket, head, (client) => {
-        const connection = new SocketConnection(this.#context, { client, socket, database });
+        const connection = new SocketConnection(this.#context, {
+          client,
+          socket,
+          database,
+          trace: traceHeaders(request.headers),
+        });
         this.#connections.add(connection);
         client.once('close', () => this.#connections.delete(connection));
       });

@@ -2,9 +2,11 @@ import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import { QuorateError } from '../../errors/interface.ts';
 import type { Timer } from '../../runtime/interface.ts';
+import { inSpan, type TraceHeaders } from '../../tracing/interface.ts';
 import type { Identity } from '../auth/authenticator.ts';
 import { noteFailure } from '../grpc/rpc.ts';
 import type { HranaContext } from './hrana-context.ts';
+import { hranaSpan } from './hrana-span.ts';
 import { parseJson } from './http-messages.ts';
 import { SocketStreams } from './socket-streams.ts';
 import { wireError } from './wire-error.ts';
@@ -31,6 +33,8 @@ interface Socket {
   readonly socket: Duplex;
   /** Database of all its streams. */
   readonly database: string;
+  /** That all requests belong to; each is a trace of its own when the client has sent none. */
+  readonly trace: TraceHeaders;
 }
 
 /** One WebSocket of a client. Streams are independent of each other; the requests of one stream run in their order. */
@@ -38,6 +42,8 @@ export class SocketConnection {
   readonly #context: HranaContext;
   readonly #client: WebSocket;
   readonly #socket: Duplex;
+  readonly #database: string;
+  readonly #trace: TraceHeaders;
   readonly #streams: SocketStreams;
   #token: string | undefined;
   #identity: Identity | undefined;
@@ -49,10 +55,12 @@ export class SocketConnection {
   #pingTimer: Timer;
   #isAlive = true;
 
-  constructor(context: HranaContext, { client, socket, database }: Socket) {
+  constructor(context: HranaContext, { client, socket, database, trace }: Socket) {
     this.#context = context;
     this.#client = client;
     this.#socket = socket;
+    this.#database = database;
+    this.#trace = trace;
     this.#streams = new SocketStreams(context, database);
     client.on('message', (data, isBinary) => this.#receive(data, isBinary));
     client.on('pong', () => {
@@ -146,13 +154,16 @@ export class SocketConnection {
     }
     this.#begin();
     const { requestId, request } = message;
-    this.#answer(request)
-      .then(
+    const respond = () =>
+      this.#answer(request).then(
         (response) => this.#send(`{"type":"response_ok","request_id":${requestId},"response":${response}}`),
         (error: unknown) =>
           this.#send(`{"type":"response_error","request_id":${requestId},"error":${this.#encode(error)}}`),
-      )
-      .finally(() => this.#end());
+      );
+    const name = spanName(request);
+    const responded =
+      name === undefined ? respond() : inSpan(() => hranaSpan(name, this.#database, this.#trace), respond);
+    void responded.finally(() => this.#end());
   }
 
   async #answer(request: ConnectionRequest): Promise<string> {
@@ -223,6 +234,18 @@ export class SocketConnection {
     if (this.#client.bufferedAmount > maxUnreadAnswers * this.#context.limits.hranaMaxResponseBytes) {
       this.#client.terminate();
     }
+  }
+}
+
+/** What runs SQL is a span. */
+function spanName(request: ConnectionRequest): string | undefined {
+  switch (request.type) {
+    case 'stream':
+      return request.request.type;
+    case 'fetch_cursor':
+      return request.type;
+    default:
+      return undefined;
   }
 }
 

@@ -1,3 +1,4 @@
+import type { SpanExport } from '../../tracing/interface.ts';
 import type { RpcContext } from '../grpc/rpc.ts';
 import type { HranaEndpoint } from '../hrana/hrana-endpoint.ts';
 import type { EventLoopWatch } from '../node/event-loop-watch.ts';
@@ -6,4 +7,6 @@ import type { EventLoopWatch } from '../node/event-loop-watch.ts';
 export interface HttpContext extends RpcContext {
   readonly eventLoop: EventLoopWatch;
   readonly hrana: HranaEndpoint;
+  /** undefined when nothing is traced. */
+  readonly spans: SpanExport | undefined;
 }

@@ -10,6 +10,7 @@ import type { HttpContext } from './http-context.ts';
 import { limitMetrics } from './limit-metrics.ts';
 import { type Labels, MetricsText } from './metrics.ts';
 import { processMetrics } from './process-metrics.ts';
+import { spanMetrics } from './span-metrics.ts';
 import { timingMetrics } from './timing-metrics.ts';
 
 const millisecondsPerSecond = 1_000;
@@ -23,6 +24,7 @@ export function renderNodeMetrics(context: HttpContext): string {
   securityMetrics(metrics, context);
   readerMetrics(metrics, context);
   hranaMetrics(metrics, context.hrana);
+  spanMetrics(metrics, context.spans);
   for (const database of context.node.status().databases) {
     databaseMetrics(metrics, database);
     writerMetrics(metrics, context, database.database);
