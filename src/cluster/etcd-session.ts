@@ -9,6 +9,7 @@ import {
   isAuthenticationOff,
   isConnectionFailure,
   isLeaseNotFound,
+  isTimeout,
   isTooLarge,
 } from './etcd-failure.ts';
 import { EtcdMember, type EtcdRequest } from './etcd-member.ts';
@@ -94,7 +95,10 @@ export class EtcdSession implements Disposable {
     if (isLastWord(error)) {
       throw error;
     }
-    reasons.set(member.name, error);
+    // That the time was over tells less than what the member said before.
+    if (!(isTimeout(error) && reasons.has(member.name))) {
+      reasons.set(member.name, error);
+    }
     if (failureKind(error) !== 'elsewhere') {
       throw etcdUnavailable(reasons);
     }
@@ -155,7 +159,7 @@ export class EtcdSession implements Disposable {
   [Symbol.dispose](): void {
     this.#closing.abort();
     for (const member of this.#members) {
-      member.disconnect();
+      member[Symbol.dispose]();
     }
   }
 

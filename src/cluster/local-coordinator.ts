@@ -104,6 +104,9 @@ export class LocalCoordinator implements Coordinator {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#calls.closed) {
+      return;
+    }
     this.#calls.close();
     this.#closing.abort();
     this.#watches[Symbol.dispose]();

@@ -37,7 +37,7 @@ export async function openCoordinator(
           timeoutMs,
           username: settings.etcdUsername,
           password: settings.etcdPassword,
-          prefix: settings.etcdPrefix,
+          prefix: required(settings.etcdPrefix, 'etcd', 'etcd-prefix'),
         },
         runtime,
       );
@@ -45,7 +45,7 @@ export async function openCoordinator(
 }
 
 function required(value: string | undefined, coordinator: string, option: string): string {
-  if (value === undefined) {
+  if (value === undefined || value === '') {
     throw new QuorateError('INVALID_ARGUMENT', `--coordinator ${coordinator} needs --${option}`);
   }
   return value;
