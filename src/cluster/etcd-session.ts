@@ -53,6 +53,11 @@ export class EtcdSession implements Disposable {
     return this.#members[this.#current] as EtcdMember;
   }
 
+  /** Milliseconds that one member has to answer. */
+  get shareMs(): number {
+    return Math.max(minAttemptMs, this.#options.timeoutMs / this.#members.length);
+  }
+
   /** Leaves a member for the next one, unless somebody has done so. */
   leave(member: EtcdMember): void {
     if (member === this.member) {
@@ -69,7 +74,6 @@ export class EtcdSession implements Disposable {
     const { timeoutMs } = this.#options;
     const endMs = clock.monotonicMs() + timeoutMs;
     const reasons = new Map<string, EtcdError>();
-    const shareMs = Math.max(minAttemptMs, timeoutMs / this.#members.length);
     for (let attempts = 1; ; attempts += 1) {
       const { member } = this;
       const leftMs = endMs - clock.monotonicMs();
@@ -77,7 +81,7 @@ export class EtcdSession implements Disposable {
         throw etcdUnavailable(reasons);
       }
       try {
-        return await this.attempt(member, Math.min(leftMs, shareMs), attempt);
+        return await this.attempt(member, Math.min(leftMs, this.shareMs), attempt);
       } catch (error) {
         this.#passOver(member, error as EtcdError, reasons);
       }

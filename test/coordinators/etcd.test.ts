@@ -174,7 +174,7 @@ describe('etcd', { skip: etcdMissing }, () => {
     const seen = new Seen(t, coordinator, prefix);
     const first = await coordinator.commit([], [{ key: `${prefix}first`, value: '' }]);
     await seen.until('first');
-    await cluster.kill(...cluster.members);
+    await cluster.terminate(...cluster.members);
     await assert.rejects(coordinator.get(`${prefix}first`), { code: 'COORDINATOR_UNAVAILABLE' });
     for (const member of cluster.members) {
       cluster.startMember(member);
@@ -290,6 +290,11 @@ test('addresses of etcd that make no sense, or would be asked in plain text, are
       message,
     });
   }
+  const missing = { etcdEndpoints: 'https://127.0.0.1:2379', etcdCa: '/nowhere/ca.crt' };
+  await assert.rejects(opened(t, coordinatorSettings({ coordinator: 'etcd', ...missing })), {
+    code: 'IO_ERROR',
+    message: /nowhere/,
+  });
 });
 
 test('an etcd that is not there fails calls, not the start', async (t) => {
