@@ -2,8 +2,8 @@ import type { ErrorCode } from '../errors/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
 import { checkListening } from '../tls/interface.ts';
 import { GrpcServer } from './grpc/grpc-server.ts';
+import type { RpcContext } from './grpc/rpc.ts';
 import type { HranaLimits } from './hrana/hrana-limits.ts';
-import type { HttpContext } from './http/http-context.ts';
 import { HttpServer } from './http/http-server.ts';
 import { EventLoopWatch } from './node/event-loop-watch.ts';
 import type { NodeAddress } from './node/follow-settings.ts';
@@ -52,11 +52,14 @@ export class Server implements AsyncDisposable {
     await using resources = new AsyncDisposableStack();
     const node = resources.use(await Node.open(options, runtime, signal));
     const eventLoop = resources.use(new EventLoopWatch(runtime));
-    const services: Omit<HttpContext, 'hrana'> = { node, errors: new Map<ErrorCode, number>(), eventLoop };
+    const context: RpcContext = { node, errors: new Map<ErrorCode, number>() };
     const { host } = options;
-    const grpc = await GrpcServer.listen(services, { host, port: options.port });
+    const grpc = await GrpcServer.listen(context, { host, port: options.port });
     resources.defer(() => grpc.close(0));
-    const http = await HttpServer.listen(services, options.hrana, { host, port: options.httpPort });
+    const http = await HttpServer.listen({ ...context, eventLoop, grpc }, options.hrana, {
+      host,
+      port: options.httpPort,
+    });
     resources.defer(() => http.close(0));
     await node.start(dialable(grpc.address));
     resources.move();
