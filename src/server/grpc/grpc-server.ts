@@ -5,10 +5,10 @@ import type { NodeAddress } from '../node/follow-settings.ts';
 import type { NodeLimits } from '../node/node-options.ts';
 import { adminService } from './admin-service.ts';
 import { GrpcListener } from './grpc-listener.ts';
-import { OpenCalls } from './open-calls.ts';
 import { queryService } from './query-service.ts';
 import { replicationDefinition, replicationService } from './replication-service.ts';
 import type { RpcContext } from './rpc.ts';
+import { ServedCalls, tolerant } from './served-calls.ts';
 import { serverCredentials } from './server-credentials.ts';
 import { usersService } from './users-service.ts';
 import { verificationService } from './verification-service.ts';
@@ -37,9 +37,9 @@ export class GrpcServer {
   readonly #server: Server;
   readonly #listener: GrpcListener;
   readonly #context: RpcContext;
-  readonly #calls: OpenCalls;
+  readonly #calls: ServedCalls;
 
-  private constructor(server: Server, listener: GrpcListener, context: RpcContext, calls: OpenCalls) {
+  private constructor(server: Server, listener: GrpcListener, context: RpcContext, calls: ServedCalls) {
     this.#server = server;
     this.#listener = listener;
     this.#context = context;
@@ -51,12 +51,12 @@ export class GrpcServer {
     const { certificate, options } = context.node;
     checkListening(address.host, options.tls);
     const server = new Server(channelOptions(options.limits));
-    const calls = new OpenCalls();
-    server.addService(AdminService, calls.counted(adminService(context)));
-    server.addService(QueryService, calls.counted(queryService(context)));
-    server.addService(replicationDefinition, calls.counted(replicationService(context)));
-    server.addService(UsersService, calls.counted(usersService(context)));
-    server.addService(VerificationService, calls.counted(verificationService(context)));
+    const calls = new ServedCalls(context);
+    server.addService(tolerant(AdminService), calls.handlers(adminService(context)));
+    server.addService(tolerant(QueryService), calls.handlers(queryService(context)));
+    server.addService(tolerant(replicationDefinition), calls.handlers(replicationService(context)));
+    server.addService(tolerant(UsersService), calls.handlers(usersService(context)));
+    server.addService(tolerant(VerificationService), calls.handlers(verificationService(context)));
     const connections = server.createConnectionInjector(
       serverCredentials(certificate, options.tls.tlsClientAuth !== 'none'),
     );
@@ -72,7 +72,7 @@ export class GrpcServer {
 
   get usage(): GrpcUsage {
     const { connections, refused } = this.#listener;
-    return { connections, refusedConnections: refused, calls: this.#calls.count };
+    return { connections, refusedConnections: refused, calls: this.#calls.open };
   }
 
   /** Lets running calls end, for at most `drainMs`, and takes no new ones. */

@@ -145,8 +145,7 @@ export class DatabaseCatalog {
 
   async load(name: string): Promise<ManagedDatabase> {
     const database = this.get(name);
-    this.#services.directory.setUnloaded(name, false);
-    await database.open();
+    await database.open(() => this.#services.directory.setUnloaded(name, false));
     database.require();
     return database;
   }
@@ -167,12 +166,10 @@ export class DatabaseCatalog {
       throw new QuorateError('INVALID_ARGUMENT', `${name} belongs to every server and cannot be deleted`);
     }
     const remove = () => {
-      if (this.#databases.get(name) === database) {
-        this.#services.directory.deleteDatabase(name);
-        this.#databases.delete(name);
-      }
+      this.#services.directory.deleteDatabase(name);
+      this.#databases.delete(name);
     };
-    await database.close('unloaded', remove, () => check(database));
+    await database.remove(remove, () => check(database));
   }
 
   async closeAll(): Promise<void> {
