@@ -50,8 +50,8 @@ export class GrpcServer {
   static async listen(context: RpcContext, address: NodeAddress): Promise<GrpcServer> {
     const { certificate, options } = context.node;
     checkListening(address.host, options.tls);
-    const server = new Server(channelOptions(options.limits));
     const calls = new ServedCalls(context);
+    const server = new Server({ ...channelOptions(options.limits), interceptors: [calls.interceptor] });
     server.addService(tolerant(AdminService), calls.handlers(adminService(context)));
     server.addService(tolerant(QueryService), calls.handlers(queryService(context)));
     server.addService(tolerant(replicationDefinition), calls.handlers(replicationService(context)));

@@ -1,4 +1,9 @@
-import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
+import {
+  ServerInterceptingCall,
+  type ServerInterceptor,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
 import { QuorateError } from '../../errors/interface.ts';
 import { failure, type RpcContext } from './rpc.ts';
 
@@ -14,7 +19,6 @@ export class MalformedRequest {
 /** What calls of all kinds have in common; `request` is absent where requests are a stream. */
 interface ServedCall {
   readonly request?: unknown;
-  once(event: 'cancelled', listener: () => void): unknown;
   emit(event: 'error', status: object): unknown;
 }
 
@@ -34,6 +38,30 @@ export class ServedCalls {
     return this.#open;
   }
 
+  /**
+   * Sees calls begin and end. What has ended is not begun any more: without an interceptor, gRPC may run the handler of a call
+   * whose caller has left, and does not tell it.
+   */
+  readonly interceptor: ServerInterceptor = (_method, call) => {
+    let isOpen = false;
+    return new ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onReceiveMetadata: (metadata, pass) => {
+            isOpen = true;
+            this.#open += 1;
+            pass(metadata);
+          },
+          // gRPC says so of every call in the end.
+          onCancel: () => {
+            this.#open -= Number(isOpen);
+            isOpen = false;
+          },
+        }),
+    });
+  };
+
+  /** The service, with calls answered whose request is malformed. */
   handlers(service: object): UntypedServiceImplementation {
     const entries = Object.entries(service).map(([name, handler]) => [name, this.#serve(handler as Handler)]);
     return Object.fromEntries(entries) as UntypedServiceImplementation;
@@ -41,11 +69,6 @@ export class ServedCalls {
 
   #serve(handler: Handler): Handler {
     return (call, callback) => {
-      this.#open += 1;
-      // gRPC says so of every call in the end.
-      call.once('cancelled', () => {
-        this.#open -= 1;
-      });
       if (!(call.request instanceof MalformedRequest)) {
         handler(call, callback);
         return;
