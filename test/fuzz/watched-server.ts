@@ -38,8 +38,8 @@ export class WatchedServer {
   readonly admin: NodeClient;
   /** What the log must not have in it. */
   readonly secrets = new Set([adminPassword, 'scrypt$']);
-  /** Connections that stay open. */
-  #ownConnections = 0;
+  /** What may stay open, by its gauge. */
+  #open: ReadonlyMap<string, number> = new Map();
   #bystander = '';
 
   private constructor(server: ServerProcess, admin: NodeClient) {
@@ -85,6 +85,12 @@ export class WatchedServer {
     return token;
   }
 
+  /** What is open now may stay so, such as the streams of a replica. */
+  async keepOpen(): Promise<void> {
+    const metrics = await this.metrics();
+    this.#open = new Map(openGauges.map((name) => [name, gauge(metrics, name)]));
+  }
+
   async metrics(): Promise<string> {
     return await (await fetch(`${this.server.httpUrl}/metrics`)).text();
   }
@@ -118,14 +124,11 @@ export class WatchedServer {
     await this.create('bystander', 'CREATE TABLE kept (a)', 'INSERT INTO kept VALUES (42)');
     await this.create('probe', 'CREATE TABLE probe (n)', 'INSERT INTO probe VALUES (0)');
     this.#bystander = await this.server.digest('bystander');
-    this.#ownConnections = gauge(await this.metrics(), 'quorate_grpc_connections');
+    await this.keepOpen();
   }
 
   async #closed(): Promise<void> {
-    const left = (metrics: string) =>
-      openGauges.filter(
-        (name) => gauge(metrics, name) > (name.endsWith('grpc_connections') ? this.#ownConnections : 0),
-      );
+    const left = (metrics: string) => openGauges.filter((name) => gauge(metrics, name) > (this.#open.get(name) ?? 0));
     let open = left(await this.metrics());
     for (const endMs = Date.now() + patienceMs; open.length > 0; open = left(await this.metrics())) {
       assert.ok(Date.now() < endMs, `still open: ${open.join(', ')}`);
