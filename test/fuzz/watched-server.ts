@@ -131,7 +131,10 @@ export class WatchedServer {
     const left = (metrics: string) => openGauges.filter((name) => gauge(metrics, name) > (this.#open.get(name) ?? 0));
     let open = left(await this.metrics());
     for (const endMs = Date.now() + patienceMs; open.length > 0; open = left(await this.metrics())) {
-      assert.ok(Date.now() < endMs, `still open: ${open.join(', ')}`);
+      if (Date.now() > endMs) {
+        const metrics = await this.metrics();
+        assert.fail(`still open: ${open.map((name) => `${name} ${gauge(metrics, name)}`).join(', ')}`);
+      }
       await sleep(20);
     }
   }
