@@ -41,17 +41,15 @@ async function run(context: RpcContext, call: ImportCall): Promise<DatabaseStatu
   }
 }
 
-/** @throws QuorateError CANCELLED when the caller leaves, so that a part of a file is not taken for the whole */
-async function* messagesOf({ node }: RpcContext, call: ImportCall): AsyncGenerator<ImportDatabaseRequest> {
+/**
+ * A caller that leaves may also look like one that has sent everything; SQLite refuses a part of a file.
+ * @throws QuorateError CANCELLED
+ */
+async function* messagesOf(call: ImportCall): AsyncGenerator<ImportDatabaseRequest> {
   try {
     yield* call as AsyncIterable<ImportDatabaseRequest>;
   } catch (cause) {
     throw callerGone(cause);
-  }
-  // A caller that leaves looks like one that has sent everything, until gRPC says more.
-  await node.runtime.timers.sleep(0);
-  if (call.cancelled) {
-    throw callerGone();
   }
 }
 
@@ -64,7 +62,7 @@ async function receive(
   let file: FileHandle | undefined;
   let sizeBytes = 0;
   try {
-    for await (const { message } of messagesOf(context, call)) {
+    for await (const { message } of messagesOf(call)) {
       if (message?.$case === 'create' && create === undefined) {
         check(message.value);
         context.node.databases.checkNew(message.value.database);
