@@ -40,6 +40,8 @@ export interface StartOptions {
   readonly password?: string | null;
   /** From an earlier life of the server: spares it the hashing of a password. */
   readonly token?: string | undefined;
+  /** The program before its arguments; the one of this clone, on this Node, when absent. */
+  readonly command?: readonly [executable: string, script: string];
   /** How its clients connect; in plain text when absent. */
   readonly security?: ConnectionSecurity | undefined;
 }
@@ -70,9 +72,9 @@ export class ServerProcess {
 
   /** Resolves when the server says that it is ready; rejects with what it printed when it ends before. */
   static async start(options: StartOptions): Promise<ServerProcess> {
-    const { directory, args = [], password = adminPassword } = options;
+    const { directory, args = [], password = adminPassword, command = [process.execPath, program] } = options;
     const flags = ['--json', '--dir', directory, '--log-level', 'warn', ...defaults(args, password), ...args];
-    const child = spawn(process.execPath, [program, 'server', ...flags], {
+    const child = spawn(command[0], [command[1], 'server', ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     running.add(child);

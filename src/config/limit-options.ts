@@ -186,6 +186,20 @@ export const nodeLimitOptions = defineOptions('Limits of a node', {
     max: maxBufferBytes,
     help: 'Size of one gRPC message; larger records are sent in pieces.',
   },
+  grpcMaxConnections: {
+    type: 'integer',
+    default: 10_000,
+    min: 1,
+    max: 1_000_000,
+    help: 'Connections to the gRPC port at once, of clients and of replicas; one more is closed at once.',
+  },
+  grpcMaxConnectionCalls: {
+    type: 'integer',
+    default: 1_000,
+    min: 1,
+    max: 1_000_000,
+    help: 'Calls that one of them may have open at once, streams among them; clients keep more back until one has ended.',
+  },
   readerProcesses: { type: 'integer', default: 2, min: 1, max: 256, help: 'Processes that run queries.' },
   readerIdleTimeoutMs: {
     type: 'duration',

@@ -3,8 +3,8 @@ import type { Runtime } from '../runtime/interface.ts';
 import { checkListening } from '../tls/interface.ts';
 import { type SpanExport, startTracing, type TracingOptions } from '../tracing/interface.ts';
 import { GrpcServer } from './grpc/grpc-server.ts';
+import type { RpcContext } from './grpc/rpc.ts';
 import type { HranaLimits } from './hrana/hrana-limits.ts';
-import type { HttpContext } from './http/http-context.ts';
 import { HttpServer } from './http/http-server.ts';
 import { EventLoopWatch } from './node/event-loop-watch.ts';
 import type { NodeAddress } from './node/follow-settings.ts';
@@ -61,11 +61,14 @@ export class Server implements AsyncDisposable {
     const instance = { 'service.instance.id': node.identity.nodeId, 'service.version': version };
     const spans = await startTracing(options.tracing, runtime, instance);
     resources.use(spans);
-    const services: Omit<HttpContext, 'hrana'> = { node, errors: new Map<ErrorCode, number>(), eventLoop, spans };
+    const context: RpcContext = { node, errors: new Map<ErrorCode, number>() };
     const { host } = options;
-    const grpc = await GrpcServer.listen(services, { host, port: options.port });
+    const grpc = await GrpcServer.listen(context, { host, port: options.port });
     resources.defer(() => grpc.close(0));
-    const http = await HttpServer.listen(services, options.hrana, { host, port: options.httpPort });
+    const http = await HttpServer.listen({ ...context, eventLoop, spans, grpc }, options.hrana, {
+      host,
+      port: options.httpPort,
+    });
     resources.defer(() => http.close(0));
     await node.start(dialable(grpc.address), dialable(http.address));
     resources.move();

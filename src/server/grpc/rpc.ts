@@ -1,5 +1,5 @@
 import type { handleUnaryCall, Metadata } from '@grpc/grpc-js';
-import { asQuorateError, type ErrorCode, type QuorateError } from '../../errors/interface.ts';
+import { asQuorateError, type ErrorCode, QuorateError } from '../../errors/interface.ts';
 import { errorToGrpc } from '../../replication/interface.ts';
 import { inSpan, tracing } from '../../tracing/interface.ts';
 import type { Identity } from '../auth/authenticator.ts';
@@ -105,6 +105,11 @@ export function noteFailure(context: RpcContext, thrown: unknown): QuorateError 
 /** The gRPC status that tells the caller. */
 export function failure(context: RpcContext, thrown: unknown): ReturnType<typeof errorToGrpc> {
   return errorToGrpc(noteFailure(context, thrown));
+}
+
+/** The error of a stream that ends before it should: whoever made the call has left, or its connection is gone. */
+export function callerGone(cause?: unknown): QuorateError {
+  return new QuorateError('CANCELLED', 'the caller has gone', { cause });
 }
 
 /** The address of the caller's machine, without its port. */

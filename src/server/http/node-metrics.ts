@@ -23,6 +23,7 @@ export function renderNodeMetrics(context: HttpContext): string {
   limitMetrics(metrics, context);
   securityMetrics(metrics, context);
   readerMetrics(metrics, context);
+  grpcMetrics(metrics, context);
   hranaMetrics(metrics, context.hrana);
   spanMetrics(metrics, context.spans);
   for (const database of context.node.status().databases) {
@@ -93,6 +94,16 @@ function readerMetrics(metrics: MetricsText, { node }: HttpContext): void {
   metrics.counter('quorate_reader_queries_total', 'Queries answered by readers.', status.answered);
   metrics.counter('quorate_reader_timeouts_total', 'Queries stopped at their time limit.', status.timeouts);
   metrics.counter('quorate_reader_crashes_total', 'Reader processes that ended by themselves.', status.crashes);
+}
+
+function grpcMetrics(metrics: MetricsText, { node, grpc }: HttpContext): void {
+  const { connections, refusedConnections, calls } = grpc.usage;
+  const { grpcMaxConnections } = node.options.limits;
+  metrics.gauge('quorate_grpc_connections', 'Connections to the gRPC port.', connections);
+  metrics.gauge('quorate_grpc_connections_limit', 'Option grpc-max-connections.', grpcMaxConnections);
+  const refused = 'Connections to the gRPC port over the limit.';
+  metrics.counter('quorate_grpc_connections_refused_total', refused, refusedConnections);
+  metrics.gauge('quorate_grpc_calls', 'Calls of gRPC that run, streams among them.', calls);
 }
 
 function hranaMetrics(metrics: MetricsText, hrana: HranaEndpoint): void {

@@ -50,6 +50,8 @@ export class ManagedDatabase {
   #scrubber: Scrubber | undefined;
   #failure: DatabaseFailure | undefined;
   #tail: Promise<unknown> = Promise.resolve();
+  /** Deleted, or never made; another one may have its name by now. */
+  #isGone = false;
   /** Replica ids of the upstream and of those that it follows, as far as known. */
   #upstreamPath: readonly string[] = [];
   readonly #feeding = new FeedingSlot();
@@ -149,12 +151,12 @@ export class ManagedDatabase {
 
   /** Makes the database on disk and opens it. */
   create(settings: DatabaseSettings): Promise<void> {
-    return this.#exclusively(async () => this.#begin(await Database.create(this.#context(), settings)));
+    return this.#making(async () => this.#begin(await Database.create(this.#context(), settings)));
   }
 
   /** Makes the database from a SQLite file; until it is complete it lives outside the folder of databases. */
   createFrom(sqlitePath: string, settings: DatabaseSettings): Promise<void> {
-    return this.#exclusively(async () => {
+    return this.#making(async () => {
       const { directory, runtime } = this.#services;
       const workPath = directory.newWorkPath();
       try {
@@ -171,9 +173,26 @@ export class ManagedDatabase {
     });
   }
 
-  /** Opens the database; what goes wrong becomes its state, so that the others of the node work. */
-  open(): Promise<void> {
-    return this.#exclusively(() => this.#open());
+  #making(make: () => Promise<void>): Promise<void> {
+    return this.#exclusively(async () => {
+      try {
+        await make();
+      } catch (error) {
+        this.#isGone = true;
+        throw error;
+      }
+    });
+  }
+
+  /**
+   * Opens the database; what goes wrong becomes its state, so that the others of the node work.
+   * @param first runs before, while nobody can close or delete it
+   */
+  open(first: () => void = () => {}): Promise<void> {
+    return this.#exclusively(() => {
+      first();
+      return this.#open();
+    });
   }
 
   async #open(): Promise<void> {
@@ -266,6 +285,7 @@ export class ManagedDatabase {
    * Closes the database.
    * @param then runs while nobody can open it again
    * @param check runs first, and throws when it is not to be closed after all
+   * @throws QuorateError DATABASE_NOT_FOUND when it was deleted meanwhile
    */
   close(state: DatabaseState, then: () => void = () => {}, check: () => void = () => {}): Promise<void> {
     return this.#exclusively(async () => {
@@ -273,6 +293,15 @@ export class ManagedDatabase {
       await this.#end(state);
       then();
     });
+  }
+
+  /** Closes the database for good, and deletes it. @param check throws when it is not to be deleted after all */
+  remove(deleteFiles: () => void, check: () => void): Promise<void> {
+    const remove = () => {
+      deleteFiles();
+      this.#isGone = true;
+    };
+    return this.close('unloaded', remove, check);
   }
 
   /** Ends the streams of those who follow or feed this database. */
@@ -383,7 +412,12 @@ export class ManagedDatabase {
   }
 
   #exclusively<T>(action: () => Promise<T>): Promise<T> {
-    const run = this.#tail.then(action);
+    const run = this.#tail.then(() => {
+      if (this.#isGone) {
+        throw new QuorateError('DATABASE_NOT_FOUND', `the database ${this.name} was deleted meanwhile`);
+      }
+      return action();
+    });
     this.#tail = run.catch(() => {});
     return run;
   }
