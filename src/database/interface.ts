@@ -47,5 +47,5 @@ export type {
   Writer,
 } from './types.ts';
 export type { SnapshotCall, SnapshotCalls } from './verification-messages.ts';
-export { Verifications } from './verifications.ts';
+export { maxVerifications, Verifications } from './verifications.ts';
 export { attachWriter, type WriterAttachment } from './writer-client.ts';

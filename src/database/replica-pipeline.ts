@@ -107,6 +107,7 @@ export class ReplicaPipeline {
   /** Queues records; `arrival.done` is called when they are durable. */
   append(arrival: Arrival, commitTxId: number): void {
     this.#arrivals.push(arrival);
+    this.#options.positions.add('receivedBytes', arrival.records.length);
     this.#upstreamCommit = Math.max(this.#upstreamCommit, commitTxId);
   }
 
@@ -140,6 +141,7 @@ export class ReplicaPipeline {
         this.#applySlice();
       }
     }
+    this.#options.positions.set('unappliedBytes', this.#unapplied.sizeBytes);
   }
 
   /** Ends the repair of this replica. @throws QuorateError DIVERGED when something wrong may be left; nothing is applied then */
@@ -166,8 +168,7 @@ export class ReplicaPipeline {
   }
 
   #log(): void {
-    const arrivals = this.#arrivals;
-    this.#arrivals = [];
+    const arrivals = this.#takeArrivals();
     const [first] = arrivals;
     if (first === undefined) {
       return;
@@ -193,6 +194,15 @@ export class ReplicaPipeline {
     if (arrivals.some(({ awaited }) => awaited?.applied)) {
       this.#restUntilMs = undefined;
     }
+  }
+
+  #takeArrivals(): readonly Arrival[] {
+    const arrivals = this.#arrivals;
+    if (arrivals.length > 0) {
+      this.#arrivals = [];
+      this.#options.positions.set('receivedBytes', 0);
+    }
+    return arrivals;
   }
 
   #appendFrame(records: Uint8Array): void {
@@ -263,7 +273,7 @@ export class ReplicaPipeline {
 
   /** Refuses what has arrived and was not logged yet. */
   failArrivals(error: QuorateError): void {
-    for (const arrival of this.#arrivals.splice(0)) {
+    for (const arrival of this.#takeArrivals()) {
       arrival.fail(error);
     }
   }

@@ -16,6 +16,11 @@ const slot = {
   /** Bytes of the records up to the tip, and up to the last applied one; only their distances mean something. */
   tipBytes: 9,
   appliedBytes: 10,
+  /** Odd while the writer's thread does something (writer-pulse.ts). */
+  turns: 11,
+  /** Bytes of records that a replica has received and not yet fsynced, and of those that it keeps in memory to apply them. */
+  receivedBytes: 12,
+  unappliedBytes: 13,
 } as const;
 type Slot = keyof typeof slot;
 const slotCount = Object.keys(slot).length;
@@ -47,8 +52,8 @@ export class SharedPositions {
     }
   }
 
-  /** Adds to a number that several threads change; returns the sum. */
-  add(name: 'streamedBytes', amount: number): number {
+  /** Adds to a number; returns the sum. */
+  add(name: 'streamedBytes' | 'turns' | 'receivedBytes', amount: number): number {
     return Number(Atomics.add(this.#slots, slot[name], BigInt(amount))) + amount;
   }
 

@@ -29,6 +29,7 @@ import {
   type WriterStart,
 } from './writer-messages.ts';
 import { WriterOutbox } from './writer-outbox.ts';
+import { WriterTurns } from './writer-pulse.ts';
 import { type Call, type WriterServices, wrongRole } from './writer-role.ts';
 
 /** How much of the next log segment is made ready in one turn: little enough that no commit waits for it, in bytes. */
@@ -59,6 +60,7 @@ export class WriterCore {
   readonly #retention: LogRetention;
   readonly #floor: DiskFloor;
   readonly #freeze: FileFreeze;
+  readonly #turns: WriterTurns;
 
   /** `schedule` runs a function after the messages that have arrived by now. */
   constructor(
@@ -76,6 +78,7 @@ export class WriterCore {
     this.#retention = new LogRetention({ database, clock, logger, limits, neededFrom });
     this.#floor = new DiskFloor({ files, clock, directory: start.directory, minFreeBytes: limits.minFreeBytes });
     const positions = new SharedPositions(start.positions);
+    this.#turns = new WriterTurns(positions);
     this.#outbox = new WriterOutbox({
       host,
       positions,
@@ -159,11 +162,10 @@ export class WriterCore {
   #retain(): void {
     const log = this.#log;
     const role = this.#role;
-    if (log === undefined || role === undefined) {
-      return;
+    if (log !== undefined && role !== undefined) {
+      this.#retention.step(log, () => (this.#freeze.isFrozen ? undefined : role.checkpoint()));
+      noteLog(this.#services.positions, log);
     }
-    this.#retention.step(log, () => (this.#freeze.isFrozen ? undefined : role.checkpoint()));
-    noteLog(this.#services.positions, log);
   }
 
   #createLog(databaseId: Uint8Array): TransactionLog {
@@ -192,16 +194,18 @@ export class WriterCore {
   }
 
   #listen(port: WriterPort): void {
-    port.onMessage((message) => {
-      for (const request of message as WriterRequest[]) {
-        this.#dispatch(request, port);
-      }
-      if (this.#isUrgent) {
-        this.#work();
-      } else {
-        this.#outbox.flush();
-      }
-    });
+    port.onMessage((message) => this.#turns.run(() => this.#receive(message as WriterRequest[], port)));
+  }
+
+  #receive(requests: readonly WriterRequest[], port: WriterPort): void {
+    for (const request of requests) {
+      this.#dispatch(request, port);
+    }
+    if (this.#isUrgent) {
+      this.#work();
+    } else {
+      this.#outbox.flush();
+    }
   }
 
   #dispatch(request: WriterRequest, port: WriterPort): void {
@@ -332,7 +336,7 @@ export class WriterCore {
   #wake(): void {
     if (!this.#scheduled && !this.#stopped) {
       this.#scheduled = true;
-      this.#schedule(() => this.#work());
+      this.#schedule(() => this.#turns.run(() => this.#work()));
     }
   }
 

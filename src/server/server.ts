@@ -7,6 +7,7 @@ import type { HttpContext } from './http/http-context.ts';
 import { HttpServer } from './http/http-server.ts';
 import { EventLoopWatch } from './node/event-loop-watch.ts';
 import type { NodeAddress } from './node/follow-settings.ts';
+import { HungWriters } from './node/hung-writers.ts';
 import { Node } from './node/node.ts';
 import type { NodeOptions } from './node/node-options.ts';
 
@@ -34,6 +35,7 @@ export class Server implements AsyncDisposable {
   readonly #grpc: GrpcServer;
   readonly #http: HttpServer;
   readonly #eventLoop: EventLoopWatch;
+  #hungWriters: readonly string[] = [];
 
   private constructor({ node, grpc, http, eventLoop }: ServerParts) {
     this.node = node;
@@ -81,10 +83,19 @@ export class Server implements AsyncDisposable {
     if (drainDelayMs > 0) {
       await this.node.runtime.timers.sleep(drainDelayMs);
     }
+    const { runtime } = this.node;
+    const databases = this.node.databases.list().flatMap(({ opened }) => opened ?? []);
+    using hung = new HungWriters({ runtime, databases, patienceMs: drainTimeoutMs });
     this.node.stopStreams();
     await Promise.all([this.#grpc.close(drainTimeoutMs), this.#http.close(drainTimeoutMs)]);
     this.#eventLoop[Symbol.dispose]();
     await this.node[Symbol.asyncDispose]();
+    this.#hungWriters = hung.names;
+  }
+
+  /** Databases whose writers did not come back when this server was closed: the process ends only when it is killed. */
+  get hungWriters(): readonly string[] {
+    return this.#hungWriters;
   }
 }
 

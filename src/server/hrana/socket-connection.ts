@@ -7,6 +7,7 @@ import { noteFailure } from '../grpc/rpc.ts';
 import type { HranaContext } from './hrana-context.ts';
 import { parseJson } from './http-messages.ts';
 import { SocketStreams } from './socket-streams.ts';
+import type { SqlStore } from './sql-store.ts';
 import { wireError } from './wire-error.ts';
 import type { ConnectionRequest } from './wire-types.ts';
 
@@ -31,6 +32,16 @@ interface Socket {
   readonly socket: Duplex;
   /** Database of all its streams. */
   readonly database: string;
+}
+
+export interface ConnectionUsage {
+  readonly streams: number;
+  readonly cursors: number;
+  readonly stored: SqlStore['usage'];
+  /** Requests that wait for their answers. */
+  readonly requests: number;
+  /** Bytes of answers that the client has not read. */
+  readonly unreadBytes: number;
 }
 
 /** One WebSocket of a client. Streams are independent of each other; the requests of one stream run in their order. */
@@ -63,8 +74,10 @@ export class SocketConnection {
     this.#pingTimer = this.#pingLater();
   }
 
-  get streamCount(): number {
-    return this.#streams.size;
+  /** What of this connection is bounded. */
+  get usage(): ConnectionUsage {
+    const { size: streams, cursorCount: cursors, stored } = this.#streams;
+    return { streams, cursors, stored, requests: this.#running, unreadBytes: this.#client.bufferedAmount };
   }
 
   /** Closes the connection and rolls back what is open on it. */

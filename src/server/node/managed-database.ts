@@ -67,7 +67,8 @@ export class ManagedDatabase {
   /** Why the database is not open, or cannot go on. */
   get failure(): DatabaseFailure | undefined {
     const { alarm, alarmAtMs = 0 } = this.scrubStatus ?? {};
-    return this.#failure ?? this.#opened?.database.failure() ?? (alarm && failureOf(alarm, alarmAtMs));
+    const stalled = this.#services.writers.failureOf(this.name);
+    return this.#failure ?? this.#opened?.database.failure() ?? stalled ?? (alarm && failureOf(alarm, alarmAtMs));
   }
 
   /** What the comparison with the upstream in the background has found. */
@@ -81,6 +82,11 @@ export class ManagedDatabase {
 
   get attachedReplicas(): readonly AttachedReplica[] {
     return this.#opened?.exporter.status() ?? [];
+  }
+
+  /** What replicas are being sent; undefined while it is not open. */
+  get exports(): ReturnType<Exporter['usage']> | undefined {
+    return this.#opened?.exporter.usage();
   }
 
   /** Replica ids of this database, of its upstream, of the upstream of that, as far as known. */
