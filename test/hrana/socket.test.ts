@@ -100,6 +100,7 @@ test('the requests of one stream run in their order, and streams do not wait for
     const answers = [await socket.next(), await socket.next(), await socket.next()];
     const order = answers.map(({ request_id: id }) => id).filter((id) => id === waiting || id === after);
     assert.deepEqual(order, [waiting, after]);
+    assert.equal(answers.find(({ request_id: id }) => id === waiting).response.result.rows_written, 1);
     assert.equal(answers.find(({ request_id: id }) => id === after).response.result.rows[0][0].value, '1');
   }));
 
