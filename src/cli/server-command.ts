@@ -37,8 +37,9 @@ export function addServerCommand(program: Command, context: CommandContext): voi
     const parsed = context.parse(command, options);
     const { json, logLevel } = parsed.values;
     const runtime = createNodeRuntime(createServerLogger(logLevel, json));
-    using stop = stopSignal();
-    const server = await started(serverOptionsOf(parsed), runtime, stop.signal);
+    let server: Server | undefined;
+    using stop = stopSignal(() => reloadCertificate(server));
+    server = await started(serverOptionsOf(parsed), runtime, stop.signal);
     if (server === undefined) {
       return;
     }
@@ -50,6 +51,13 @@ export function addServerCommand(program: Command, context: CommandContext): voi
     }
     killIfHung(server, runtime);
   });
+}
+
+/** What SIGHUP means where there is a certificate; false where there is none. */
+function reloadCertificate(server: Server | undefined): boolean {
+  const certificate = server?.node.certificate;
+  certificate?.reload();
+  return certificate !== undefined;
 }
 
 /** A process waits at its end for the threads that SQLite or a disk holds, whichever way it ends by itself. */
