@@ -53,8 +53,6 @@ export class SocketConnection {
   #token: string | undefined;
   #identity: Identity | undefined;
   #checkedAtMs = 0;
-  /** While a hello is looked at; what came after it waits. */
-  #greeting: Promise<void> | undefined;
   #running = 0;
   #unsent: string[] = [];
   #pingTimer: Timer;
@@ -109,23 +107,7 @@ export class SocketConnection {
       this.#client.close(closeCodes.unsupportedData, 'only text is understood');
       return;
     }
-    if (this.#greeting === undefined) {
-      this.#handleText(data.toString());
-      return;
-    }
-    const text = data.toString();
-    this.#holdUntil(this.#greeting.then(() => this.#handleText(text)));
-  }
-
-  /** What arrives meanwhile is handled afterwards, in its order. */
-  #holdUntil(done: Promise<void>): void {
-    this.#greeting = done;
-    const clear = () => {
-      if (this.#greeting === done) {
-        this.#greeting = undefined;
-      }
-    };
-    done.then(clear, clear);
+    this.#handleText(data.toString());
   }
 
   #handleText(text: string): void {
@@ -168,14 +150,16 @@ export class SocketConnection {
       .finally(() => this.#end());
   }
 
+  /** Takes its turn before the next message is looked at, which may be meant for what this one opens. */
   async #answer(request: ConnectionRequest): Promise<string> {
     if (this.#context.node.runtime.clock.monotonicMs() - this.#checkedAtMs > recheckIntervalMs) {
-      await this.#authenticate();
+      this.#authenticate();
     }
     return await this.#streams.run(request, this.#identity as Identity);
   }
 
-  async #authenticate(): Promise<void> {
+  /** @throws QuorateError UNAUTHENTICATED, UNAVAILABLE */
+  #authenticate(): void {
     const header = this.#token === undefined ? undefined : `Bearer ${this.#token}`;
     this.#identity = this.#context.node.authenticator.authenticate(header);
     this.#checkedAtMs = this.#context.node.runtime.clock.monotonicMs();
@@ -183,16 +167,15 @@ export class SocketConnection {
 
   #greet(token: string | undefined): void {
     this.#token = token;
-    const greeting = this.#authenticate().then(
-      () => this.#send('{"type":"hello_ok"}'),
-      (error: unknown) => {
-        this.#identity = undefined;
-        this.#send(`{"type":"hello_error","error":${this.#encode(error)}}`);
-        this.#flush();
-        this.#client.close(closeCodes.policy, 'the hello was refused');
-      },
-    );
-    this.#holdUntil(greeting);
+    try {
+      this.#authenticate();
+      this.#send('{"type":"hello_ok"}');
+    } catch (error) {
+      this.#identity = undefined;
+      this.#send(`{"type":"hello_error","error":${this.#encode(error)}}`);
+      this.#flush();
+      this.#client.close(closeCodes.policy, 'the hello was refused');
+    }
   }
 
   #encode(error: unknown): string {
