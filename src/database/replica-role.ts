@@ -295,6 +295,7 @@ export class ReplicaRole implements WriterRole {
     this.#lease?.cancel();
     this.#keepMark();
     this.#pipeline?.failArrivals(new QuorateError('CANCELLED', 'the database is being closed or changes its role'));
+    this.#services.positions.set('unappliedBytes', 0);
     this.#connection.close();
   }
 }

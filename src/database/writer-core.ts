@@ -79,12 +79,8 @@ export class WriterCore {
     this.#floor = new DiskFloor({ files, clock, directory: start.directory, minFreeBytes: limits.minFreeBytes });
     const positions = new SharedPositions(start.positions);
     this.#turns = new WriterTurns(positions);
-    this.#outbox = new WriterOutbox({
-      host,
-      positions,
-      timers: runtime.timers,
-      streamLimitBytes: limits.tailCacheBytes,
-    });
+    const timers = this.#turns.counting(runtime.timers);
+    this.#outbox = new WriterOutbox({ host, positions, timers, streamLimitBytes: limits.tailCacheBytes });
     this.#feeds = new WriterFeeds({
       start,
       positions,
@@ -94,15 +90,15 @@ export class WriterCore {
     });
     const file = () => sqlitePath(this.#directory);
     const wake = () => this.#wake();
-    this.#freeze = new FileFreeze({ runtime, file, role: () => this.#role, wake });
+    this.#freeze = new FileFreeze({ runtime: { ...runtime, timers }, file, role: () => this.#role, wake });
     this.#services = {
-      runtime,
+      runtime: { ...runtime, timers },
       start,
       file,
       positions,
       hybridClock: new HybridClock(runtime.clock),
       markers: new MarkerWatch({
-        timers: runtime.timers,
+        timers,
         onReached: (marker, txId) => this.#outbox.emit(['at-marker', marker, txId]),
         onReleased: wake,
       }),

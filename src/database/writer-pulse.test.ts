@@ -29,4 +29,19 @@ test('a writer is silent from when it was first seen at a thing until it is done
   nowMs = 9_000;
   assert.equal(pulse.silentMs(), 0);
   turns.run(() => assert.equal(pulse.silentMs(), 0));
+
+  const fired: number[] = [];
+  const timers = turns.counting({
+    after: (_delayMs, action) => {
+      action();
+      return { cancel: () => {} };
+    },
+    sleep: () => Promise.resolve(),
+  });
+  timers.after(0, () => {
+    pulse.silentMs();
+    nowMs = 12_000;
+    fired.push(pulse.silentMs());
+  });
+  assert.deepEqual(fired, [3_000]);
 });

@@ -1,4 +1,4 @@
-import type { Clock } from '../runtime/interface.ts';
+import type { Clock, Timers } from '../runtime/interface.ts';
 import type { SharedPositions } from './shared-positions.ts';
 
 /** Counts in shared memory when a writer's thread begins to do something and when it has done it: while it does, the number is odd. */
@@ -23,6 +23,14 @@ export class WriterTurns {
       this.#positions.add('turns', 1);
       this.#isRunning = false;
     }
+  }
+
+  /** Timers whose actions count as well. */
+  counting(timers: Timers): Timers {
+    return {
+      after: (delayMs, action) => timers.after(delayMs, () => this.run(action)),
+      sleep: (delayMs, signal) => timers.sleep(delayMs, signal),
+    };
   }
 }
 
