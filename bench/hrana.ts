@@ -22,6 +22,9 @@ const database = 'defaultdb';
 /** Clients of the raw load, each a process. */
 const loadClients = 3;
 
+/** Requests of each of them when peers are compared: sqld takes 128 at once. */
+const peerInFlight = 32;
+
 const loadClient = fileURLToPath(new URL('./nodes/hrana-load.ts', import.meta.url));
 
 const microseconds = 1_000_000;
@@ -128,7 +131,7 @@ async function comparePeers(options: BenchmarkOptions, ours: RawLoad): Promise<v
   const contestants = (['reads', 'writes'] as const).flatMap((kind) =>
     all.map(({ name, transport, load }) => ({
       name: `${name} raw ${kind}`,
-      measure: (duration: number) => loadRate({ ...load, transport, kind, seconds: duration }),
+      measure: (duration: number) => loadRate({ ...load, inFlight: peerInFlight, transport, kind, seconds: duration }),
     })),
   );
   const results = await runRounds(contestants, { rounds, seconds, unit: '/s', print: report.print });
