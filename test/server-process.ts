@@ -177,7 +177,7 @@ export class ServerProcess {
   }
 
   /** Stops the server with a signal and returns its exit code, or the signal that ended it. */
-  async stop(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL' = 'SIGTERM'): Promise<number | string> {
+  async stop(signal: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGKILL' = 'SIGTERM'): Promise<number | string> {
     const client = this.#client;
     this.#client = undefined;
     client?.then((connected) => connected[Symbol.dispose]()).catch(() => {});

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import process from 'node:process';
 import type { Command } from 'commander';
 import {
   clusterOptions,
@@ -41,13 +42,35 @@ export function addServerCommand(program: Command, context: CommandContext): voi
     const { json, logLevel } = parsed.values;
     const runtime = createNodeRuntime(createServerLogger(logLevel, json));
     using _warnings = logProcessWarnings(runtime.logger);
-    using stop = stopSignal();
-    await using server = await started(serverOptionsOf(parsed), runtime, stop.signal);
-    if (server !== undefined) {
+    let server: Server | undefined;
+    using stop = stopSignal(() => reloadCertificate(server));
+    server = await started(serverOptionsOf(parsed), runtime, stop.signal);
+    if (server === undefined) {
+      return;
+    }
+    try {
       announce(context, server, parsed.values);
       await stopped(stop.signal);
+    } finally {
+      await server[Symbol.asyncDispose]();
     }
+    killIfHung(server, runtime);
   });
+}
+
+/** What SIGHUP means where there is a certificate; false where there is none. */
+function reloadCertificate(server: Server | undefined): boolean {
+  const certificate = server?.node.certificate;
+  certificate?.reload();
+  return certificate !== undefined;
+}
+
+/** A process waits at its end for the threads that SQLite or a disk holds, whichever way it ends by itself. */
+function killIfHung({ hungWriters }: Server, { logger }: Runtime): void {
+  if (hungWriters.length > 0) {
+    logger.error({ databases: hungWriters }, 'writers did not come back, and this process ends without them');
+    process.kill(process.pid, 'SIGKILL');
+  }
 }
 
 /** The server when it is ready; undefined when it was told to stop before. */

@@ -221,6 +221,16 @@ export const nodeLimitOptions = defineOptions('Limits of a node', {
     max: 100_000,
     help: 'Transactions that only read and stay open over several requests; one more is refused with OVERLOADED.',
   },
+  writerStallTimeoutMs: {
+    type: 'duration',
+    default: 30 * second,
+    help: 'After how long at one statement or fsync a writer counts as stalled: status, metrics and health checks say so. 0 never.',
+  },
+  writerStallLiveness: {
+    type: 'boolean',
+    default: false,
+    help: 'Answer 503 on /liveness while a writer is stalled, so that whoever watches it starts the server again.',
+  },
   drainDelayMs: {
     type: 'duration',
     default: 0,

@@ -144,6 +144,6 @@ test('neither a snapshot nor the status takes away the locks by which other proc
   lease[Symbol.dispose]();
   // That the second can be made shows that the first was let go of.
   using _next = await primary.snapshots.acquire('');
-  primary.storage();
+  primary.gauges.storage();
   assert.ok(locksOn(primary.filePath) > 0);
 });

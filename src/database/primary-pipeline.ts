@@ -10,7 +10,8 @@ import type { DatabaseLimits } from './limits.ts';
 import type { MarkerWatch } from './marker-watch.ts';
 import { type ExecutedTransaction, failAll, type PendingTransaction, runTransaction } from './pending-transaction.ts';
 import type { SharedPositions } from './shared-positions.ts';
-import { inDoubt, leaseEnded, notAcknowledged, notShown } from './write-errors.ts';
+import { WriteAnswers } from './write-answers.ts';
+import { inDoubt, leaseEnded, notAcknowledged } from './write-errors.ts';
 import type { RecordTrace, WriteStep, WriteTrace } from './write-trace.ts';
 
 export interface PrimaryPipelineOptions {
@@ -58,14 +59,14 @@ export class PrimaryPipeline {
   readonly #encoder: RecordEncoder;
   /** A group that is in the log and in an open SQLite transaction. */
   #held: HeldGroup | undefined;
-  /** Committed transactions whose clients wait until replicas show them, oldest first. */
-  #unshown: { readonly transaction: ExecutedTransaction; readonly sinceMs: number }[] = [];
+  readonly #answers: WriteAnswers;
   /** The traced transactions of the group whose records are encoded. */
   #traced: { readonly txId: number; readonly trace: WriteTrace }[] = [];
 
   constructor(options: PrimaryPipelineOptions) {
     this.#options = options;
     this.#encoder = new RecordEncoder(options.log.tip);
+    this.#answers = new WriteAnswers(options);
   }
 
   /** Commits one group of what `next` gives, and answers everyone in it. */
@@ -243,10 +244,10 @@ export class PrimaryPipeline {
       acks.released();
       this.#timeAckWait(held);
       if (this.#commit(held.executed)) {
-        this.#answerAll(held);
+        this.#answers.committed(held.executed, held.logged);
       }
     }
-    this.#answerShown();
+    this.#answers.acknowledged();
   }
 
   /** The lease has ended: what is in the log waits for another one, or for the end of this role. */
@@ -275,7 +276,7 @@ export class PrimaryPipeline {
       const lower = Math.min(durable, rule.durable);
       this.#held = { ...this.#held, executed: executed.map(relaxed), durable: lower };
     }
-    this.#unshown = this.#unshown.map(({ transaction, sinceMs }) => ({ transaction: relaxed(transaction), sinceMs }));
+    this.#answers.relax(relaxed);
     this.acknowledged();
   }
 
@@ -286,18 +287,13 @@ export class PrimaryPipeline {
       failAll(this.#held.executed, notAcknowledged(this.#held.txId, limitMs));
       this.#held = { ...this.#held, executed: [] };
     }
-    const late = this.#unshown.filter(({ sinceMs }) => sinceMs <= endMs);
-    this.#unshown = this.#unshown.filter(({ sinceMs }) => sinceMs > endMs);
-    for (const { transaction } of late) {
-      transaction.pending.fail(notShown(transaction.txId, limitMs));
-    }
+    this.#answers.expire(endMs, limitMs);
   }
 
   /** Gives up what waits for acknowledgements, because the database is closed: its clients do not learn the outcome. */
   abandon(cause: QuorateError): void {
-    const waiting = [...(this.#held?.executed ?? []), ...this.#unshown.map(({ transaction }) => transaction)];
+    const waiting = [...(this.#held?.executed ?? []), ...this.#answers.takeWaiting()];
     this.#held = undefined;
-    this.#unshown = [];
     for (const { pending, txId } of waiting) {
       pending.fail(inDoubt(txId, cause));
     }
@@ -310,57 +306,11 @@ export class PrimaryPipeline {
   }
 
   #wishFor(durable: AckGoal): AckWish {
-    const first = this.#unshown[0]?.transaction;
-    return { durable, applied: first === undefined ? noGoal : { count: first.pending.acks.applied, txId: first.txId } };
+    return { durable, applied: this.#answers.goal };
   }
 
   get waitsForReplicas(): boolean {
-    return this.#held !== undefined || this.#unshown.length > 0;
-  }
-
-  #answerAll({ executed, logged }: HeldGroup): void {
-    const sinceMs = this.#options.clock.monotonicMs();
-    for (const transaction of executed) {
-      if (transaction.pending.acks.applied > 0) {
-        this.#unshown.push({ transaction, sinceMs });
-      } else {
-        this.#answer(transaction, sinceMs, logged);
-      }
-    }
-  }
-
-  /** Answers those who wait for replicas to show their transaction. */
-  #answerShown(): void {
-    const { acks } = this.#options;
-    while (true) {
-      const [first] = this.#unshown;
-      if (first === undefined || !acks.isApplied(first.transaction.txId, first.transaction.pending.acks.applied)) {
-        return;
-      }
-      this.#unshown.shift();
-      first.transaction.pending.trace?.done('applied');
-      this.#answer(first.transaction, this.#options.clock.monotonicMs(), true);
-    }
-  }
-
-  /** The process may have been stopped since the commit, so the lease is looked at once more. */
-  #answer(
-    { pending, results, txId, term = this.#options.term }: ExecutedTransaction,
-    nowMs: number,
-    logged: boolean,
-  ): void {
-    if (!this.#options.lease.isValid) {
-      return pending.fail(logged ? leaseEnded(txId) : leaseLost());
-    }
-    if (pending.sinceMs !== undefined) {
-      this.#options.positions.timings.observeMs('write', pending.sinceMs, nowMs);
-    }
-    const holders = this.#options.acks.holders(txId);
-    if (pending.trace === undefined) {
-      pending.succeed(term, txId, results, holders);
-    } else {
-      pending.succeed(term, txId, results, holders, pending.trace.parts);
-    }
+    return this.#held !== undefined || this.#answers.areWaiting;
   }
 
   #append(executed: readonly ExecutedTransaction[], durable: number): boolean {

@@ -112,8 +112,13 @@ export class ReplicaPipeline {
 
   /** Queues records; `arrival.done` is called when they are durable. */
   append(arrival: Arrival, commitTxId: number): void {
-    this.#arrivals.push(arrival);
+    this.#keep(arrival);
     this.#upstreamCommit = Math.max(this.#upstreamCommit, commitTxId);
+  }
+
+  #keep(arrival: Arrival): void {
+    this.#arrivals.push(arrival);
+    this.#options.positions.add('receivedBytes', arrival.records.length);
   }
 
   /** The upstream has nothing else to say, or somebody waits: there is no reason to rest. */
@@ -146,6 +151,7 @@ export class ReplicaPipeline {
         this.#applySlice();
       }
     }
+    this.#options.positions.set('unappliedBytes', this.#unapplied.sizeBytes);
   }
 
   /** Ends the repair of this replica. @throws QuorateError DIVERGED when something wrong may be left; nothing is applied then */
@@ -172,8 +178,7 @@ export class ReplicaPipeline {
   }
 
   #log(): void {
-    const arrivals = this.#arrivals;
-    this.#arrivals = [];
+    const arrivals = this.#takeArrivals();
     const [first] = arrivals;
     if (first === undefined) {
       return;
@@ -199,6 +204,15 @@ export class ReplicaPipeline {
     if (arrivals.some(({ awaited }) => awaited?.applied)) {
       this.#restUntilMs = undefined;
     }
+  }
+
+  #takeArrivals(): readonly Arrival[] {
+    const arrivals = this.#arrivals;
+    if (arrivals.length > 0) {
+      this.#arrivals = [];
+      this.#options.positions.set('receivedBytes', 0);
+    }
+    return arrivals;
   }
 
   #appendFrame(arrivals: readonly Arrival[], first: Arrival): void {
@@ -275,13 +289,14 @@ export class ReplicaPipeline {
 
   /** Refuses what has arrived and was not logged yet, where `refusal` has a reason for the term of its upstream. */
   failArrivals(refusal: (term: number) => QuorateError | undefined): void {
-    this.#arrivals = this.#arrivals.filter((arrival) => {
+    for (const arrival of this.#takeArrivals()) {
       const error = refusal(arrival.term);
-      if (error !== undefined) {
+      if (error === undefined) {
+        this.#keep(arrival);
+      } else {
         arrival.fail(error);
       }
-      return error === undefined;
-    });
+    }
   }
 
   /** Cuts records that were never committed. @throws QuorateError DIVERGED when a committed one would go */

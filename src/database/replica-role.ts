@@ -311,6 +311,7 @@ export class ReplicaRole implements WriterRole {
     this.#lease?.cancel();
     this.#keepMark();
     this.#pipeline?.failArrivals(() => reason);
+    this.#services.positions.set('unappliedBytes', 0);
     this.#connection.close();
   }
 }

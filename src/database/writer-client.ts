@@ -91,6 +91,16 @@ export class WriterClient implements Writer {
     return this.#waiting.size;
   }
 
+  /** Rough size of them in memory. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /** Whether the writer has ended or was given up. */
+  get hasFailed(): boolean {
+    return this.#closed !== undefined;
+  }
+
   transact(statements: readonly Statement[], options: TransactOptions = {}): Promise<TransactResult> {
     return inSpan(
       () => writeSpan(this.#database),
@@ -210,6 +220,9 @@ export class WriterClient implements Writer {
 
   /** To be called with every reply that arrives on the port. */
   receive(replies: readonly WriterReply[]): void {
+    if (this.#closed !== undefined) {
+      return;
+    }
     for (const reply of replies) {
       const waiting = this.#waiting.get(reply[0]);
       assertInvariant(waiting !== undefined, `the writer answered request ${reply[0]}, which nobody made`);

@@ -72,6 +72,11 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
     this.#options = options;
   }
 
+  /** Whether the replica has read enough of what was sent to take more. */
+  get isWritable(): boolean {
+    return this.#writable;
+  }
+
   status(): AttachedReplica | undefined {
     const start = this.#start;
     return start === undefined

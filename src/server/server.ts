@@ -8,6 +8,7 @@ import type { HranaLimits } from './hrana/hrana-limits.ts';
 import { HttpServer } from './http/http-server.ts';
 import { EventLoopWatch } from './node/event-loop-watch.ts';
 import type { NodeAddress } from './node/follow-settings.ts';
+import { HungWriters } from './node/hung-writers.ts';
 import { Node } from './node/node.ts';
 import type { NodeOptions } from './node/node-options.ts';
 import { version } from './node/version.ts';
@@ -39,6 +40,7 @@ export class Server implements AsyncDisposable {
   readonly #http: HttpServer;
   readonly #eventLoop: EventLoopWatch;
   readonly #spans: SpanExport | undefined;
+  #hungWriters: readonly string[] = [];
 
   private constructor({ node, grpc, http, eventLoop, spans }: ServerParts) {
     this.node = node;
@@ -93,11 +95,20 @@ export class Server implements AsyncDisposable {
     if (drainDelayMs > 0) {
       await this.node.runtime.timers.sleep(drainDelayMs);
     }
+    const { runtime } = this.node;
+    const databases = this.node.databases.list().flatMap(({ opened }) => opened ?? []);
+    using hung = new HungWriters({ runtime, databases, patienceMs: drainTimeoutMs });
     this.node.stopStreams();
     await Promise.all([this.#grpc.close(drainTimeoutMs), this.#http.close(drainTimeoutMs)]);
     this.#eventLoop[Symbol.dispose]();
     await this.node[Symbol.asyncDispose]();
     await this.#spans?.[Symbol.asyncDispose]();
+    this.#hungWriters = hung.names;
+  }
+
+  /** Databases whose writers did not come back when this server was closed: the process ends only when it is killed. */
+  get hungWriters(): readonly string[] {
+    return this.#hungWriters;
   }
 }
 

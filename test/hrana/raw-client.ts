@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import type { HranaServer } from '../hrana-server.ts';
 
@@ -122,6 +123,15 @@ export class RawSocket {
     this.#nextId += 1;
     this.sendText(JSON.stringify({ type: 'request', request_id: id, request }));
     return id;
+  }
+
+  /** Sends several requests so that they arrive together. */
+  sendTogether(requests: readonly object[]): number[] {
+    const { _socket: socket } = this.#socket as unknown as { readonly _socket: Socket };
+    socket.cork();
+    const ids = requests.map((request) => this.send(request));
+    socket.uncork();
+    return ids;
   }
 
   /** The next message, whatever it is. */

@@ -11,6 +11,7 @@ import { readJson, sendError, sendJson, sendPreflight, sendText } from './http-m
 import { closeWithClient, HttpStreams, isEmpty } from './http-streams.ts';
 import { objectOf } from './json-fields.ts';
 import { type HranaRoute, routeOf } from './routes.ts';
+import type { SqlStore } from './sql-store.ts';
 import type { SqlStream } from './sql-stream.ts';
 import { runStatements } from './statement-list.ts';
 import type { ResponseBudget } from './values.ts';
@@ -27,9 +28,9 @@ export class HranaHttp {
     this.#streams = new HttpStreams(context);
   }
 
-  /** Requests that run, and streams that are kept between two requests. */
-  status(): { readonly requests: number; readonly streams: number } {
-    return { requests: this.#running, streams: this.#streams.size };
+  /** Requests that run, streams that are kept between two requests, and what each of those stores. */
+  usage(): { readonly requests: number; readonly streams: number; readonly stored: readonly SqlStore['usage'][] } {
+    return { requests: this.#running, streams: this.#streams.size, stored: this.#streams.stored };
   }
 
   /** Answers a request that is meant for Hrana; false if it is not. */

@@ -9,6 +9,7 @@ import type { HranaContext } from './hrana-context.ts';
 import { hranaSpan } from './hrana-span.ts';
 import { parseJson } from './http-messages.ts';
 import { SocketStreams } from './socket-streams.ts';
+import type { SqlStore } from './sql-store.ts';
 import { wireError } from './wire-error.ts';
 import type { ConnectionRequest } from './wire-types.ts';
 
@@ -37,6 +38,16 @@ interface Socket {
   readonly trace: TraceHeaders;
 }
 
+export interface ConnectionUsage {
+  readonly streams: number;
+  readonly cursors: number;
+  readonly stored: SqlStore['usage'];
+  /** Requests that wait for their answers. */
+  readonly requests: number;
+  /** Bytes of answers that the client has not read. */
+  readonly unreadBytes: number;
+}
+
 /** One WebSocket of a client. Streams are independent of each other; the requests of one stream run in their order. */
 export class SocketConnection {
   readonly #context: HranaContext;
@@ -48,8 +59,6 @@ export class SocketConnection {
   #token: string | undefined;
   #identity: Identity | undefined;
   #checkedAtMs = 0;
-  /** While a hello is looked at; what came after it waits. */
-  #greeting: Promise<void> | undefined;
   #running = 0;
   #unsent: string[] = [];
   #pingTimer: Timer;
@@ -71,8 +80,10 @@ export class SocketConnection {
     this.#pingTimer = this.#pingLater();
   }
 
-  get streamCount(): number {
-    return this.#streams.size;
+  /** What of this connection is bounded. */
+  get usage(): ConnectionUsage {
+    const { size: streams, cursorCount: cursors, stored } = this.#streams;
+    return { streams, cursors, stored, requests: this.#running, unreadBytes: this.#client.bufferedAmount };
   }
 
   /** Closes the connection and rolls back what is open on it. */
@@ -104,23 +115,7 @@ export class SocketConnection {
       this.#client.close(closeCodes.unsupportedData, 'only text is understood');
       return;
     }
-    if (this.#greeting === undefined) {
-      this.#handleText(data.toString());
-      return;
-    }
-    const text = data.toString();
-    this.#holdUntil(this.#greeting.then(() => this.#handleText(text)));
-  }
-
-  /** What arrives meanwhile is handled afterwards, in its order. */
-  #holdUntil(done: Promise<void>): void {
-    this.#greeting = done;
-    const clear = () => {
-      if (this.#greeting === done) {
-        this.#greeting = undefined;
-      }
-    };
-    done.then(clear, clear);
+    this.#handleText(data.toString());
   }
 
   #handleText(text: string): void {
@@ -166,14 +161,16 @@ export class SocketConnection {
     void responded.finally(() => this.#end());
   }
 
+  /** Takes its turn before the next message is looked at, which may be meant for what this one opens. */
   async #answer(request: ConnectionRequest): Promise<string> {
     if (this.#context.node.runtime.clock.monotonicMs() - this.#checkedAtMs > recheckIntervalMs) {
-      await this.#authenticate();
+      this.#authenticate();
     }
     return await this.#streams.run(request, this.#identity as Identity);
   }
 
-  async #authenticate(): Promise<void> {
+  /** @throws QuorateError UNAUTHENTICATED, UNAVAILABLE */
+  #authenticate(): void {
     const header = this.#token === undefined ? undefined : `Bearer ${this.#token}`;
     this.#identity = this.#context.node.authenticator.authenticate(header);
     this.#checkedAtMs = this.#context.node.runtime.clock.monotonicMs();
@@ -181,16 +178,15 @@ export class SocketConnection {
 
   #greet(token: string | undefined): void {
     this.#token = token;
-    const greeting = this.#authenticate().then(
-      () => this.#send('{"type":"hello_ok"}'),
-      (error: unknown) => {
-        this.#identity = undefined;
-        this.#send(`{"type":"hello_error","error":${this.#encode(error)}}`);
-        this.#flush();
-        this.#client.close(closeCodes.policy, 'the hello was refused');
-      },
-    );
-    this.#holdUntil(greeting);
+    try {
+      this.#authenticate();
+      this.#send('{"type":"hello_ok"}');
+    } catch (error) {
+      this.#identity = undefined;
+      this.#send(`{"type":"hello_error","error":${this.#encode(error)}}`);
+      this.#flush();
+      this.#client.close(closeCodes.policy, 'the hello was refused');
+    }
   }
 
   #encode(error: unknown): string {

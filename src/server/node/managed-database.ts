@@ -9,7 +9,6 @@ import {
   type RepairReport,
   type RepairRequest,
   setContentAside,
-  type Upstream,
 } from '../../database/interface.ts';
 import { asQuorateError, type ErrorCode, QuorateError } from '../../errors/interface.ts';
 import {
@@ -17,17 +16,15 @@ import {
   Exporter,
   ownPath,
   type ReplicaIdentity,
-  Replicator,
   type ReplicatorStatus,
   sessionFeedModule,
 } from '../../replication/interface.ts';
-import { type Feeder, FeedingSlot } from './feeding-slot.ts';
+import type { Feeder } from './feeding-slot.ts';
 import { resolveUpstream } from './follow-settings.ts';
+import { Following } from './following.ts';
 import type { NodeServices } from './node-services.ts';
-import { explainDivergence } from './parting.ts';
 import { mustBeginAnew, rejoinRequest } from './rejoining.ts';
-import type { Scrubber, ScrubStatus } from './scrubber.ts';
-import { startScrubber } from './scrubbing.ts';
+import type { ScrubStatus } from './scrubber.ts';
 
 export type DatabaseState = 'opening' | 'importing' | 'open' | 'unloaded' | 'failed';
 
@@ -46,20 +43,19 @@ export class ManagedDatabase {
   readonly #services: NodeServices;
   #state: DatabaseState = 'opening';
   #opened: Opened | undefined;
-  #replicator: Replicator | undefined;
-  #scrubber: Scrubber | undefined;
+  readonly #following: Following;
   #failure: DatabaseFailure | undefined;
   #tail: Promise<unknown> = Promise.resolve();
   /** Deleted, or never made; another one may have its name by now. */
   #isGone = false;
   /** Replica ids of the upstream and of those that it follows, as far as known. */
   #upstreamPath: readonly string[] = [];
-  readonly #feeding = new FeedingSlot();
 
   constructor(name: string, services: NodeServices, state: DatabaseState) {
     this.name = name;
     this.#services = services;
     this.#state = state;
+    this.#following = new Following(this, services);
   }
 
   get state(): DatabaseState {
@@ -69,20 +65,26 @@ export class ManagedDatabase {
   /** Why the database is not open, or cannot go on. */
   get failure(): DatabaseFailure | undefined {
     const { alarm, alarmAtMs = 0 } = this.scrubStatus ?? {};
-    return this.#failure ?? this.#opened?.database.failure() ?? (alarm && failureOf(alarm, alarmAtMs));
+    const stalled = this.#services.writers.failureOf(this.name);
+    return this.#failure ?? this.#opened?.database.failure() ?? stalled ?? (alarm && failureOf(alarm, alarmAtMs));
   }
 
   /** What the comparison with the upstream in the background has found. */
   get scrubStatus(): ScrubStatus | undefined {
-    return this.#scrubber?.status();
+    return this.#following.scrubStatus;
   }
 
   get replicatorStatus(): ReplicatorStatus | undefined {
-    return this.#replicator?.status() ?? this.#feeding.status();
+    return this.#following.status;
   }
 
   get attachedReplicas(): readonly AttachedReplica[] {
     return this.#opened?.exporter.status() ?? [];
+  }
+
+  /** What replicas are being sent; undefined while it is not open. */
+  get exports(): ReturnType<Exporter['usage']> | undefined {
+    return this.#opened?.exporter.usage();
   }
 
   /** Replica ids of this database, of its upstream, of the upstream of that, as far as known. */
@@ -217,7 +219,7 @@ export class ManagedDatabase {
   rearrange<T>(action: (database: Database) => Promise<T>): Promise<T> {
     return this.#exclusively(async () => {
       const { database, exporter } = this.#require();
-      await this.#stopReplicator('the settings of this database were changed');
+      await this.#following.stop('the settings of this database were changed');
       exporter.uncount();
       try {
         return await action(database);
@@ -236,14 +238,14 @@ export class ManagedDatabase {
    */
   rejoin(snapshot: boolean): Promise<RejoinReport> {
     return this.#exclusively(async () => {
-      const { state, lastError } = this.#replicator?.status() ?? {};
+      const { state, lastError } = this.replicatorStatus ?? {};
       if (mustBeginAnew({ state: this.#state, settings: this.settings, lastError, snapshot })) {
         return await this.#beginAnew();
       }
       const { database, exporter } = this.#require();
       const request = await rejoinRequest({ database, state, snapshot, upstreams: this.#services.upstreams });
       const reason = 'this database goes back to what its upstream has';
-      await this.#stopReplicator(reason);
+      await this.#following.stop(reason);
       try {
         return await database.mending.rejoin(request);
       } finally {
@@ -265,7 +267,7 @@ export class ManagedDatabase {
 
   async repair(request: RepairRequest): Promise<RepairReport> {
     const report = await this.require().mending.repair(request);
-    this.#scrubber?.beginAgain();
+    this.#following.compareAgain();
     return report;
   }
 
@@ -274,8 +276,8 @@ export class ManagedDatabase {
     return this.#exclusively(async () => {
       const { database } = this.#require();
       await database.mending.repairIs(phase);
-      if (phase === 'goes-on' && this.#replicator?.status().state === 'diverged') {
-        await this.#stopReplicator('this database is repaired');
+      if (phase === 'goes-on' && this.replicatorStatus?.state === 'diverged') {
+        await this.#following.stop('this database is repaired');
         this.#startReplicator(database);
       }
     });
@@ -307,12 +309,12 @@ export class ManagedDatabase {
   /** Ends the streams of those who follow or feed this database. */
   endStreams(reason: QuorateError): void {
     this.#opened?.exporter.close(reason);
-    void this.#feeding.stop(reason);
+    this.#following.endFeeding(reason);
   }
 
   /** Registers the one who may feed this replica, and returns what ends that. @throws QuorateError WRONG_ROLE */
   startFeeding(feeder: Feeder): () => void {
-    return this.#feeding.take(this.name, this.require().settings, feeder);
+    return this.#following.feed(feeder);
   }
 
   #context(): DatabaseContext {
@@ -362,7 +364,7 @@ export class ManagedDatabase {
       return;
     }
     const reason = new QuorateError('DATABASE_UNLOADED', `database ${this.name} was closed on this node`);
-    await this.#stopReplicator(reason.message);
+    await this.#following.stop(reason.message);
     opened.exporter.close(reason);
     this.#services.readers.release(opened.database.filePath);
     await opened.database[Symbol.asyncDispose]();
@@ -375,40 +377,11 @@ export class ManagedDatabase {
     }
     this.#failure = undefined;
     try {
-      this.#follow(database, resolveUpstream(upstream, this.#services.address()));
+      this.#following.start(database, resolveUpstream(upstream, this.#services.address()));
     } catch (error) {
       // The database itself works; its status says why it follows nobody.
       this.#failure = failureOf(asQuorateError(error), this.#services.runtime.clock.nowMs());
     }
-  }
-
-  #follow(database: Database, upstream: Upstream): void {
-    const { runtime, transport, upstreams, options } = this.#services;
-    this.#replicator = new Replicator({
-      sink: database.sink,
-      feeds: database.feeds,
-      upstream,
-      transport,
-      security: transport.security,
-      runtime,
-      limits: options.replicationLimits,
-      snapshots: { inbox: database.inbox, transport },
-      identity: this.identity,
-      explainDivergence: (error) => explainDivergence(database, upstreams, error),
-      onUpstreamPath: (path) => this.learnUpstreamPath(path),
-    });
-    this.#replicator.start();
-    this.#scrubber = startScrubber(this, database, this.#replicator, this.#services);
-  }
-
-  async #stopReplicator(reason: string): Promise<void> {
-    await this.#feeding.stop(new QuorateError('CANCELLED', reason));
-    const replicator = this.#replicator;
-    this.#replicator = undefined;
-    const scrubber = this.#scrubber;
-    this.#scrubber = undefined;
-    await Promise.all([replicator, scrubber].map((one) => one?.[Symbol.asyncDispose]()));
-    this.learnUpstreamPath([]);
   }
 
   #exclusively<T>(action: () => Promise<T>): Promise<T> {
