@@ -179,8 +179,9 @@ export class DatabaseCatalog {
     const remove = () => {
       this.#services.directory.deleteDatabase(name);
       this.#databases.delete(name);
+      database.leave();
     };
-    await database.remove(remove, () => check(database));
+    await database.close('unloaded', remove, () => check(database));
   }
 
   async closeAll(): Promise<void> {

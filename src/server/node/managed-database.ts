@@ -25,6 +25,7 @@ import { Following } from './following.ts';
 import type { NodeServices } from './node-services.ts';
 import { mustBeginAnew, rejoinRequest } from './rejoining.ts';
 import type { ScrubStatus } from './scrubber.ts';
+import { Turns } from './turns.ts';
 
 export type DatabaseState = 'opening' | 'importing' | 'open' | 'unloaded' | 'failed';
 
@@ -45,9 +46,7 @@ export class ManagedDatabase {
   #opened: Opened | undefined;
   readonly #following: Following;
   #failure: DatabaseFailure | undefined;
-  #tail: Promise<unknown> = Promise.resolve();
-  /** Deleted, or never made; another one may have its name by now. */
-  #isGone = false;
+  readonly #turns = new Turns();
   /** Replica ids of the upstream and of those that it follows, as far as known. */
   #upstreamPath: readonly string[] = [];
 
@@ -176,22 +175,16 @@ export class ManagedDatabase {
   }
 
   #making(make: () => Promise<void>): Promise<void> {
-    return this.#exclusively(async () => {
-      try {
-        await make();
-      } catch (error) {
-        this.#isGone = true;
-        throw error;
-      }
-    });
+    const orLeave = (error: unknown) => {
+      this.leave();
+      throw error;
+    };
+    return this.#turns.run(() => make().catch(orLeave));
   }
 
-  /**
-   * Opens the database; what goes wrong becomes its state, so that the others of the node work.
-   * @param first runs before, while nobody can close or delete it
-   */
+  /** Opens the database, after `first`; what goes wrong there becomes its state, so that the others of the node work. */
   open(first: () => void = () => {}): Promise<void> {
-    return this.#exclusively(() => {
+    return this.#turns.run(() => {
       first();
       return this.#open();
     });
@@ -217,7 +210,7 @@ export class ManagedDatabase {
 
   /** Runs what may change whom this database follows: the replicator of before ends first, that of after begins last. */
   rearrange<T>(action: (database: Database) => Promise<T>): Promise<T> {
-    return this.#exclusively(async () => {
+    return this.#turns.run(async () => {
       const { database, exporter } = this.#require();
       await this.#following.stop('the settings of this database were changed');
       exporter.uncount();
@@ -237,7 +230,7 @@ export class ManagedDatabase {
    * @throws QuorateError WRONG_ROLE when it has not diverged; UNAVAILABLE, DISK_FULL …
    */
   rejoin(snapshot: boolean): Promise<RejoinReport> {
-    return this.#exclusively(async () => {
+    return this.#turns.run(async () => {
       const { state, lastError } = this.replicatorStatus ?? {};
       if (mustBeginAnew({ state: this.#state, settings: this.settings, lastError, snapshot })) {
         return await this.#beginAnew();
@@ -273,7 +266,7 @@ export class ManagedDatabase {
 
   /** Lets a replica that has stopped at a wrong row go on while it is repaired, and ends that. @throws QuorateError WRONG_ROLE */
   repairIs(phase: RepairPhase): Promise<void> {
-    return this.#exclusively(async () => {
+    return this.#turns.run(async () => {
       const { database } = this.#require();
       await database.mending.repairIs(phase);
       if (phase === 'goes-on' && this.replicatorStatus?.state === 'diverged') {
@@ -290,20 +283,16 @@ export class ManagedDatabase {
    * @throws QuorateError DATABASE_NOT_FOUND when it was deleted meanwhile
    */
   close(state: DatabaseState, then: () => void = () => {}, check: () => void = () => {}): Promise<void> {
-    return this.#exclusively(async () => {
+    return this.#turns.run(async () => {
       check();
       await this.#end(state);
       then();
     });
   }
 
-  /** Closes the database for good, and deletes it. @param check throws when it is not to be deleted after all */
-  remove(deleteFiles: () => void, check: () => void): Promise<void> {
-    const remove = () => {
-      deleteFiles();
-      this.#isGone = true;
-    };
-    return this.close('unloaded', remove, check);
+  /** Refuses what is asked from now on, and what waits: another database may have the name. */
+  leave(): void {
+    this.#turns.end(new QuorateError('DATABASE_NOT_FOUND', `the database ${this.name} was deleted meanwhile`));
   }
 
   /** Ends the streams of those who follow or feed this database. */
@@ -382,16 +371,5 @@ export class ManagedDatabase {
       // The database itself works; its status says why it follows nobody.
       this.#failure = failureOf(asQuorateError(error), this.#services.runtime.clock.nowMs());
     }
-  }
-
-  #exclusively<T>(action: () => Promise<T>): Promise<T> {
-    const run = this.#tail.then(() => {
-      if (this.#isGone) {
-        throw new QuorateError('DATABASE_NOT_FOUND', `the database ${this.name} was deleted meanwhile`);
-      }
-      return action();
-    });
-    this.#tail = run.catch(() => {});
-    return run;
   }
 }
