@@ -217,7 +217,7 @@ function addList(group: Command, context: CommandContext): void {
 
 function addPause(group: Command, context: CommandContext): void {
   const pause = group.command('pause <database>').description('Let nobody be elected automatically for a while.');
-  describe(pause, pauseOptions, ['group pause shop --for 30min']).action(async (database: string) => {
+  describe(pause, pauseOptions, ['group pause shop --for 30m']).action(async (database: string) => {
     const { json, forMs, ...connection } = context.parse(pause, pauseOptions).values;
     using client = context.connect(connection);
     printGroup(context, json, await client.groups.update({ ...nothing, database, pauseMs: forMs }));
