@@ -31,7 +31,7 @@ test('a switchover under load makes writes wait for a moment, and none of them f
     ServerProcess,
     ServerProcess,
   ];
-  const writers = [one, two, three].map((server, index) => new SteadyWriter(server, index * 1_000_000));
+  const writers = [one, two, three].map((server, index) => new SteadyWriter(t, server, index * 1_000_000));
   await Promise.all(writers.map((writer) => writer.more(20)));
   const client = await three.client();
   const { from, to } = await client.groups.switchover({ database, to: 'two', dryRun: true });
@@ -56,7 +56,7 @@ test('a primary that is killed is replaced by itself, nothing acknowledged is lo
     ServerProcess,
     ServerProcess,
   ];
-  const writers = [two, three].map((server, index) => new SteadyWriter(server, index * 1_000_000));
+  const writers = [two, three].map((server, index) => new SteadyWriter(t, server, index * 1_000_000));
   await Promise.all(writers.map((writer) => writer.more(20)));
   await one.stop('SIGKILL');
   await Promise.all(writers.map((writer) => writer.more(20)));
@@ -78,10 +78,10 @@ test('a primary that was stopped and wakes up after another was elected takes no
     ServerProcess,
     ServerProcess,
   ];
-  const writer = new SteadyWriter(two, 0);
+  const writer = new SteadyWriter(t, two, 0);
   await writer.more(20);
   process.kill(one.processId, 'SIGSTOP');
-  const late = new SteadyWriter(one, 1_000_000);
+  const late = new SteadyWriter(t, one, 1_000_000);
   const leader = await untilLeader([two, three], (server) => server.ready.nodeId !== one.ready.nodeId);
   await writer.more(20);
   process.kill(one.processId, 'SIGCONT');
