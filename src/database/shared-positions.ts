@@ -16,6 +16,8 @@ const slot = {
   /** Bytes of the records up to the tip, and up to the last applied one; only their distances mean something. */
   tipBytes: 9,
   appliedBytes: 10,
+  /** Messages that the node has posted to the writer. */
+  posted: 11,
 } as const;
 type Slot = keyof typeof slot;
 const slotCount = Object.keys(slot).length;
@@ -45,6 +47,17 @@ export class SharedPositions {
     if (name === 'applied') {
       Atomics.notify(this.#slots, slot.applied);
     }
+  }
+
+  /** Tells the writer, which may wait in `waitForPost`, that a message of the node is in its port. */
+  notePost(): void {
+    Atomics.add(this.#slots, slot.posted, 1n);
+    Atomics.notify(this.#slots, slot.posted);
+  }
+
+  /** Blocks this thread until the node has posted more than `seen` messages, or for `limitMs`. */
+  waitForPost(seen: number, limitMs: number): void {
+    Atomics.wait(this.#slots, slot.posted, BigInt(seen), limitMs);
   }
 
   /** Adds to a number that several threads change; returns the sum. */

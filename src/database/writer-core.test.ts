@@ -3,9 +3,17 @@ import { mkdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { TestFolder } from '../../test/test-database.ts';
 import { createSeededRandom, SimulatedFileSystem } from '../runtime/interface.ts';
+import { defaultAckSettings } from './acks.ts';
 import { SharedPositions } from './shared-positions.ts';
+import type { AckSettings } from './types.ts';
 import { WriterCore } from './writer-core.ts';
-import type { WriterPort, WriterReply, WriterToHost } from './writer-messages.ts';
+import {
+  noReply,
+  type WriterPort,
+  type WriterReply,
+  type WriterRequest,
+  type WriterToHost,
+} from './writer-messages.ts';
 
 /** A writer on this thread, whose work is done when it is told to. */
 class DirectWriter {
@@ -13,8 +21,12 @@ class DirectWriter {
   readonly replies: WriterReply[] = [];
   readonly #scheduled: (() => void)[] = [];
   #listener: (message: unknown) => void = () => {};
+  /** What the node posts when the writer stands still. */
+  readonly posted: WriterRequest[] = [];
+  /** How often the writer stood still. */
+  waits = 0;
 
-  constructor(folder: TestFolder) {
+  constructor(folder: TestFolder, acks?: AckSettings) {
     const { runtime, directory, name, origin, limits } = folder.context('shop');
     mkdirSync(directory);
     const port: WriterPort = {
@@ -22,18 +34,42 @@ class DirectWriter {
       onMessage: (listener) => {
         this.#listener = listener;
       },
+      receive: () => this.#receive(),
       onClose: () => {},
       close: () => {},
     };
-    const role = { role: 'primary', term: 1, primary: '' } as const;
+    const role = { role: 'primary', term: 1, primary: '', acks } as const;
     const positions = new SharedPositions().buffer;
     const start = { directory, name, origin, limits, role, positions, neededFrom: Number.MAX_SAFE_INTEGER };
     new WriterCore({ ...runtime, files: this.files }, start, port, (work) => this.#scheduled.push(work)).open();
   }
 
+  #receive(): boolean {
+    this.waits += 1;
+    const request = this.posted.shift();
+    if (request !== undefined) {
+      this.send(request);
+    }
+    return request !== undefined;
+  }
+
+  /** Sends a request as the node does; what it makes the writer do later is left. */
+  send(request: WriterRequest): void {
+    this.#listener([request]);
+  }
+
+  /** Does one piece of what the writer has to do later. */
+  work(): void {
+    this.#scheduled.shift()?.();
+  }
+
+  isAnswered(id: number): boolean {
+    return this.replies.some((reply) => reply[0] === id);
+  }
+
   /** Sends a transaction and returns the code of its failure, or undefined. */
   write(id: number, sql: string): string | undefined {
-    this.#listener([['transact', id, [{ sql }], false]]);
+    this.send(['transact', id, [{ sql }], false]);
     for (let work = this.#scheduled.shift(); work !== undefined; work = this.#scheduled.shift()) {
       work();
     }
@@ -41,7 +77,7 @@ class DirectWriter {
   }
 
   [Symbol.dispose](): void {
-    this.#listener([['close', 0]]);
+    this.send(['close', noReply]);
   }
 }
 
@@ -53,4 +89,28 @@ test('a writer whose log failed goes on answering: the write in flight is in dou
   assert.equal(writer.write(2, 'INSERT INTO item VALUES (1)'), 'COMMIT_IN_DOUBT');
   writer.files.planFaults(() => undefined);
   assert.equal(writer.write(3, 'INSERT INTO item VALUES (2)'), 'IO_ERROR');
+});
+
+const syncOne: AckSettings = { ...defaultAckSettings, level: { kind: 'sync', acks: 1 } };
+const createTable = 'CREATE TABLE item (id INTEGER PRIMARY KEY)';
+
+test('a group commits in the turn in which it was written when its acknowledgement comes meanwhile', () => {
+  using folder = new TestFolder();
+  using writer = new DirectWriter(folder, syncOne);
+  writer.send(['transact', 1, [{ sql: createTable }], false]);
+  writer.posted.push(['hold', noReply, 1], ['acks', noReply, [1], [0]]);
+  writer.work();
+  assert.ok(writer.isAnswered(1));
+  assert.equal(writer.waits, 2);
+});
+
+test('a writer stands still once for a group whose acknowledgement does not come, and takes it later', () => {
+  using folder = new TestFolder();
+  using writer = new DirectWriter(folder, syncOne);
+  assert.equal(writer.write(1, createTable), undefined);
+  writer.write(2, 'INSERT INTO item VALUES (1)');
+  assert.ok(!writer.isAnswered(1) && !writer.isAnswered(2));
+  assert.equal(writer.waits, 1);
+  writer.send(['acks', noReply, [1], [0]]);
+  assert.ok(writer.isAnswered(1));
 });

@@ -1,6 +1,7 @@
 import { asQuorateError, QuorateError } from '../errors/interface.ts';
 import type { TransactionLog } from '../log/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
+import { AcknowledgementWait } from './acknowledgement-wait.ts';
 import { sqlitePath } from './content-directory.ts';
 import { DiskFloor } from './disk-floor.ts';
 import { failureOf } from './failure.ts';
@@ -54,6 +55,7 @@ export class WriterCore {
   #working = false;
   readonly #outbox: WriterOutbox;
   readonly #feeds: WriterFeeds;
+  readonly #acknowledgementWait: AcknowledgementWait;
   #stopped = false;
   #directory: string;
   readonly #retention: LogRetention;
@@ -82,6 +84,7 @@ export class WriterCore {
       timers: runtime.timers,
       streamLimitBytes: limits.tailCacheBytes,
     });
+    this.#acknowledgementWait = new AcknowledgementWait(clock, host, this.#outbox);
     this.#feeds = new WriterFeeds({
       start,
       positions,
@@ -199,7 +202,7 @@ export class WriterCore {
       if (this.#isUrgent) {
         this.#work();
       } else {
-        this.#outbox.flush();
+        this.#outbox.endTurn();
       }
     });
   }
@@ -352,6 +355,7 @@ export class WriterCore {
       this.#wake();
     }
     this.#prepareNextSegment();
+    this.#acknowledgementWait.step();
   }
 
   /** Tells everybody what this turn brought. */
