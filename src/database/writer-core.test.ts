@@ -5,10 +5,11 @@ import { TestFolder } from '../../test/test-database.ts';
 import { createSeededRandom, SimulatedFileSystem } from '../runtime/interface.ts';
 import { defaultAckSettings } from './acks.ts';
 import { SharedPositions } from './shared-positions.ts';
-import type { AckSettings } from './types.ts';
+import type { AckSettings, Role } from './types.ts';
 import { WriterCore } from './writer-core.ts';
 import {
   noReply,
+  type WriterEvent,
   type WriterPort,
   type WriterReply,
   type WriterRequest,
@@ -19,6 +20,9 @@ import {
 class DirectWriter {
   readonly files = new SimulatedFileSystem(createSeededRandom(1));
   readonly replies: WriterReply[] = [];
+  readonly events: WriterEvent[] = [];
+  readonly positions = new SharedPositions();
+  nowMs = 0;
   readonly #scheduled: (() => void)[] = [];
   #listener: (message: unknown) => void = () => {};
   /** What the node posts when the writer stands still. */
@@ -26,11 +30,15 @@ class DirectWriter {
   /** How often the writer stood still. */
   waits = 0;
 
-  constructor(folder: TestFolder, acks?: AckSettings) {
-    const { runtime, directory, name, origin, limits } = folder.context('shop');
+  constructor(folder: TestFolder, acks?: AckSettings, kind: Role = 'primary') {
+    const { runtime, directory, name, origin, limits } = folder.context(kind);
     mkdirSync(directory);
     const port: WriterPort = {
-      post: (message) => this.replies.push(...((message as WriterToHost).replies ?? [])),
+      post: (message) => {
+        const { replies = [], events = [] } = message as WriterToHost;
+        this.replies.push(...replies);
+        this.events.push(...events);
+      },
       onMessage: (listener) => {
         this.#listener = listener;
       },
@@ -38,10 +46,11 @@ class DirectWriter {
       onClose: () => {},
       close: () => {},
     };
-    const role = { role: 'primary', term: 1, primary: '', acks } as const;
-    const positions = new SharedPositions().buffer;
+    const role = { role: kind, term: 1, primary: '', acks } as const;
+    const positions = this.positions.buffer;
+    const clock = { ...runtime.clock, monotonicMs: () => this.nowMs };
     const start = { directory, name, origin, limits, role, positions, neededFrom: Number.MAX_SAFE_INTEGER };
-    new WriterCore({ ...runtime, files: this.files }, start, port, (work) => this.#scheduled.push(work)).open();
+    new WriterCore({ ...runtime, clock, files: this.files }, start, port, (work) => this.#scheduled.push(work)).open();
   }
 
   #receive(): boolean {
@@ -113,4 +122,33 @@ test('a writer stands still once for a group whose acknowledgement does not come
   assert.equal(writer.waits, 1);
   writer.send(['acks', noReply, [1], [0]]);
   assert.ok(writer.isAnswered(1));
+});
+
+/** The records of three transactions. */
+function someRecords(folder: TestFolder): { databaseId: Uint8Array; records: Uint8Array[] } {
+  using primary = new DirectWriter(folder);
+  primary.send(['stream', noReply, true]);
+  for (const [i, sql] of [createTable, 'INSERT INTO item VALUES (1)', 'INSERT INTO item VALUES (2)'].entries()) {
+    primary.write(i + 1, sql);
+  }
+  const opened = primary.events.find((event) => event[0] === 'log-opened');
+  assert.ok(opened !== undefined);
+  const records = primary.events.flatMap((event) => (event[0] === 'appended' ? [event[1]] : []));
+  return { databaseId: opened[1], records };
+}
+
+test('what a replica confirms leaves before it applies anything, and that does not wait for long', () => {
+  using folder = new TestFolder();
+  const { databaseId, records } = someRecords(folder);
+  using replica = new DirectWriter(folder, undefined, 'replica');
+  replica.send(['initialize', 1, databaseId]);
+  for (const [i, record] of records.entries()) {
+    replica.nowMs += 1000;
+    replica.send(['append', i + 2, record, i, { durable: true, applied: false }]);
+    assert.ok(replica.isAnswered(i + 2));
+    assert.equal(replica.positions.get('durable'), i + 1);
+    assert.equal(replica.positions.get('applied'), 0);
+  }
+  replica.work();
+  assert.equal(replica.positions.get('applied'), 2);
 });
