@@ -214,6 +214,11 @@ export interface WriterStart {
 export interface WriterPort {
   post(message: unknown, transfer?: readonly Transferable[]): void;
   onMessage(listener: (message: unknown) => void): void;
+  /**
+   * Hands the next message to the listener, past the event loop, and returns whether there was one. Blocks the thread until
+   * it comes, for at most `limitMs`. Absent where only the event loop brings messages.
+   */
+  receive?(limitMs: number): boolean;
   onClose(listener: () => void): void;
   close(): void;
 }
