@@ -7,7 +7,7 @@ import { Chance } from './chance.ts';
 import { InlineWriter } from './inline-writer.ts';
 import { type FileCall, type LifeFilesOptions, lifeFiles, type StopMoment, type StopPlan } from './life-files.ts';
 import { Life, simulatedRuntime, traceLogger } from './node-life.ts';
-import { NodeProcess } from './node-process.ts';
+import { NodeProcess, type NodeProcessOptions, type RunningProcess } from './node-process.ts';
 import type { NodeWatch } from './node-watch.ts';
 import type { NodeWorld } from './node-world.ts';
 import { type PlannedStop, StopCountdown } from './planned-stop.ts';
@@ -22,6 +22,10 @@ export interface NodeOptions {
   /** What its database is made with. */
   readonly settings: DatabaseSettings;
   readonly watch: NodeWatch;
+  /** What runs on the machine; default: one database with the role that its settings name. */
+  readonly newProcess?: ((options: NodeProcessOptions, nodeWorld: NodeWorld) => RunningProcess) | undefined;
+  /** How fast its clock runs; default 1. */
+  readonly clockRate?: number | undefined;
 }
 
 /** A machine with a disk, and on it, most of the time, a process that serves one database. */
@@ -32,7 +36,9 @@ export class SimulatedNode implements Host {
   readonly #world: NodeWorld;
   readonly #chance: Chance;
   #settings: DatabaseSettings;
-  #process: NodeProcess | undefined;
+  readonly #newProcess: NonNullable<NodeOptions['newProcess']>;
+  readonly #clockRate: number;
+  #process: RunningProcess | undefined;
   /** Where the writer stops for ever. */
   #planned: StopCountdown | undefined;
   /** Where the whole process does, by what its other threads do. */
@@ -46,6 +52,8 @@ export class SimulatedNode implements Host {
     this.watch = options.watch;
     this.#world = nodeWorld;
     this.#settings = options.settings;
+    this.#newProcess = options.newProcess ?? ((process, shared) => new NodeProcess(process, shared));
+    this.#clockRate = options.clockRate ?? 1;
     this.machine = new SimulatedMachine(name, options.directory, nodeWorld.seed);
     this.#chance = new Chance(nodeWorld.seed, `node ${name}`);
   }
@@ -97,7 +105,7 @@ export class SimulatedNode implements Host {
     );
     const files = this.#world.mutation.hostFiles(ownFiles);
     const { name, machine, watch } = this;
-    const process = new NodeProcess(
+    const process = this.#newProcess(
       {
         name,
         machine,
@@ -188,17 +196,19 @@ export class SimulatedNode implements Host {
   #runtime(life: Life, files: FileSystem): Runtime {
     const { time } = this.#world;
     const clockErrorMs = () => this.#clockErrorMs;
-    return simulatedRuntime({
+    const runtime = simulatedRuntime({
       time,
+      clockRate: this.#clockRate,
       life,
       random: this.#chance.random,
       files,
       logger: traceLogger(life, (what) => this.#world.trace.add(this.name, what)),
       clockErrorMs,
     });
+    return this.#world.mutation.runtime(runtime);
   }
 
-  #openFailed({ life, thread }: NodeProcess, error: unknown): void {
+  #openFailed({ life, thread }: RunningProcess, error: unknown): void {
     const { code, message } = asQuorateError(error);
     if (!life.alive || !thread.alive) {
       return;
@@ -326,7 +336,7 @@ export class SimulatedNode implements Host {
     }
   }
 
-  #crashSoon(process: NodeProcess, kind: Crash, withinMs: number): void {
+  #crashSoon(process: RunningProcess, kind: Crash, withinMs: number): void {
     this.#world.time.after(this.#chance.between(0, withinMs), process.life, () => {
       this.crash(kind, this.#chance.between(10, 3_000));
     });
@@ -345,7 +355,7 @@ export class SimulatedNode implements Host {
     }
   }
 
-  #abandon(process: NodeProcess): void {
+  #abandon(process: RunningProcess): void {
     this.#process = undefined;
     this.#planned = undefined;
     this.#plannedEnd = undefined;
