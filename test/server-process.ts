@@ -40,6 +40,8 @@ export interface StartOptions {
   readonly password?: string | null;
   /** From an earlier life of the server: spares it the hashing of a password. */
   readonly token?: string | undefined;
+  /** The program before its arguments; the one of this clone, on this Node, when absent. */
+  readonly command?: readonly [executable: string, script: string];
   /** How its clients connect; in plain text when absent. */
   readonly security?: ConnectionSecurity | undefined;
 }
@@ -70,9 +72,9 @@ export class ServerProcess {
 
   /** Resolves when the server says that it is ready; rejects with what it printed when it ends before. */
   static async start(options: StartOptions): Promise<ServerProcess> {
-    const { directory, args = [], password = adminPassword } = options;
+    const { directory, args = [], password = adminPassword, command = [process.execPath, program] } = options;
     const flags = ['--json', '--dir', directory, '--log-level', 'warn', ...defaults(args, password), ...args];
-    const child = spawn(process.execPath, [program, 'server', ...flags], {
+    const child = spawn(command[0], [command[1], 'server', ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     running.add(child);
@@ -175,7 +177,7 @@ export class ServerProcess {
   }
 
   /** Stops the server with a signal and returns its exit code, or the signal that ended it. */
-  async stop(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL' = 'SIGTERM'): Promise<number | string> {
+  async stop(signal: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGKILL' = 'SIGTERM'): Promise<number | string> {
     const client = this.#client;
     this.#client = undefined;
     client?.then((connected) => connected[Symbol.dispose]()).catch(() => {});

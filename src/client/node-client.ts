@@ -5,12 +5,14 @@ import {
   type CreateDatabaseRequest,
   type DatabaseStatus,
   type DigestResponse,
+  type ExecuteRequest,
   type ExecuteResponse,
   type ExportSnapshotRequest,
   GroupsClient,
   type LoginResponse,
   type OutcomeResponse,
   QueryClient,
+  QueryService,
   ReplicationClient,
   type Setting,
   type SettingsResponse,
@@ -23,7 +25,9 @@ import { errorFromGrpc } from '../replication/interface.ts';
 import { type Clock, createNodeRuntime } from '../runtime/interface.ts';
 import type { Statement } from '../sqlite/interface.ts';
 import { type ConnectionSecurity, channelSecurity } from '../tls/interface.ts';
+import { inSpan, tracing } from '../tracing/interface.ts';
 import { unary, writeMessage } from './call.ts';
+import { callSpan, withTrace } from './call-span.ts';
 import { RemoteGroups } from './remote-groups.ts';
 import { RemoteUsers } from './remote-users.ts';
 import { RemoteVerification } from './remote-verification.ts';
@@ -219,10 +223,7 @@ export class NodeClient implements Disposable {
       acks: options.acks,
       idempotencyKey: options.key ?? '',
     };
-    const response = await unary<ExecuteResponse>(
-      (callback) => this.#query.execute(request, this.#metadata, callback),
-      options.signal,
-    );
+    const response = await this.#execute(request, options.signal);
     const { results, txId, term, acks } = response;
     return { results: results.map(fromWireResult), txId: Number(txId), term: Number(term), acks };
   }
@@ -235,12 +236,23 @@ export class NodeClient implements Disposable {
   ): Promise<ExecuteResponse> {
     const wire = statements.map(toWireStatement);
     const request = { database, statements: wire, waitForTxId: 0n, timeoutMs: 0, acks, idempotencyKey: key ?? '' };
-    return await unary<ExecuteResponse>((callback) => this.#query.execute(request, this.#metadata, callback));
+    return await this.#execute(request);
+  }
+
+  #execute(request: ExecuteRequest, signal?: AbortSignal): Promise<ExecuteResponse> {
+    return inSpan(
+      () => callSpan(QueryService.execute.path, request.database),
+      (span) => {
+        const metadata = span === undefined ? this.#metadata : withTrace(this.#metadata, span.headers);
+        return unary<ExecuteResponse>((callback) => this.#query.execute(request, metadata, callback), signal);
+      },
+    );
   }
 
   /** Opens an interactive transaction with the token of this client. */
   openTransaction(): ReturnType<QueryClient['transaction']> {
-    return this.#query.transaction(this.#metadata);
+    const headers = tracing()?.headers();
+    return this.#query.transaction(headers === undefined ? this.#metadata : withTrace(this.#metadata, headers));
   }
 
   /** What became of a transaction: committed, waiting (in the log, not yet acknowledged) or absent. */

@@ -55,16 +55,14 @@ export class RemoteTransaction implements InteractiveTransaction, Disposable {
   }
 
   async commit(): Promise<Position> {
-    const answer = await this.#ask({ $case: 'commit', value: true }, 'COMMIT_IN_DOUBT');
-    this.#call.end();
+    const answer = await this.#askLast({ $case: 'commit', value: true }, 'COMMIT_IN_DOUBT');
     return answer.$case === 'done'
       ? { txId: Number(answer.value.txId), term: Number(answer.value.term) }
       : unexpected(answer);
   }
 
   async rollback(): Promise<void> {
-    await this.#ask({ $case: 'rollback', value: true });
-    this.#call.end();
+    await this.#askLast({ $case: 'rollback', value: true });
   }
 
   /** Waits for nothing more; what is not committed is rolled back as soon as what runs has ended. */
@@ -75,6 +73,15 @@ export class RemoteTransaction implements InteractiveTransaction, Disposable {
   async #result(request: NonNullable<TransactionRequest['request']>): Promise<StatementResult> {
     const answer = await this.#ask(request);
     return answer.$case === 'result' ? fromWireStatementResult(answer.value) : unexpected(answer);
+  }
+
+  /** Nothing goes on after it, even if it fails. */
+  async #askLast(request: NonNullable<TransactionRequest['request']>, lost?: 'COMMIT_IN_DOUBT'): Promise<Answer> {
+    try {
+      return await this.#ask(request, lost);
+    } finally {
+      this.#call.end();
+    }
   }
 
   /** @param lost the code for an answer that never came, where that of the connection would say too little */

@@ -19,7 +19,10 @@ const finalStatuses: ReadonlySet<number> = new Set([status.INVALID_ARGUMENT, sta
 const hints: readonly (readonly [text: RegExp, hint: string])[] = [
   [/user name is empty/, 'etcd has authentication turned on: give --etcd-username and --etcd-password.'],
   [/invalid user ID or password/, 'Check --etcd-username and --etcd-password.'],
-  [/permission denied/, 'Give that user of etcd a role with readwrite permission on all keys under --etcd-prefix.'],
+  [
+    /permission denied/,
+    'Give the user (--etcd-username, or else the name in --etcd-cert) a role with readwrite permission on --etcd-prefix.',
+  ],
   [/database space exceeded/, 'Compact and defragment etcd, then disarm its alarm.'],
   [
     /certificate|self.signed|issuer|SSL|TLS|ECONNRESET|socket hang up/i,
@@ -59,11 +62,15 @@ export function isConnectionFailure(error: EtcdError): boolean {
   return !(error instanceof QuorateError) && error.code === status.UNAVAILABLE;
 }
 
+export function isTimeout(error: EtcdError): boolean {
+  return !(error instanceof QuorateError) && error.code === status.DEADLINE_EXCEEDED;
+}
+
 export function reasonOf(error: EtcdError): string {
   if (error instanceof QuorateError) {
     return error.message;
   }
-  const text = error.code === status.DEADLINE_EXCEEDED ? 'no answer in time' : error.details.split('\n')[0];
+  const text = isTimeout(error) ? 'no answer in time' : error.details.split('\n')[0];
   return text || `gRPC status ${error.code}`;
 }
 

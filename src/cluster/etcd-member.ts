@@ -1,4 +1,5 @@
 import type { CallOptions, ChannelOptions, Metadata, ServiceError } from '@grpc/grpc-js';
+import { QuorateError } from '../errors/interface.ts';
 import { etcd } from '../proto/interface.ts';
 import type { Clock } from '../runtime/interface.ts';
 import { channelSecurity } from '../tls/interface.ts';
@@ -34,10 +35,11 @@ export type EtcdRequest<Response> = (
 ) => void;
 
 /** One etcd member and the connection to it, which is made when it is needed. */
-export class EtcdMember {
+export class EtcdMember implements Disposable {
   readonly #address: EtcdAddress;
   readonly #clock: Clock;
   #clients: EtcdClients | undefined;
+  #closed = false;
 
   constructor(address: EtcdAddress, clock: Clock) {
     this.#address = address;
@@ -52,6 +54,9 @@ export class EtcdMember {
 
   /** @throws QuorateError TLS_FAILED, IO_ERROR for the files of the options */
   get clients(): EtcdClients {
+    if (this.#closed) {
+      throw new QuorateError('CANCELLED', 'the coordinator is closed');
+    }
     this.#clients ??= connect(this.name, this.#address);
     return this.#clients;
   }
@@ -60,6 +65,12 @@ export class EtcdMember {
   disconnect(): void {
     this.#clients?.kv.close();
     this.#clients = undefined;
+  }
+
+  /** Nothing connects any more. */
+  [Symbol.dispose](): void {
+    this.#closed = true;
+    this.disconnect();
   }
 
   /** Sends a request. Rejects with the `ServiceError` of gRPC. */

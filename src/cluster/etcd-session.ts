@@ -9,6 +9,7 @@ import {
   isAuthenticationOff,
   isConnectionFailure,
   isLeaseNotFound,
+  isTimeout,
   isTooLarge,
 } from './etcd-failure.ts';
 import { EtcdMember, type EtcdRequest } from './etcd-member.ts';
@@ -52,6 +53,11 @@ export class EtcdSession implements Disposable {
     return this.#members[this.#current] as EtcdMember;
   }
 
+  /** Milliseconds that one member has to answer. */
+  get shareMs(): number {
+    return Math.max(minAttemptMs, this.#options.timeoutMs / this.#members.length);
+  }
+
   /** Leaves a member for the next one, unless somebody has done so. */
   leave(member: EtcdMember): void {
     if (member === this.member) {
@@ -68,7 +74,6 @@ export class EtcdSession implements Disposable {
     const { timeoutMs } = this.#options;
     const endMs = clock.monotonicMs() + timeoutMs;
     const reasons = new Map<string, EtcdError>();
-    const shareMs = Math.max(minAttemptMs, timeoutMs / this.#members.length);
     for (let attempts = 1; ; attempts += 1) {
       const { member } = this;
       const leftMs = endMs - clock.monotonicMs();
@@ -76,7 +81,7 @@ export class EtcdSession implements Disposable {
         throw etcdUnavailable(reasons);
       }
       try {
-        return await this.attempt(member, Math.min(leftMs, shareMs), attempt);
+        return await this.attempt(member, Math.min(leftMs, this.shareMs), attempt);
       } catch (error) {
         this.#passOver(member, error as EtcdError, reasons);
       }
@@ -94,7 +99,10 @@ export class EtcdSession implements Disposable {
     if (isLastWord(error)) {
       throw error;
     }
-    reasons.set(member.name, error);
+    // That the time was over tells less than what the member said before.
+    if (!(isTimeout(error) && reasons.has(member.name))) {
+      reasons.set(member.name, error);
+    }
     if (failureKind(error) !== 'elsewhere') {
       throw etcdUnavailable(reasons);
     }
@@ -155,7 +163,7 @@ export class EtcdSession implements Disposable {
   [Symbol.dispose](): void {
     this.#closing.abort();
     for (const member of this.#members) {
-      member.disconnect();
+      member[Symbol.dispose]();
     }
   }
 

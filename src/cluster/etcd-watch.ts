@@ -1,4 +1,4 @@
-import { type ClientDuplexStream, Metadata, status } from '@grpc/grpc-js';
+import { type ClientDuplexStream, Metadata, type StatusObject, status } from '@grpc/grpc-js';
 import type { etcd } from '../proto/interface.ts';
 import { type Backoff, createBackoff, type Runtime, type Timer } from '../runtime/interface.ts';
 import type { CoordinatorListener } from './coordinator.ts';
@@ -50,7 +50,7 @@ export class EtcdWatch implements Disposable {
   async #begin(): Promise<void> {
     const { member } = this.#session;
     try {
-      const metadata = await this.#session.metadata(member, silenceMs);
+      const metadata = await this.#session.metadata(member, this.#session.shareMs);
       if (!this.#closed) {
         this.#follow(member, member.clients.watch.watch(metadata));
       }
@@ -64,7 +64,8 @@ export class EtcdWatch implements Disposable {
     this.#heardAtMs = this.#runtime.clock.monotonicMs();
     stream.on('data', (response: etcd.WatchResponse) => this.#hear(member, stream, response));
     stream.on('error', (error: EtcdError) => this.#end(member, stream, error));
-    stream.on('end', () => stream.cancel());
+    // Also of a stream that ends without an error.
+    stream.on('status', ({ details }: StatusObject) => this.#end(member, stream, refusal(details)));
     stream.write({ requestUnion: { $case: 'createRequest', value: keyRange(this.#prefix) } });
     this.#askForProgress(stream);
   }

@@ -64,7 +64,7 @@ export class LocalCoordinator implements Coordinator {
     const directory = path.resolve(options.directory);
     const { machine = thisMachine, timeoutMs } = options;
     const open = () => LocalStore.open(directory, runtime, machine);
-    const store = await whenUnlocked(runtime, timeoutMs, new AbortController().signal, open);
+    const store = await whenUnlocked(runtime, timeoutMs, open);
     return new LocalCoordinator(store, runtime, options);
   }
 
@@ -104,6 +104,9 @@ export class LocalCoordinator implements Coordinator {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#calls.closed) {
+      return;
+    }
     this.#calls.close();
     this.#closing.abort();
     this.#watches[Symbol.dispose]();
@@ -118,7 +121,7 @@ export class LocalCoordinator implements Coordinator {
   }
 
   #call<Result>(action: () => Result): Promise<Result> {
-    return this.#calls.run(() => whenUnlocked(this.#runtime, this.#timeoutMs, this.#closing.signal, action));
+    return this.#calls.run(() => whenUnlocked(this.#runtime, this.#timeoutMs, action, this.#closing.signal));
   }
 }
 
@@ -126,8 +129,8 @@ export class LocalCoordinator implements Coordinator {
 async function whenUnlocked<Result>(
   { clock, timers }: Runtime,
   timeoutMs: number,
-  signal: AbortSignal,
   action: () => Result,
+  signal?: AbortSignal,
 ): Promise<Result> {
   const endMs = clock.monotonicMs() + timeoutMs;
   for (;;) {

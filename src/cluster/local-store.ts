@@ -202,13 +202,15 @@ export class LocalStore implements Disposable {
   }
 
   #write<Result>(action: (revision: number) => Result): Result {
-    return this.#file.write('durable', () => {
+    const [result, revision] = this.#file.write('durable', () => {
       this.#check();
       if (this.#hasEnded()) {
         this.#removeLeases(ended, this.#machine.monotonicMs());
       }
-      return action(this.#revision());
+      return [action(this.#revision()), this.#revision()] as const;
     });
+    this.#seenRevision = revision;
+    return result;
   }
 
   /** Returns the revision of a file that is what it was. @throws QuorateError COORDINATOR_UNAVAILABLE */

@@ -1,6 +1,7 @@
 import type { coordinatorOptions, OptionValues } from '../config/interface.ts';
 import { QuorateError } from '../errors/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
+import { channelSecurity } from '../tls/interface.ts';
 import type { Coordinator } from './coordinator.ts';
 import { etcdAddresses } from './etcd-address.ts';
 import { EtcdCoordinator } from './etcd-coordinator.ts';
@@ -31,21 +32,23 @@ export async function openCoordinator(
         runtime,
       );
     case 'etcd':
-      return new EtcdCoordinator(
-        {
-          addresses: etcdAddresses(settings),
-          timeoutMs,
-          username: settings.etcdUsername,
-          password: settings.etcdPassword,
-          prefix: settings.etcdPrefix,
-        },
-        runtime,
-      );
+      return openEtcd(settings, runtime);
   }
 }
 
+function openEtcd(settings: CoordinatorSettings, runtime: Runtime): EtcdCoordinator {
+  const { coordinatorTimeoutMs: timeoutMs, etcdUsername: username, etcdPassword: password } = settings;
+  const addresses = etcdAddresses(settings);
+  for (const { host, security } of addresses) {
+    // Files that are missing or wrong are told at once. Connections read them again.
+    channelSecurity(host, security);
+  }
+  const prefix = required(settings.etcdPrefix, 'etcd', 'etcd-prefix');
+  return new EtcdCoordinator({ addresses, timeoutMs, username, password, prefix }, runtime);
+}
+
 function required(value: string | undefined, coordinator: string, option: string): string {
-  if (value === undefined) {
+  if (value === undefined || value === '') {
     throw new QuorateError('INVALID_ARGUMENT', `--coordinator ${coordinator} needs --${option}`);
   }
   return value;

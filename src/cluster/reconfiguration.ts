@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { QuorateError } from '../errors/interface.ts';
+import { isQuorateError, QuorateError } from '../errors/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
 import type { GroupState, GroupStore } from './group-store.ts';
 import type { Leadership } from './leadership.ts';
@@ -41,8 +41,8 @@ export async function reconfigure(
   try {
     const txId = await local.pauseWrites(pauseLimitMs);
     await waitForHolders(context, next, txId);
-    await store.configure(leadership.takenAt, state, next);
-    await local.configureAcks(leaderAcks(next, nodeId));
+    const known = await written(context, leadership, () => store.configure(leadership.takenAt, state, next));
+    await local.configureAcks(leaderAcks(known ?? next, nodeId));
   } finally {
     await local.resumeWrites();
   }
@@ -68,5 +68,29 @@ async function waitForHolders({ local, runtime, nodeId }: ReconfigurationContext
       });
     }
     await runtime.timers.sleep(tickMs);
+  }
+}
+
+/**
+ * Writes the new group down. When the coordinator does not say what became of it, nothing is committed before it has told
+ * which group candidates see; the lease ends if it never does. Returns that group, if it is another than the new one.
+ */
+async function written(
+  { store, runtime }: ReconfigurationContext,
+  leadership: Leadership,
+  write: () => Promise<void>,
+): Promise<GroupConfig | undefined> {
+  try {
+    await write();
+    return undefined;
+  } catch (error) {
+    while (isQuorateError(error) && error.code !== 'LEASE_LOST' && leadership.isValid) {
+      const state = await store.read().catch(() => undefined);
+      if (state !== undefined) {
+        return state.config;
+      }
+      await runtime.timers.sleep(tickMs);
+    }
+    throw error;
   }
 }

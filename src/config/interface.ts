@@ -24,4 +24,5 @@ export { securityOptions } from './security-options.ts';
 export { nodeOptions, serverOptions } from './server-options.ts';
 export { syncOptions } from './sync-options.ts';
 export { tlsOptions } from './tls-options.ts';
+export { tracingOptions } from './tracing-options.ts';
 export { formatBytes, formatDuration, parseBytes, parseDurationMs } from './units.ts';

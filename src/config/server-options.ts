@@ -6,6 +6,7 @@ import { defineOptions } from './option.ts';
 import { defaultPort, replicationOptions, wholeServerOptions } from './replication-options.ts';
 import { securityOptions } from './security-options.ts';
 import { tlsOptions } from './tls-options.ts';
+import { tracingOptions } from './tracing-options.ts';
 
 export const nodeOptions = defineOptions('Node', {
   config: { type: 'path', placeholder: 'FILE', help: 'JSON file with options, named as the flags are.' },
@@ -46,6 +47,7 @@ export const serverOptions = {
   ...securityOptions,
   ...tlsOptions,
   ...coordinatorOptions,
+  ...tracingOptions,
   ...databaseLimitOptions,
   ...nodeLimitOptions,
   ...hranaOptions,

@@ -130,6 +130,11 @@ export class DatabaseFiles {
     return this.#context.runtime.files.fileSizeSync(this.sqlitePath);
   }
 
+  /** Size of SQLite's WAL; 0 when there is none. */
+  walBytes(): number {
+    return this.#context.runtime.files.fileSizeSync(`${this.sqlitePath}-wal`);
+  }
+
   freeBytes(): number {
     return this.#context.runtime.files.freeBytesSync(this.#context.directory);
   }

@@ -78,7 +78,7 @@ export class InteractiveSession {
     }
   }
 
-  commit(reply: Pick<PendingTransaction, 'succeed' | 'fail' | 'acks'>): void {
+  commit(reply: Pick<PendingTransaction, 'succeed' | 'fail' | 'acks' | 'trace'>): void {
     const { connection, pipeline } = this.#options;
     try {
       const captured = connection.endClient();

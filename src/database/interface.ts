@@ -30,6 +30,7 @@ export type {
   MemberPosition,
   Position,
   QueryOptions,
+  RecordRun,
   RejoinReport,
   RejoinRequest,
   RepairPhase,
@@ -50,5 +51,6 @@ export type {
   Writer,
 } from './types.ts';
 export type { SnapshotCall, SnapshotCalls } from './verification-messages.ts';
-export { Verifications } from './verifications.ts';
+export { maxVerifications, Verifications } from './verifications.ts';
+export type { RecordTrace } from './write-trace.ts';
 export { attachWriter, type WriterAttachment } from './writer-client.ts';

@@ -80,13 +80,14 @@ export class Leadership {
         this.#checkPromotion(before, startsDatabase);
       }
       const term = isPromoted ? Math.max(before.term, this.#latestTerm) + 1 : before.term;
-      const onlyAcks = isDeepStrictEqual({ ...settings, term, acks: null }, { ...before, acks: null });
+      const others = { term: 0, acks: undefined, group: undefined };
+      const isSameRole = !isPromoted && isDeepStrictEqual({ ...settings, ...others }, { ...before, ...others });
       checkAckSettings(settings.acks ?? defaultAckSettings);
       this.#options.files.saveSettings({ ...settings, term });
       if (settings.role === 'primary') {
         await this.#options.inbox().discard();
       }
-      if (onlyAcks && settings.role === 'primary') {
+      if (isSameRole && settings.role === 'primary') {
         return this.#options.client().request((id) => ['set-acks', id, settings.acks]);
       }
       await this.#setRole(isPromoted);
@@ -124,13 +125,12 @@ export class Leadership {
   promise(term: Term, candidate: string): Promise<MemberPosition> {
     return this.#exclusively(async () => {
       this.#checkPromise({ term, candidate });
-      const { files, client, databaseId, onChanged, onRole } = this.#options;
+      const { files, client, databaseId, onChanged } = this.#options;
       const before = files.settings;
       const stepsDown = before.role === 'primary' && before.term < term;
       files.saveSettings(stepsDown ? followingNobody(before) : before, { term, candidate });
       if (stepsDown) {
-        onRole();
-        await client().request((id) => ['set-role', id, files.role]);
+        await this.#setRole();
       }
       const position = await client().request<WriterPosition>((id) => ['promise', id, term]);
       onChanged();

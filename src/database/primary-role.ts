@@ -13,7 +13,9 @@ import type { PendingTransaction } from './pending-transaction.ts';
 import { PrimaryStore } from './primary-store.ts';
 import { startTerm } from './term-start.ts';
 import type { AckSettings } from './types.ts';
+import { notBegun } from './write-errors.ts';
 import { WritePause } from './write-pause.ts';
+import { WriteTrace } from './write-trace.ts';
 import type { ClientRequest, PrimaryRequest, RoleSettings, TransactionWishes } from './writer-messages.ts';
 import { type Queued, WriterQueue } from './writer-queue.ts';
 import type { Call, WriterRole, WriterServices } from './writer-role.ts';
@@ -69,6 +71,7 @@ export class PrimaryRole implements WriterRole {
     this.#acknowledged();
   }
 
+  /** What its node asks of a primary. */
   control(request: PrimaryRequest, call: Call): void {
     switch (request[0]) {
       case 'set-acks':
@@ -124,18 +127,11 @@ export class PrimaryRole implements WriterRole {
 
   /** Refuses requests that have waited too long behind what waits for replicas; nothing of them was begun. */
   #expireQueued(limitMs: number): void {
-    const why = this.#store.waitsForReplicas ? 'too few replicas acknowledge' : 'writes are paused';
-    const message = `${why}; the write waited ${limitMs} ms and was not begun`;
     if (!this.#lease.isValid) {
       this.#queue.failAll(leaseLost());
     }
-    this.#queue.failOlderThan(
-      this.#services.runtime.clock.monotonicMs() - limitMs,
-      new QuorateError('QUORUM_UNAVAILABLE', message, {
-        hint: 'See the status for the replicas. Start them, or lower the level with database update.',
-        details: { limitMs },
-      }),
-    );
+    const expired = notBegun(limitMs, this.#store.waitsForReplicas);
+    this.#queue.failOlderThan(this.#services.runtime.clock.monotonicMs() - limitMs, expired);
     this.#services.wake();
   }
 
@@ -159,7 +155,7 @@ export class PrimaryRole implements WriterRole {
       case 'describe':
         return call.succeed(this.#sessionOf(request[2]).describe(request[3]));
       case 'commit':
-        return this.#sessionOf(request[2]).commit(this.#pendingOf(call, [], false));
+        return this.#sessionOf(request[2]).commit(this.#pendingOf(call, [], false, { trace: request[3] }));
       case 'rollback':
         this.#sessionOf(request[2]).abort(undefined);
         return call.succeed(undefined);
@@ -265,8 +261,8 @@ export class PrimaryRole implements WriterRole {
 
   /** Copies a SQLite file through the pipeline, so that replicas receive it like any write. Other writes wait meanwhile. */
   #importFrom(sourcePath: string, call: Call): void {
-    if (this.#session !== undefined || this.#import !== undefined) {
-      throw new QuorateError('OVERLOADED', 'a transaction or an import holds the writer', {
+    if (this.#session !== undefined || this.#import !== undefined || this.#pause.isOn) {
+      throw new QuorateError('OVERLOADED', 'a transaction, an import or a pause holds the writer', {
         hint: 'Import again when it has ended.',
       });
     }
@@ -351,15 +347,17 @@ export class PrimaryRole implements WriterRole {
     call: Call,
     statements: PendingTransaction['statements'],
     bigint: boolean,
-    { acks, key }: TransactionWishes = {},
+    { acks, key, trace: traceparent }: TransactionWishes = {},
   ): PendingTransaction & { readonly sinceMs: number } {
     if (key !== undefined) {
       checkKey(key);
     }
     const succeed: PendingTransaction['succeed'] = (...answer) => call.succeed(answer);
-    const sinceMs = this.#services.runtime.clock.monotonicMs();
+    const { clock } = this.#services.runtime;
+    const sinceMs = clock.monotonicMs();
     const rule = this.#acks.rule(acks);
-    return { statements, bigint, key, acks: rule, sinceMs, succeed, fail: (error) => call.fail(error) };
+    const trace = traceparent === undefined ? undefined : new WriteTrace(traceparent, clock);
+    return { statements, bigint, key, acks: rule, trace, sinceMs, succeed, fail: (error) => call.fail(error) };
   }
 }
 

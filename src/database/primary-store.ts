@@ -77,8 +77,8 @@ export class PrimaryStore {
    * term. They are not to be shown before enough replicas hold them (invariants I1, I2).
    */
   #isTailCommitted(): boolean {
-    const { acks, log } = this.#options;
-    return acks.isDurable(log.tip.txId, acks.rule(undefined).durable);
+    const { acks, log, lease } = this.#options;
+    return lease.isValid && acks.isDurable(log.tip.txId, acks.rule(undefined).durable);
   }
 
   #awaitTail(appliedTxId: number): void {
@@ -93,8 +93,8 @@ export class PrimaryStore {
 
   /** Goes on with what the acknowledgements allow. */
   acknowledged(): void {
-    const { acks, lease } = this.#options;
-    if (this.#tailWaits && lease.isValid && this.#isTailCommitted()) {
+    const { acks } = this.#options;
+    if (this.#tailWaits && this.#isTailCommitted()) {
       this.#tailWaits = false;
       acks.released();
       this.#openTail();

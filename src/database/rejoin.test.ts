@@ -19,7 +19,7 @@ async function seed(from: Database, to: Database): Promise<void> {
   const { sizeBytes } = lease.header;
   const content = Buffer.alloc(sizeBytes);
   await lease.read(content, 0);
-  await to.inbox.begin(lease.header, 0);
+  await to.inbox.begin(lease.header, 0, 0);
   await to.inbox.write(0, content);
   await to.inbox.install(await lease.sha256());
 }

@@ -9,19 +9,12 @@ import { checkAgainstLog } from './recovery.ts';
 import { rejoin } from './rejoin.ts';
 import { repair } from './repair.ts';
 import { ReplicaPipeline } from './replica-pipeline.ts';
+import { ReplicaTraces } from './replica-traces.ts';
 import { type RecordSaving, type SavedRecords, saveRecords } from './saved-records.ts';
 import { staleTerm } from './terms.ts';
 import { Tolerance } from './tolerance.ts';
-import type {
-  Awaited,
-  LogEnds,
-  RejoinReport,
-  RejoinRequest,
-  RepairPhase,
-  RepairReport,
-  RepairRequest,
-} from './types.ts';
-import type { ClientRequest, ReplicaRequest, RoleSettings } from './writer-messages.ts';
+import type { LogEnds, RejoinReport, RejoinRequest, RepairPhase, RepairReport, RepairRequest } from './types.ts';
+import type { AppendRequest, ClientRequest, ReplicaRequest, RoleSettings } from './writer-messages.ts';
 import type { Call, WriterRole, WriterServices } from './writer-role.ts';
 
 /** How long applying waits after a condition of the machine (a full disk, a lock) stopped it, in milliseconds. */
@@ -29,14 +22,6 @@ const applyRetryMs = 1000;
 
 /** How long a delayed replica sleeps at most before it looks at the clock again, which may have been set, in milliseconds. */
 const longestDelayMs = 60_000;
-
-/** Records from the upstream, which is at `term`. */
-interface Arrived {
-  readonly records: Uint8Array;
-  readonly commitTxId: number;
-  readonly awaited: Awaited | undefined;
-  readonly term: number;
-}
 
 /** A replica: refuses clients' writes, logs and applies what its upstream sends. */
 export class ReplicaRole implements WriterRole {
@@ -54,6 +39,7 @@ export class ReplicaRole implements WriterRole {
   /** Wakes this role when whoever repairs it has gone. */
   #lease: Timer | undefined;
   readonly #tolerance: Tolerance;
+  readonly #traces: ReplicaTraces;
 
   constructor(services: WriterServices, log: TransactionLog | undefined, settings: RoleSettings) {
     this.#services = services;
@@ -62,6 +48,7 @@ export class ReplicaRole implements WriterRole {
     this.#mark = new CommitMark(services.runtime.files, services.runtime.clock, path.dirname(services.file()));
     const { files, clock } = services.runtime;
     this.#tolerance = new Tolerance({ files, clock, directory: this.#databaseDirectory });
+    this.#traces = new ReplicaTraces(services.start.name, clock, services.onTraced);
     this.#connection = ReplicaConnection.open(services.file());
     try {
       if (log !== undefined) {
@@ -79,6 +66,7 @@ export class ReplicaRole implements WriterRole {
     const applied = this.#connection.readPosition();
     checkAgainstLog(applied, log);
     this.#log = log;
+    this.#traces.clear();
     positions.set('applied', applied.txId);
     positions.set('appliedBytes', log.recordBytesAt(applied.txId));
     positions.set('commit', Math.max(applied.txId, this.#mark.read(log)));
@@ -93,6 +81,7 @@ export class ReplicaRole implements WriterRole {
       clock: runtime.clock,
       delayMs: this.#delayMs,
       tolerance: this.#tolerance,
+      traces: this.#traces,
     });
     this.#services.wake();
   }
@@ -115,10 +104,11 @@ export class ReplicaRole implements WriterRole {
     );
   }
 
-  append({ commitTxId, ...arrival }: Arrived, call: Call): void {
-    this.#requireTerm(arrival.term);
+  append([, , records, commitTxId, awaited, term, traces]: AppendRequest, call: Call): void {
+    this.#requireTerm(term);
+    const traced = this.#traces.arrived(traces);
     this.#following().append(
-      { ...arrival, done: () => call.succeed(undefined), fail: (error) => call.fail(error) },
+      { records, awaited, term, traced, done: () => call.succeed(undefined), fail: (error) => call.fail(error) },
       commitTxId,
     );
   }
@@ -321,6 +311,7 @@ export class ReplicaRole implements WriterRole {
     this.#lease?.cancel();
     this.#keepMark();
     this.#pipeline?.failArrivals(() => reason);
+    this.#services.positions.set('unappliedBytes', 0);
     this.#connection.close();
   }
 }

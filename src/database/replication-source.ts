@@ -2,10 +2,12 @@ import { decodeRecord, type LogPosition, LogReader } from '../log/interface.ts';
 import type { FileSystem } from '../runtime/interface.ts';
 import type { AckRelay } from './ack-relay.ts';
 import { Listeners } from './listeners.ts';
+import { RecentTraces } from './recent-traces.ts';
 import type { KnownReplica } from './replica-holds.ts';
 import type { SharedPositions } from './shared-positions.ts';
 import { TailCache } from './tail-cache.ts';
 import type { Awaited, DatabasePositions, DatabaseSettings, RecordRun, ReplicationSource, Role } from './types.ts';
+import type { RecordTrace } from './write-trace.ts';
 
 export interface DatabaseSourceOptions {
   readonly files: FileSystem;
@@ -28,6 +30,7 @@ export class DatabaseSource implements ReplicationSource {
   readonly #options: DatabaseSourceOptions;
   readonly #listeners = new Listeners();
   readonly #tail: TailCache;
+  readonly #traces = new RecentTraces();
   #reader: LogReader | undefined;
   /**
    * Up to where this thread was told of records. The shared positions run ahead of the messages that bring the records,
@@ -71,6 +74,10 @@ export class DatabaseSource implements ReplicationSource {
     return this.#tail.read(fromTxId, through, maxBytes) ?? (await this.#openReader().read(fromTxId, through, maxBytes));
   }
 
+  traces(fromTxId: number, throughTxId: number, limit: number): readonly RecordTrace[] {
+    return this.#traces.between(fromTxId, throughTxId, limit);
+  }
+
   subscribe(listener: () => void): () => void {
     const unsubscribe = this.#listeners.subscribe(listener);
     if (this.#listeners.size === 1) {
@@ -85,8 +92,9 @@ export class DatabaseSource implements ReplicationSource {
     };
   }
 
-  appended(bytes: Uint8Array, lastTxId: number): void {
+  appended(bytes: Uint8Array, lastTxId: number, traces: readonly RecordTrace[] = []): void {
     this.#tail.add({ bytes, firstTxId: decodeRecord(bytes).txId, lastTxId });
+    this.#traces.add(traces);
   }
 
   /** `told`: the positions when the news was sent; absent when the shared ones are to be taken. */
@@ -153,6 +161,7 @@ export class DatabaseSource implements ReplicationSource {
     this.#cutCount += 1;
     this.#toldTxId = undefined;
     this.#tail.clear();
+    this.#traces.clear();
     this.#reader?.forget();
   }
 

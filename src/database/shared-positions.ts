@@ -20,6 +20,11 @@ const slot = {
   promised: 11,
   /** Until when a primary may act, by the monotonic clock in milliseconds; 0 when nothing limits it. */
   leaseUntilMs: 12,
+  /** Odd while the writer's thread does something (writer-pulse.ts). */
+  turns: 13,
+  /** Bytes of records that a replica has received and not yet fsynced, and of those that it keeps in memory to apply them. */
+  receivedBytes: 14,
+  unappliedBytes: 15,
 } as const;
 type Slot = keyof typeof slot;
 const slotCount = Object.keys(slot).length;
@@ -51,8 +56,8 @@ export class SharedPositions {
     }
   }
 
-  /** Adds to a number that several threads change; returns the sum. */
-  add(name: 'streamedBytes', amount: number): number {
+  /** Adds to a number; returns the sum. */
+  add(name: 'streamedBytes' | 'turns' | 'receivedBytes', amount: number): number {
     return Number(Atomics.add(this.#slots, slot[name], BigInt(amount))) + amount;
   }
 

@@ -36,9 +36,10 @@ export function startTerm(services: WriterServices, { log, term, acks }: TermSta
     ...hybridClock.next(),
     origin: start.origin,
     schemaHash,
-    operations: termStartOperations(term),
+    operations: termStartOperations(),
   });
   log.append(encoder.bytes, encoder.count, encoder.end);
+  positions.set('term', term);
   positions.set('tip', txId);
   onAppended(encoder.bytes, acks > 0 ? { durable: { count: acks, txId }, applied: { count: 0, txId: 0 } } : undefined);
   log.sync();

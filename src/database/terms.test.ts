@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { primarySettings, TestFolder } from '../../test/test-database.ts';
+import { primarySettings, replicaSettings, TestFolder } from '../../test/test-database.ts';
 import { QuorateError } from '../errors/interface.ts';
 import { createSeededRandom, SimulatedFileSystem } from '../runtime/interface.ts';
 import { contentPath } from './content-directory.ts';
-import type { Database, DatabaseContext } from './interface.ts';
+import type { Database, DatabaseContext, FeedRunner } from './interface.ts';
 import { openOnThisThread } from './testing/on-this-thread.ts';
 
 const member = { ...primarySettings, group: { id: 'g1' } };
@@ -84,4 +84,24 @@ test('whenever the power fails while a term is promised and begun, what was prom
     const { position } = await again.writer.transact(insert);
     assert.deepEqual(position, { term: 6, txId: tip + 2 }, `cut off after ${callsBefore} calls`);
   }
+});
+
+test('whoever feeds a replica on its writer learns of a promise before it is answered', async () => {
+  using folder = new TestFolder();
+  const events: string[] = [];
+  const runner: FeedRunner = {
+    open(_start, sink, owner) {
+      const end = sink.subscribe(() => {
+        events.push(`told ${sink.promisedTerm()}`);
+        end();
+        owner.ended(new QuorateError('STALE_TERM', 'over'));
+      });
+      events.push('fed');
+      return { close: () => {} };
+    },
+  };
+  await using database = await openOnThisThread(folder.context('shop'), replicaSettings, runner);
+  database.feeds.open({}, { report: () => {}, ended: (error) => events.push(`ended ${error?.code}`) });
+  await database.leadership.promise(4, 'b').then(() => events.push('answered'));
+  assert.deepEqual(events, ['fed', 'told 4', 'ended STALE_TERM', 'answered']);
 });

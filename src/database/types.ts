@@ -1,5 +1,6 @@
 import type { LogPosition, RecordBatch, Term, TxId } from '../log/interface.ts';
 import type { Statement, StatementDescription, StatementResult, WantedRow } from '../sqlite/interface.ts';
+import type { RecordTrace } from './write-trace.ts';
 
 export type Role = 'primary' | 'replica';
 
@@ -234,6 +235,8 @@ export interface ReplicationSource {
   positionOf(txId: TxId): Promise<LogPosition | undefined>;
   /** Whole records from `fromTxId` on, at most about `maxBytes`, at least one. @throws QuorateError SNAPSHOT_REQUIRED */
   read(fromTxId: TxId, maxBytes: number): Promise<RecordRun>;
+  /** The traced transactions from `fromTxId` through `throughTxId`, at most `limit`, as far as they are remembered. */
+  traces(fromTxId: TxId, throughTxId: TxId, limit: number): readonly RecordTrace[];
   /** Calls back after records were appended or committed, until the returned function is called. */
   subscribe(listener: () => void): () => void;
   /** Tells the writer what the replicas have: one position for each that counts, the largest first. */
@@ -296,10 +299,11 @@ export interface SnapshotInbox {
   /** What an earlier attempt has received; an empty id and 0 when there is nothing. */
   received(): { readonly snapshotId: string; readonly bytes: number };
   /**
-   * Begins, or goes on at `offset` of the same snapshot.
-   * @throws QuorateError DIVERGED, WRONG_DATABASE, DISK_FULL, PROTOCOL_ERROR
+   * Begins, or goes on at `offset` of the same snapshot. `promisedTerm`: what its sender was told that this replica has
+   * promised; a promise of a later term ends the copy with STALE_TERM, up to the moment of the installation.
+   * @throws QuorateError DIVERGED, WRONG_DATABASE, DISK_FULL, PROTOCOL_ERROR, STALE_TERM
    */
-  begin(header: SnapshotHeader, offset: number): Promise<void>;
+  begin(header: SnapshotHeader, offset: number, promisedTerm: Term): Promise<void>;
   /** @throws QuorateError PROTOCOL_ERROR for a gap, DISK_FULL, IO_ERROR */
   write(offset: number, content: Uint8Array): Promise<void>;
   /**
@@ -366,10 +370,16 @@ export interface ReplicationSink {
   truncateAfter(txId: TxId, term: Term): Promise<void>;
   /**
    * Appends verified records and applies what is committed; resolves when the records are durable. `awaited` tells what
-   * is urgent.
+   * is urgent, `traces` which of the transactions are traced.
    * @throws QuorateError DIVERGED, PROTOCOL_ERROR, STALE_TERM, DISK_FULL, SCHEMA_MISMATCH
    */
-  append(records: Uint8Array, commitTxId: TxId, term: Term, awaited?: Awaited): Promise<void>;
+  append(
+    records: Uint8Array,
+    commitTxId: TxId,
+    term: Term,
+    awaited?: Awaited,
+    traces?: readonly RecordTrace[],
+  ): Promise<void>;
   /** Learns of a higher commit position without new records. */
   commitTo(commitTxId: TxId, term: Term): void;
   /** Calls back after the durable or applied position moved, a term was promised, or applying failed. */

@@ -28,6 +28,7 @@ import {
   type WriterStart,
 } from './writer-messages.ts';
 import { WriterOutbox } from './writer-outbox.ts';
+import { WriterTurns } from './writer-pulse.ts';
 import { type Call, steppedDown, type WriterServices, wrongRole } from './writer-role.ts';
 
 /** How much of the next log segment is made ready in one turn: little enough that no commit waits for it, in bytes. */
@@ -59,6 +60,7 @@ export class WriterCore {
   readonly #retention: LogRetention;
   readonly #floor: DiskFloor;
   readonly #freeze: FileFreeze;
+  readonly #turns: WriterTurns;
 
   /** `schedule` runs a function after the messages that have arrived by now. */
   constructor(
@@ -76,14 +78,12 @@ export class WriterCore {
     this.#retention = new LogRetention({ database, clock, logger, limits, neededFrom });
     this.#floor = new DiskFloor({ files, clock, directory: start.directory, minFreeBytes: limits.minFreeBytes });
     const positions = new SharedPositions(start.positions);
-    this.#outbox = new WriterOutbox({
-      host,
-      positions,
-      timers: runtime.timers,
-      streamLimitBytes: limits.tailCacheBytes,
-    });
+    this.#turns = new WriterTurns(positions);
+    const timers = this.#turns.counting(runtime.timers);
+    this.#outbox = new WriterOutbox({ host, positions, timers, streamLimitBytes: limits.tailCacheBytes });
     this.#door = new WriterDoor({
       outbox: this.#outbox,
+      turns: this.#turns,
       accept: (call) => this.#accept(call),
       onTaken: () => this.#taken(),
       onReply: () => this.#wakeToFlush(),
@@ -97,21 +97,22 @@ export class WriterCore {
     });
     const file = () => sqlitePath(this.#directory);
     const wake = () => this.#wake();
-    this.#freeze = new FileFreeze({ runtime, file, role: () => this.#role, wake });
+    this.#freeze = new FileFreeze({ runtime: { ...runtime, timers }, file, role: () => this.#role, wake });
     this.#services = {
-      runtime,
+      runtime: { ...runtime, timers },
       start,
       file,
       positions,
       hybridClock: new HybridClock(runtime.clock),
       markers: new MarkerWatch({
-        timers: runtime.timers,
+        timers,
         onReached: (marker, txId) => this.#outbox.emit(['at-marker', marker, txId]),
         onReleased: wake,
       }),
       wake,
       requireRoom: () => this.#floor.check(),
-      onAppended: (records, wish) => this.#outbox.appended(records, wish),
+      onAppended: (...appended) => this.#outbox.appended(...appended),
+      onTraced: (span) => this.#outbox.emit(['traced', span]),
       onDurable: () => this.#endTurn(),
       onTruncated: () => this.#outbox.emit(['truncated']),
       onFailure: (failure) => this.#emitFailure(failure),
@@ -165,11 +166,10 @@ export class WriterCore {
   #retain(): void {
     const log = this.#log;
     const role = this.#role;
-    if (log === undefined || role === undefined) {
-      return;
+    if (log !== undefined && role !== undefined) {
+      this.#retention.step(log, () => (this.#freeze.isFrozen ? undefined : role.checkpoint()));
+      noteLog(this.#services.positions, log);
     }
-    this.#retention.step(log, () => (this.#freeze.isFrozen ? undefined : role.checkpoint()));
-    noteLog(this.#services.positions, log);
   }
 
   #createLog(databaseId: Uint8Array): TransactionLog {
@@ -289,8 +289,9 @@ export class WriterCore {
   }
 
   /** Records that somebody waits for are logged before this thread turns to anything else. */
-  #append([, , records, commitTxId, awaited, term]: AppendRequest, call: Call): void {
-    this.#as(ReplicaRole).append({ records, commitTxId, awaited, term }, call);
+  #append(request: AppendRequest, call: Call): void {
+    this.#as(ReplicaRole).append(request, call);
+    const [, , , , awaited] = request;
     if (awaited?.durable) {
       this.#isUrgent = true;
     } else {
@@ -340,7 +341,7 @@ export class WriterCore {
   #wake(): void {
     if (!this.#scheduled && !this.#stopped) {
       this.#scheduled = true;
-      this.#schedule(() => this.#work());
+      this.#schedule(() => this.#turns.run(() => this.#work()));
     }
   }
 

@@ -1,10 +1,12 @@
 import { asQuorateError } from '../errors/interface.ts';
 import { noReply, type WriterPort, type WriterReply, type WriterRequest } from './writer-messages.ts';
 import type { WriterOutbox } from './writer-outbox.ts';
+import type { WriterTurns } from './writer-pulse.ts';
 import type { Call } from './writer-role.ts';
 
 export interface WriterDoorOptions {
   readonly outbox: WriterOutbox;
+  readonly turns: WriterTurns;
   /** Takes one request; what it throws is the answer. */
   readonly accept: (call: Call) => void;
   /** Called when all requests of one message were taken. */
@@ -22,12 +24,15 @@ export class WriterDoor {
   }
 
   listen(port: WriterPort): void {
-    port.onMessage((message) => {
-      for (const request of message as WriterRequest[]) {
-        this.#dispatch(request, port);
-      }
-      this.#options.onTaken();
-    });
+    const { turns, onTaken } = this.#options;
+    port.onMessage((message) =>
+      turns.run(() => {
+        for (const request of message as WriterRequest[]) {
+          this.#dispatch(request, port);
+        }
+        onTaken();
+      }),
+    );
   }
 
   #dispatch(request: WriterRequest, port: WriterPort): void {

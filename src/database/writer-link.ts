@@ -10,7 +10,7 @@ export interface WriterLink {
   readonly client: WriterClient;
   /** A further channel to the same writer, for another thread. */
   connect(): Promise<MessagePort>;
-  /** Ends the writer after it has closed its files. */
+  /** Ends the writer after it has closed its files; does not wait for one whose client was made to fail. */
   stop(): Promise<void>;
 }
 
@@ -42,7 +42,7 @@ export const startWriterThread: WriterStarter = async (start, logger, onEvent, s
     onClose: (listener) => worker.on('exit', listener),
     close: () => {},
   };
-  const client = new WriterClient(port, start.limits);
+  const client = new WriterClient(port, start.limits, start.name);
   worker.on('message', (message: ThreadMessage) => {
     for (const event of message.events ?? []) {
       onEvent(event);
@@ -85,7 +85,15 @@ export const startWriterThread: WriterStarter = async (start, logger, onEvent, s
       return port2;
     },
     async stop() {
-      await client.request((id) => ['close', id]);
+      try {
+        await client.request((id) => ['close', id]);
+      } catch (error) {
+        if (!client.hasFailed) {
+          throw error;
+        }
+        worker.unref();
+        return;
+      }
       await worker.terminate();
       await exited.promise;
     },

@@ -1,6 +1,7 @@
 import type { Transferable } from 'node:worker_threads';
 import type { SerializedError } from '../errors/interface.ts';
 import type { SqlValue, Statement, StatementResult } from '../sqlite/interface.ts';
+import type { MeasuredSpan } from '../tracing/interface.ts';
 import type { AckWish } from './acks.ts';
 import type { DatabaseLimits } from './limits.ts';
 import type {
@@ -14,6 +15,7 @@ import type {
   RepairRequest,
   Role,
 } from './types.ts';
+import type { RecordTrace, WritePart } from './write-trace.ts';
 
 /**
  * What travels between a writer thread and those who use it. Everything is made of tuples, because the structured
@@ -24,6 +26,8 @@ import type {
 export interface TransactionWishes {
   readonly acks?: AckLevel | undefined;
   readonly key?: string | undefined;
+  /** The span of one that is traced, as `traceparent` says it. */
+  readonly trace?: string | undefined;
 }
 
 /** The id of a request that nobody waits for: it gets no reply. */
@@ -41,10 +45,10 @@ export type ClientRequest =
   | readonly [kind: 'begin', id: number, foreignKeys: boolean]
   | readonly [kind: 'run', id: number, transaction: number, statement: Statement, bigint: boolean]
   | readonly [kind: 'describe', id: number, transaction: number, sql: string]
-  | readonly [kind: 'commit', id: number, transaction: number]
+  | readonly [kind: 'commit', id: number, transaction: number, trace?: string]
   | readonly [kind: 'rollback', id: number, transaction: number];
 
-/** Records from the upstream, which is at `term`. `awaited`: what clients there wait for. */
+/** Records from the upstream, which is at `term`. `awaited`: what clients there wait for. `traces`: of the traced ones among them. */
 export type AppendRequest = readonly [
   kind: 'append',
   id: number,
@@ -52,6 +56,7 @@ export type AppendRequest = readonly [
   commitTxId: number,
   awaited: Awaited | undefined,
   term: number,
+  traces?: readonly RecordTrace[] | undefined,
 ];
 
 /** What helps a replica that is not what its upstream is. */
@@ -157,13 +162,19 @@ export type WriterReply =
   | readonly [id: number, error: null, value: unknown]
   | readonly [id: number, error: SerializedError];
 
-/** The value of a reply to `transact`. */
-export type TransactValue = readonly [term: number, txId: number, results: readonly CompactResult[], acks: number];
+/** The value of a reply to `transact`. The last one only when it is traced. */
+export type TransactValue = readonly [
+  term: number,
+  txId: number,
+  results: readonly CompactResult[],
+  acks: number,
+  parts?: readonly WritePart[],
+];
 
 /** What the writer tells the node without being asked. Positions are in shared memory. */
 export type WriterEvent =
   /** Followed by `moved` when the turn ends in which they were appended. */
-  | readonly [kind: 'appended', records: Uint8Array, lastTxId: number]
+  | readonly [kind: 'appended', records: Uint8Array, lastTxId: number, traces?: readonly RecordTrace[]]
   | readonly [kind: 'moved', tipTxId: number, commitTxId: number]
   | readonly [kind: 'ack-status', status: AckStatus]
   /** What the node is to report acknowledgements for. */
@@ -174,7 +185,9 @@ export type WriterEvent =
   /** Records were cut from the end of the log. */
   | readonly [kind: 'truncated']
   | readonly [kind: 'feed', feed: number, event: unknown]
-  | readonly [kind: 'log-opened', databaseId: Uint8Array];
+  | readonly [kind: 'log-opened', databaseId: Uint8Array]
+  /** What this replica did with a traced transaction. */
+  | readonly [kind: 'traced', span: MeasuredSpan];
 
 /** What arrives at the node's own end of its channel to the writer. */
 export interface WriterToHost {

@@ -83,6 +83,7 @@ export const errorCodes = {
   UNAUTHENTICATED: entry(grpc.unauthenticated, 401, 10, 'Credentials are missing, wrong or expired.'),
   PERMISSION_DENIED: entry(grpc.permissionDenied, 403, 10, 'The user lacks the permission for this.'),
   UNAVAILABLE: entry(grpc.unavailable, 503, 11, 'The node or the database cannot be reached now.', true),
+  WRITER_STALLED: entry(grpc.unavailable, 503, 11, 'The writer of the database has been at one statement or fsync for too long; reads go on.', true),
   TLS_FAILED: entry(grpc.failedPrecondition, 502, 20, 'No secure connection: a certificate is missing, expired, not trusted or made for another name.'),
   PROTOCOL_ERROR: entry(grpc.invalidArgument, 400, 12, 'A peer sent something that the protocol does not allow.'),
   PROTOCOL_VERSION: entry(grpc.failedPrecondition, 400, 12, 'The peer speaks no protocol version in common with this node.'),

@@ -37,6 +37,7 @@ function upstream(
     awaited: () => undefined,
     awaitedCount: () => 0,
     ackMembers: () => [],
+    traces: () => [],
     asksForAcks: () => false,
   };
 }

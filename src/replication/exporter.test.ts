@@ -26,6 +26,7 @@ async function exporterWithReplicas() {
     awaited: () => undefined,
     awaitedCount: () => 0,
     ackMembers: () => state.members,
+    traces: () => [],
     asksForAcks: () => true,
     cutCount: () => state.cuts,
     firstTxId: () => 1,

@@ -34,6 +34,7 @@ export class Exporter {
   /** Of the source, when the first of them came. */
   #cutCount = 0;
   readonly #lead = new Lead();
+  #snapshotBytes = 0;
 
   constructor(options: ExporterOptions) {
     this.#options = options;
@@ -69,7 +70,7 @@ export class Exporter {
 
   /** Sends a snapshot to a replica. @throws QuorateError as `exportSnapshot` does */
   async sendSnapshot(request: ExportSnapshotRequest, send: SendSnapshotPart, signal: AbortSignal): Promise<void> {
-    const { source, limits, runtime, snapshots } = this.#options;
+    const { source, limits, runtime, snapshots, onHigherTerm } = this.#options;
     if (snapshots === undefined) {
       throw new QuorateError('NOT_IMPLEMENTED', 'this node gives no snapshots');
     }
@@ -77,15 +78,35 @@ export class Exporter {
     this.#sending.add(closing);
     try {
       const either = AbortSignal.any([signal, closing.signal]);
-      await exportSnapshot(request, { source, snapshots, limits, runtime, send, signal: either });
+      const counted = this.#counted(send);
+      await exportSnapshot(request, {
+        source,
+        snapshots,
+        limits,
+        runtime,
+        onHigherTerm,
+        send: counted,
+        signal: either,
+      });
     } finally {
       this.#sending.delete(closing);
     }
   }
 
-  /** Replicas that receive a snapshot now. */
-  get snapshotCount(): number {
-    return this.#sending.size;
+  #counted(send: SendSnapshotPart): SendSnapshotPart {
+    return (part) => {
+      this.#snapshotBytes += part.$case === 'chunk' ? part.value.content.length : 0;
+      return send(part);
+    };
+  }
+
+  /**
+   * What is on its way: replicas that receive a snapshot now, and those that take no records before they have read what was
+   * sent; and the bytes of snapshots that were sent since the database was opened.
+   */
+  usage(): { readonly snapshots: number; readonly slowReplicas: number; readonly snapshotBytes: number } {
+    const slowReplicas = [...this.#sessions].filter((session) => !session.isWritable).length;
+    return { snapshots: this.#sending.size, slowReplicas, snapshotBytes: this.#snapshotBytes };
   }
 
   /** Replicas that had what was cut from the log may have something else in its place now. */

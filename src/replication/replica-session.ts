@@ -1,11 +1,13 @@
-import type { LogEnds, ReplicationSink } from '../database/interface.ts';
+import type { LogEnds, RecordTrace, ReplicationSink } from '../database/interface.ts';
 import { asQuorateError, QuorateError } from '../errors/interface.ts';
 import type { LogPosition } from '../log/interface.ts';
 import type { ExportStarted, ExportTxResponse, Heartbeat, Position, Records } from '../proto/interface.ts';
 import type { Runtime, Timer } from '../runtime/interface.ts';
+import { parseTraceparent } from '../tracing/interface.ts';
 import { checkVersion } from './export-session.ts';
 import { type LagMeter, newLagMeter } from './lag-meter.ts';
-import { appliedNoticeMs, protocolVersions, type ReplicationLimits } from './limits.ts';
+import { latestTermOf } from './latest-term.ts';
+import { appliedNoticeMs, maxMessageTraces, protocolVersions, type ReplicationLimits } from './limits.ts';
 import { RecordAssembler } from './record-assembler.ts';
 import type { ChannelListener, ExportStream } from './types.ts';
 import { checkPath } from './upstream-path.ts';
@@ -99,7 +101,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
         between: between.map(positionMessage),
         replicaId: identity.replicaId,
         replicaName: identity.replicaName,
-        promisedTerm: this.#latestTerm(),
+        promisedTerm: latestTermOf(sink),
         acceptsSnapshot: this.#options.acceptsSnapshot === true,
       };
       this.#send({ $case: 'start', value: start });
@@ -188,7 +190,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
     const { sink } = this.#options;
     checkVersion(started.protocol, started.protocol);
     this.#term = started.term;
-    this.#checkTerm(this.#latestTerm());
+    this.#checkTerm(latestTermOf(sink));
     if (this.#options.wantsSnapshot) {
       throw new QuorateError('SNAPSHOT_REQUIRED', 'a new copy of this database was asked for');
     }
@@ -205,12 +207,6 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
       await sink.truncateAfter(from, this.#term);
     }
     this.#begin(started);
-  }
-
-  /** The highest term that this replica has promised or has a record of. */
-  #latestTerm(): number {
-    const { sink } = this.#options;
-    return Math.max(sink.promisedTerm(), sink.positions().term);
   }
 
   /** @throws QuorateError STALE_TERM for an upstream of a lower term than this replica has promised or seen */
@@ -253,7 +249,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
     if (this.#waitingBytes > this.#options.limits.receiveWindowBytes) {
       this.#channel?.pause();
     }
-    this.#options.sink.append(records, message.commitTxId, this.#term, message.awaited).then(
+    this.#options.sink.append(records, message.commitTxId, this.#term, message.awaited, tracesOf(message)).then(
       () => this.#stored(sizeBytes),
       (error: unknown) => this.end(asQuorateError(error)),
     );
@@ -363,6 +359,12 @@ const lasting: ReadonlySet<string> = new Set([
   'SQL_ERROR',
   'CONSTRAINT_VIOLATION',
 ]);
+
+/** undefined when nothing is traced. What one message may name is bounded by the limit of its sender, and here. */
+function tracesOf({ traces }: Records): RecordTrace[] | undefined {
+  const known = traces.slice(0, maxMessageTraces).filter(({ traceparent }) => parseTraceparent(traceparent));
+  return known.length === 0 ? undefined : known.map(({ txId, traceparent }) => [txId, traceparent]);
+}
 
 function positionMessage(position: LogPosition): Position {
   return { txId: position.txId, term: position.term, hash: Buffer.from(position.hash) };

@@ -28,6 +28,7 @@ const source: ReplicationSource = {
   awaited: () => undefined,
   awaitedCount: () => 0,
   ackMembers: () => [],
+  traces: () => [],
   asksForAcks: () => false,
   cutCount: () => 0,
   firstTxId: () => 1,
@@ -170,7 +171,7 @@ function started(changes: { protocol?: number; term?: number; fromTxId?: number 
 
 const records: ExportTxResponse['message'] = {
   $case: 'records',
-  value: { records: Buffer.alloc(8), more: false, commitTxId: 8 },
+  value: { records: Buffer.alloc(8), more: false, traces: [], commitTxId: 8 },
 };
 
 test('a replica takes records after its upstream has started', async () => {

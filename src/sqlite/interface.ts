@@ -14,7 +14,7 @@ export { FrozenFile } from './frozen-file.ts';
 export { checkKey, idempotencyWindowMs, type KeyedTransaction } from './idempotency-keys.ts';
 export { type ImportedChunk, type ImportOptions, type ImportProgress, importDatabase } from './import.ts';
 export { type LogicalDigest, logicalDigest } from './logical-digest.ts';
-export { markerIdBytes, markerOf, termStartOperations } from './marker.ts';
+export { markerIdBytes, markerOf } from './marker.ts';
 export {
   type KeyRange,
   PinnedSnapshot,
@@ -38,6 +38,7 @@ export { checkSnapshot, copySnapshot } from './snapshot.ts';
 export { classify } from './statement-kind.ts';
 export { type SplitScript, splitScript, splitStatements } from './statement-splitter.ts';
 export { readStatements, type StatementText, type TransactionCommand } from './statement-text.ts';
+export { termStartOperations } from './term-start.ts';
 export { firstKeyword, quoteIdentifier } from './tokenizer.ts';
 export type {
   AppliedPosition,

@@ -12,16 +12,6 @@ export function markerOperations(id: Uint8Array): Uint8Array {
   return Uint8Array.of(operationKinds.marker, markerIdBytes, ...id);
 }
 
-/**
- * The operations of the record with which a primary begins its term: a marker whose id is `new-term` in ASCII and the term,
- * 8 bytes, little endian.
- */
-export function termStartOperations(term: number): Uint8Array {
-  const id = Buffer.alloc(markerIdBytes, 'new-term');
-  id.writeBigUInt64LE(BigInt(term), markerIdBytes / 2);
-  return markerOperations(id);
-}
-
 /** The id of the marker that these operations are; undefined for all others. */
 export function markerOf(operations: Uint8Array): Uint8Array | undefined {
   const isMarker =

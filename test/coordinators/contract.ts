@@ -13,14 +13,22 @@ import {
 import { createNodeRuntime } from '../../src/runtime/interface.ts';
 import { CoordinatorProcess, until } from './process-handle.ts';
 
-export interface ContractSubject {
+interface Subject {
   /** As in the names of the tests. */
   readonly name: string;
-  readonly settings: () => CoordinatorSettings;
   /** The shortest lease that it gives, in milliseconds. */
   readonly ttlMs: number;
   /** Milliseconds after its end in which a lease is removed. */
   readonly removalMs: number;
+}
+
+export interface SemanticsSubject extends Subject {
+  /** A coordinator of this process; all of them reach the same entries. */
+  readonly open: (t: TestContext) => Promise<Coordinator>;
+}
+
+export interface ContractSubject extends Subject {
+  readonly settings: () => CoordinatorSettings;
 }
 
 /** A coordinator of this process that is closed with the test. */
@@ -36,100 +44,9 @@ export function freshPrefix(): string {
   return `${randomUUID()}/`;
 }
 
+/** The whole contract, for a coordinator that several processes reach. */
 export function testContract({ name, settings, ttlMs, removalMs }: ContractSubject): void {
-  test(`${name}: a commit happens when all its conditions hold, and else not at all`, async (t) => {
-    const coordinator = await opened(t, settings());
-    const [a, b] = [`${freshPrefix()}a`, `${freshPrefix()}b`];
-    const first = await coordinator.commit([{ key: a, changedRevision: 0 }], [{ key: a, value: 'one' }]);
-    assert.ok(first.done);
-    const entry = await coordinator.get(a);
-    assert.deepEqual(entry, {
-      key: a,
-      value: 'one',
-      createdRevision: first.revision,
-      changedRevision: first.revision,
-      leaseId: undefined,
-    });
-
-    const refused = await coordinator.commit(
-      [
-        { key: a, changedRevision: first.revision },
-        { key: b, changedRevision: first.revision },
-      ],
-      [
-        { key: a, value: undefined },
-        { key: b, value: 'two' },
-      ],
-    );
-    assert.equal(refused.done, false);
-    assert.equal((await coordinator.get(a))?.value, 'one');
-    assert.equal(await coordinator.get(b), undefined);
-
-    const both = await coordinator.commit(
-      [
-        { key: a, changedRevision: first.revision },
-        { key: b, changedRevision: 0 },
-      ],
-      [
-        { key: a, value: '' },
-        { key: b, value: 'zwei — 二' },
-      ],
-    );
-    assert.ok(both.done && both.revision > first.revision);
-    assert.deepEqual(
-      [await coordinator.get(a), await coordinator.get(b)].map((found) => [
-        found?.value,
-        found?.createdRevision,
-        found?.changedRevision,
-      ]),
-      [
-        ['', first.revision, both.revision],
-        ['zwei — 二', both.revision, both.revision],
-      ],
-    );
-  });
-
-  test(`${name}: a key that is made again has a later creation, and revisions only grow`, async (t) => {
-    const coordinator = await opened(t, settings());
-    const key = `${freshPrefix()}key`;
-    const created: number[] = [];
-    let revision = 0;
-    for (let round = 0; round < 5; round += 1) {
-      const made = await coordinator.commit([{ key, changedRevision: 0 }], [{ key, value: `${round}` }]);
-      assert.ok(made.done && made.revision > revision);
-      created.push((await coordinator.get(key))?.createdRevision ?? 0);
-      const gone = await coordinator.commit([{ key, changedRevision: made.revision }], [{ key, value: undefined }]);
-      assert.ok(gone.done && gone.revision > made.revision);
-      revision = (await coordinator.list(key)).revision;
-      assert.ok(revision >= gone.revision);
-      assert.equal(await coordinator.get(key), undefined);
-    }
-    assert.deepEqual(
-      created,
-      [...new Set(created)].sort((x, y) => x - y),
-    );
-    assert.equal(created.length, 5);
-  });
-
-  test(`${name}: a list holds what is under a prefix, in order, at one revision`, async (t) => {
-    const coordinator = await opened(t, settings());
-    const prefix = freshPrefix();
-    const keys = ['b', 'a/2', 'a/1', 'a', 'é', 'z'].map((end) => prefix + end);
-    const { revision } = await coordinator.commit(
-      [],
-      keys.map((key) => ({ key, value: `value of ${key}` })),
-    );
-    await coordinator.commit([], [{ key: `${prefix.slice(0, -1)}0`, value: 'beside it' }]);
-    const all = await coordinator.list(prefix);
-    assert.deepEqual(
-      all.entries.map(({ key }) => key.slice(prefix.length)),
-      ['a', 'a/1', 'a/2', 'b', 'z', 'é'],
-    );
-    assert.ok(all.entries.every(({ changedRevision }) => changedRevision === revision));
-    assert.ok(all.revision > revision);
-    assert.equal((await coordinator.list(`${prefix}a/`)).entries.length, 2);
-    assert.deepEqual((await coordinator.list(`${prefix}nothing`)).entries, []);
-  });
+  testSemantics({ name, open: (t) => opened(t, settings()), ttlMs, removalMs });
 
   test(`${name}: of commits that several processes make at once none is lost`, async (t) => {
     const processes = [1, 2, 3].map(() => new CoordinatorProcess(t, settings()));
@@ -143,77 +60,6 @@ export function testContract({ name, settings, ttlMs, removalMs }: ContractSubje
     assert.equal(entry?.value, String(processes.length * times));
     assert.equal(entry?.changedRevision, Math.max(...revisions));
     assert.equal(entry?.createdRevision, Math.min(...revisions));
-  });
-
-  test(`${name}: a lease that is renewed stays, and one that is not takes its keys with it`, async (t) => {
-    const coordinator = await opened(t, settings());
-    const prefix = freshPrefix();
-    const key = `${prefix}leased`;
-    const lease = await coordinator.openLease(ttlMs);
-    const { revision } = await coordinator.commit(
-      [],
-      [
-        { key, value: 'mine', leaseId: lease.id },
-        { key: `${prefix}kept`, value: 'stays' },
-      ],
-    );
-    assert.equal((await coordinator.get(key))?.leaseId, lease.id);
-    for (const end = performance.now() + 2 * lease.ttlMs; performance.now() < end; await sleep(lease.ttlMs / 5)) {
-      await lease.renew();
-      assert.equal((await coordinator.get(key))?.changedRevision, revision);
-    }
-    await lease.renew();
-    const renewedAtMs = performance.now();
-    await until('the lease has ended', async () => (await coordinator.get(key)) === undefined);
-    const lastedMs = performance.now() - renewedAtMs;
-    assert.ok(lastedMs > lease.ttlMs - 50 && lastedMs < lease.ttlMs + removalMs, `it lasted ${lastedMs} ms`);
-    assert.ok((await coordinator.list(prefix)).revision > revision);
-    assert.deepEqual(
-      (await coordinator.list(prefix)).entries.map(({ value }) => value),
-      ['stays'],
-    );
-    await assert.rejects(lease.renew(), { code: 'LEASE_LOST' });
-    await assert.rejects(coordinator.commit([], [{ key, value: 'late', leaseId: lease.id }]), { code: 'LEASE_LOST' });
-    assert.equal(await coordinator.get(key), undefined);
-    await lease.revoke();
-  });
-
-  test(`${name}: a lease that is given back takes its keys with it at once`, async (t) => {
-    const coordinator = await opened(t, settings());
-    const key = `${freshPrefix()}leased`;
-    const lease = await coordinator.openLease(20_000);
-    assert.equal(lease.ttlMs, 20_000);
-    await coordinator.commit([], [{ key, value: 'mine', leaseId: lease.id }]);
-    await lease.revoke();
-    assert.equal(await coordinator.get(key), undefined);
-    await assert.rejects(lease.renew(), { code: 'LEASE_LOST' });
-  });
-
-  test(`${name}: a key leaves its lease when it is put without one, or under another`, async (t) => {
-    const coordinator = await opened(t, settings());
-    const prefix = freshPrefix();
-    const [first, second] = [await coordinator.openLease(20_000), await coordinator.openLease(20_000)];
-    await coordinator.commit(
-      [],
-      [
-        { key: `${prefix}a`, value: '1', leaseId: first.id },
-        { key: `${prefix}b`, value: '1', leaseId: first.id },
-      ],
-    );
-    await coordinator.commit(
-      [],
-      [
-        { key: `${prefix}a`, value: '2' },
-        { key: `${prefix}b`, value: '2', leaseId: second.id },
-      ],
-    );
-    await first.revoke();
-    assert.equal((await coordinator.list(prefix)).entries.length, 2);
-    await second.revoke();
-    assert.deepEqual(
-      (await coordinator.list(prefix)).entries.map(({ key }) => key),
-      [`${prefix}a`],
-    );
   });
 
   test(`${name}: a stopped process loses its lease, others see that, and it is told when it goes on`, async (t) => {
@@ -288,9 +134,177 @@ export function testContract({ name, settings, ttlMs, removalMs }: ContractSubje
     await until('another saw the change', () => first.seen.length > seenBefore);
     assert.equal(calls, before);
   });
+}
+
+/** What one process can see. */
+export function testSemantics({ name, open, ttlMs, removalMs }: SemanticsSubject): void {
+  test(`${name}: a commit happens when all its conditions hold, and else not at all`, async (t) => {
+    const coordinator = await open(t);
+    const [a, b] = [`${freshPrefix()}a`, `${freshPrefix()}b`];
+    const first = await coordinator.commit([{ key: a, changedRevision: 0 }], [{ key: a, value: 'one' }]);
+    assert.ok(first.done);
+    const entry = await coordinator.get(a);
+    assert.deepEqual(entry, {
+      key: a,
+      value: 'one',
+      createdRevision: first.revision,
+      changedRevision: first.revision,
+      leaseId: undefined,
+    });
+
+    const refused = await coordinator.commit(
+      [
+        { key: a, changedRevision: first.revision },
+        { key: b, changedRevision: first.revision },
+      ],
+      [
+        { key: a, value: undefined },
+        { key: b, value: 'two' },
+      ],
+    );
+    assert.equal(refused.done, false);
+    assert.equal((await coordinator.get(a))?.value, 'one');
+    assert.equal(await coordinator.get(b), undefined);
+
+    const both = await coordinator.commit(
+      [
+        { key: a, changedRevision: first.revision },
+        { key: b, changedRevision: 0 },
+      ],
+      [
+        { key: a, value: '' },
+        { key: b, value: 'zwei — 二' },
+      ],
+    );
+    assert.ok(both.done && both.revision > first.revision);
+    assert.deepEqual(
+      [await coordinator.get(a), await coordinator.get(b)].map((found) => [
+        found?.value,
+        found?.createdRevision,
+        found?.changedRevision,
+      ]),
+      [
+        ['', first.revision, both.revision],
+        ['zwei — 二', both.revision, both.revision],
+      ],
+    );
+  });
+
+  test(`${name}: a key that is made again has a later creation, and revisions only grow`, async (t) => {
+    const coordinator = await open(t);
+    const key = `${freshPrefix()}key`;
+    const created: number[] = [];
+    let revision = 0;
+    for (let round = 0; round < 5; round += 1) {
+      const made = await coordinator.commit([{ key, changedRevision: 0 }], [{ key, value: `${round}` }]);
+      assert.ok(made.done && made.revision > revision);
+      created.push((await coordinator.get(key))?.createdRevision ?? 0);
+      const gone = await coordinator.commit([{ key, changedRevision: made.revision }], [{ key, value: undefined }]);
+      assert.ok(gone.done && gone.revision > made.revision);
+      revision = (await coordinator.list(key)).revision;
+      assert.ok(revision >= gone.revision);
+      assert.equal(await coordinator.get(key), undefined);
+    }
+    assert.deepEqual(
+      created,
+      [...new Set(created)].sort((x, y) => x - y),
+    );
+    assert.equal(created.length, 5);
+  });
+
+  test(`${name}: a list holds what is under a prefix, in order, at one revision`, async (t) => {
+    const coordinator = await open(t);
+    const prefix = freshPrefix();
+    const keys = ['b', 'a/2', 'a/1', 'a', 'é', 'z'].map((end) => prefix + end);
+    const { revision } = await coordinator.commit(
+      [],
+      keys.map((key) => ({ key, value: `value of ${key}` })),
+    );
+    await coordinator.commit([], [{ key: `${prefix.slice(0, -1)}0`, value: 'beside it' }]);
+    const all = await coordinator.list(prefix);
+    assert.deepEqual(
+      all.entries.map(({ key }) => key.slice(prefix.length)),
+      ['a', 'a/1', 'a/2', 'b', 'z', 'é'],
+    );
+    assert.ok(all.entries.every(({ changedRevision }) => changedRevision === revision));
+    assert.ok(all.revision > revision);
+    assert.equal((await coordinator.list(`${prefix}a/`)).entries.length, 2);
+    assert.deepEqual((await coordinator.list(`${prefix}nothing`)).entries, []);
+  });
+
+  test(`${name}: a lease that is renewed stays, and one that is not takes its keys with it`, async (t) => {
+    const coordinator = await open(t);
+    const prefix = freshPrefix();
+    const key = `${prefix}leased`;
+    const lease = await coordinator.openLease(ttlMs);
+    const { revision } = await coordinator.commit(
+      [],
+      [
+        { key, value: 'mine', leaseId: lease.id },
+        { key: `${prefix}kept`, value: 'stays' },
+      ],
+    );
+    assert.equal((await coordinator.get(key))?.leaseId, lease.id);
+    for (const end = performance.now() + 2 * lease.ttlMs; performance.now() < end; await sleep(lease.ttlMs / 5)) {
+      await lease.renew();
+      assert.equal((await coordinator.get(key))?.changedRevision, revision);
+    }
+    await lease.renew();
+    const renewedAtMs = performance.now();
+    await until('the lease has ended', async () => (await coordinator.get(key)) === undefined);
+    const lastedMs = performance.now() - renewedAtMs;
+    assert.ok(lastedMs > lease.ttlMs - 50 && lastedMs < lease.ttlMs + removalMs, `it lasted ${lastedMs} ms`);
+    assert.ok((await coordinator.list(prefix)).revision > revision);
+    assert.deepEqual(
+      (await coordinator.list(prefix)).entries.map(({ value }) => value),
+      ['stays'],
+    );
+    await assert.rejects(lease.renew(), { code: 'LEASE_LOST' });
+    await assert.rejects(coordinator.commit([], [{ key, value: 'late', leaseId: lease.id }]), { code: 'LEASE_LOST' });
+    assert.equal(await coordinator.get(key), undefined);
+    await lease.revoke();
+  });
+
+  test(`${name}: a lease that is given back takes its keys with it at once`, async (t) => {
+    const coordinator = await open(t);
+    const key = `${freshPrefix()}leased`;
+    const lease = await coordinator.openLease(20_000);
+    assert.equal(lease.ttlMs, 20_000);
+    await coordinator.commit([], [{ key, value: 'mine', leaseId: lease.id }]);
+    await lease.revoke();
+    assert.equal(await coordinator.get(key), undefined);
+    await assert.rejects(lease.renew(), { code: 'LEASE_LOST' });
+  });
+
+  test(`${name}: a key leaves its lease when it is put without one, or under another`, async (t) => {
+    const coordinator = await open(t);
+    const prefix = freshPrefix();
+    const [first, second] = [await coordinator.openLease(20_000), await coordinator.openLease(20_000)];
+    await coordinator.commit(
+      [],
+      [
+        { key: `${prefix}a`, value: '1', leaseId: first.id },
+        { key: `${prefix}b`, value: '1', leaseId: first.id },
+      ],
+    );
+    await coordinator.commit(
+      [],
+      [
+        { key: `${prefix}a`, value: '2' },
+        { key: `${prefix}b`, value: '2', leaseId: second.id },
+      ],
+    );
+    await first.revoke();
+    assert.equal((await coordinator.list(prefix)).entries.length, 2);
+    await second.revoke();
+    assert.deepEqual(
+      (await coordinator.list(prefix)).entries.map(({ key }) => key),
+      [`${prefix}a`],
+    );
+  });
 
   test(`${name}: a listener that throws is called again`, async (t) => {
-    const coordinator = await opened(t, settings());
+    const coordinator = await open(t);
     const prefix = freshPrefix();
     let calls = 0;
     coordinator.watch(prefix, {
@@ -306,7 +320,7 @@ export function testContract({ name, settings, ttlMs, removalMs }: ContractSubje
   });
 
   test(`${name}: what is too large or makes no sense is refused and changes nothing`, async (t) => {
-    const coordinator = await opened(t, settings());
+    const coordinator = await open(t);
     const prefix = freshPrefix();
     const key = `${prefix}key`;
     const put = (...keys: string[]) => keys.map((each) => ({ key: each, value: 'x' }));
@@ -333,7 +347,7 @@ export function testContract({ name, settings, ttlMs, removalMs }: ContractSubje
   });
 
   test(`${name}: more entries than are read at once are refused, not cut off`, async (t) => {
-    const coordinator = await opened(t, settings());
+    const coordinator = await open(t);
     const prefix = freshPrefix();
     const key = (i: number) => `${prefix}${String(i).padStart(4, '0')}`;
     for (let i = 0; i < maxCoordinatorEntries; i += 100) {
@@ -353,9 +367,9 @@ export function testContract({ name, settings, ttlMs, removalMs }: ContractSubje
     }
   });
 
-  test(`${name}: a closed coordinator refuses calls`, async () => {
-    const coordinator = await openCoordinator(settings(), createNodeRuntime());
-    await coordinator?.[Symbol.asyncDispose]();
-    await assert.rejects(async () => coordinator?.get('key'), { code: 'CANCELLED' });
+  test(`${name}: a closed coordinator refuses calls`, async (t) => {
+    const coordinator = await open(t);
+    await coordinator[Symbol.asyncDispose]();
+    await assert.rejects(coordinator.get('key'), { code: 'CANCELLED' });
   });
 }

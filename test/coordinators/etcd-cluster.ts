@@ -146,12 +146,20 @@ export class EtcdCluster {
     }
   }
 
-  async kill(...members: readonly Member[]): Promise<void> {
+  kill(...members: readonly Member[]): Promise<void> {
+    return this.#end(members, 'SIGKILL');
+  }
+
+  terminate(...members: readonly Member[]): Promise<void> {
+    return this.#end(members, 'SIGTERM');
+  }
+
+  async #end(members: readonly Member[], signal: NodeJS.Signals): Promise<void> {
     await Promise.all(
       members.map(async ({ process: child }) => {
         if (child !== undefined && running.has(child)) {
           const exited = once(child, 'exit');
-          child.kill('SIGKILL');
+          child.kill(signal);
           await exited;
         }
       }),

@@ -68,6 +68,10 @@ export class EagerSource implements ReplicationSource {
     this.#source.acknowledge(durable, applied);
   }
 
+  traces(): readonly [] {
+    return [];
+  }
+
   awaited() {
     return this.#source.awaited();
   }

@@ -167,7 +167,7 @@ export class NodeWatch {
         return inbox.isRequired;
       },
       received: () => inbox.received(),
-      begin: (header, offset) => inbox.begin(header, offset),
+      begin: (header, offset, term) => inbox.begin(header, offset, term),
       write: (offset, content) => inbox.write(offset, content),
       install: async (sha256) => {
         onInstall();

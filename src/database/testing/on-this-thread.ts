@@ -1,18 +1,23 @@
 /** Databases whose writers have no threads of their own, for tests that decide about time and files. */
-import { Database, type DatabaseContext, type DatabaseSettings } from '../interface.ts';
+import { Database, type DatabaseContext, type DatabaseSettings, type FeedRunner } from '../interface.ts';
 import { WriterClient } from '../writer-client.ts';
 import { WriterCore } from '../writer-core.ts';
 import type { WriterStarter } from '../writer-link.ts';
 import type { WriterToHost } from '../writer-messages.ts';
 
 /** Opens a database, or makes it with these settings. */
-export async function openOnThisThread(context: DatabaseContext, settings: DatabaseSettings): Promise<Database> {
+export async function openOnThisThread(
+  context: DatabaseContext,
+  settings: DatabaseSettings,
+  feeds?: FeedRunner,
+): Promise<Database> {
   const startWriter: WriterStarter = async (start, _logger, onEvent) => {
     let deliver: (message: unknown) => void = () => {};
     const unused = { onMessage: () => {}, onClose: () => {}, close: () => {} };
     const client = new WriterClient(
       { ...unused, post: (message) => queueMicrotask(() => deliver(message)) },
       start.limits,
+      start.name,
     );
     const receive = ({ events = [], replies = [] }: WriterToHost) => {
       for (const event of events) {
@@ -28,7 +33,7 @@ export async function openOnThisThread(context: DatabaseContext, settings: Datab
       onMessage,
       post: (message: unknown) => queueMicrotask(() => receive(message as WriterToHost)),
     };
-    new WriterCore(context.runtime, start, host, queueMicrotask).open();
+    new WriterCore(context.runtime, start, host, queueMicrotask, feeds).open();
     return {
       client,
       connect: () => Promise.reject(new Error('not used')),

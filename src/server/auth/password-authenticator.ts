@@ -9,7 +9,7 @@ import type { TokenRegistry } from './token-registry.ts';
 import type { StoredUser } from './user-directory.ts';
 
 /** Logins that may wait for or be inside the slow hash at once; each takes 32 MiB and some 60 ms of a core. */
-const maxConcurrentLogins = 16;
+export const maxConcurrentLogins = 16;
 
 export interface PasswordAuthenticatorOptions {
   readonly users: ClusterUsers;
@@ -29,6 +29,11 @@ export class PasswordAuthenticator implements Authenticator {
   constructor(options: PasswordAuthenticatorOptions) {
     this.#options = options;
     this.#limiter = new LoginLimiter(options.runtime.clock);
+  }
+
+  /** Logins that are being checked, and addresses and users of which failures are remembered. */
+  usage(): { readonly logins: number; readonly limiterKeys: number } {
+    return { logins: this.#running, limiterKeys: this.#limiter.size };
   }
 
   async login(user: string, password: string, address: string): Promise<Login> {

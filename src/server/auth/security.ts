@@ -36,7 +36,7 @@ export interface SecurityOptions {
 
 /** Users, their tokens, and the record of what they have administered, of one node. */
 export class Security implements Disposable {
-  readonly authenticator: Authenticator & Pick<PasswordAuthenticator, 'checkPassword'>;
+  readonly authenticator: Authenticator & Pick<PasswordAuthenticator, 'checkPassword' | 'usage'>;
   readonly users: UserAdministration;
   readonly audit: AuditLog;
   readonly streams: StreamWatch;

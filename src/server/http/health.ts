@@ -24,8 +24,8 @@ const unfitStates: ReadonlySet<string> = new Set([
   'stopped',
 ]);
 
-const alive: HealthCheck = () => json(200, { status: 'ok' });
-const ready: HealthCheck = (node) => verdict(unready(node));
+const alive: HealthCheck = (node) => verdict(node.options.limits.writerStallLiveness ? stalled(node) : undefined);
+const ready: HealthCheck = (node) => verdict(unready(node) ?? stalled(node));
 
 /** The health checks by their path. */
 export const healthChecks: ReadonlyMap<string, HealthCheck> = new Map<string, HealthCheck>([
@@ -59,6 +59,10 @@ function verdict(reason: string | undefined, role?: string): Answer {
 
 function unready(node: Node): string | undefined {
   return node.isReady ? undefined : 'the server is starting or stopping';
+}
+
+function stalled({ writers }: Node): string | undefined {
+  return writers.stalled.length === 0 ? undefined : `the writer is stalled of ${writers.stalled.join(', ')}`;
 }
 
 function databaseStatus(node: Node, name: string): DatabaseStatus | undefined {

@@ -155,8 +155,7 @@ export class DatabaseCatalog {
 
   async load(name: string): Promise<ManagedDatabase> {
     const database = this.get(name);
-    this.#services.directory.setUnloaded(name, false);
-    await database.open();
+    await database.open(() => this.#services.directory.setUnloaded(name, false));
     database.require();
     return database;
   }
@@ -178,10 +177,9 @@ export class DatabaseCatalog {
     }
     this.#refuseForGroup(name, 'deleted', `quorate group leave ${name}`);
     const remove = () => {
-      if (this.#databases.get(name) === database) {
-        this.#services.directory.deleteDatabase(name);
-        this.#databases.delete(name);
-      }
+      this.#services.directory.deleteDatabase(name);
+      this.#databases.delete(name);
+      database.leave();
     };
     await database.close('unloaded', remove, () => check(database));
   }

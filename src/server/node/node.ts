@@ -20,6 +20,7 @@ import type { NodeServices } from './node-services.ts';
 import { ServerFollower } from './server-follower.ts';
 import { UpstreamClients } from './upstream-clients.ts';
 import { version } from './version.ts';
+import { WriterWatch } from './writer-watch.ts';
 
 /** Milliseconds, where the options do not say. */
 const defaultDiscoveryIntervalMs = 2_000;
@@ -36,6 +37,8 @@ export class Node implements AsyncDisposable {
   readonly startedAtMs: number;
   readonly #transport: GrpcReplicationTransport;
   readonly upstreams: UpstreamClients;
+  /** Notices writers that stand still. */
+  readonly writers: WriterWatch;
   /** With which its endpoints answer; undefined when they do so in plain text. */
   readonly certificate: ServerCertificate | undefined;
   readonly #directory: NodeDirectory;
@@ -77,6 +80,8 @@ export class Node implements AsyncDisposable {
       clock: runtime.clock,
       address: () => this.#address,
     });
+    const databases = () => this.databases.list();
+    this.writers = new WriterWatch({ runtime, databases, timeoutMs: limits.writerStallTimeoutMs });
     this.databases = new DatabaseCatalog(this.#services());
     this.security = Security.open({
       runtime,
@@ -105,7 +110,7 @@ export class Node implements AsyncDisposable {
   }
 
   #services(): NodeServices {
-    const { runtime, options, identity, readers, upstreams } = this;
+    const { runtime, options, identity, readers, upstreams, writers } = this;
     return {
       runtime,
       options,
@@ -114,6 +119,7 @@ export class Node implements AsyncDisposable {
       directory: this.#directory,
       transport: this.#transport,
       upstreams,
+      writers,
       signal: this.#signal,
       address: () => this.#address,
     };
@@ -307,6 +313,7 @@ export class Node implements AsyncDisposable {
   /** Closes everything; what was acknowledged is durable already. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isReady = false;
+    this.writers[Symbol.dispose]();
     await this.#follower?.[Symbol.asyncDispose]();
     await this.#groups?.[Symbol.asyncDispose]();
     await this.readers[Symbol.asyncDispose]();

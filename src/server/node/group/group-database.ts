@@ -28,6 +28,7 @@ export interface GroupDatabaseOptions {
 /** A database of this node in the hands of its group. */
 export class GroupDatabase implements MemberDatabase {
   readonly #options: GroupDatabaseOptions;
+  #leaseUntilMs = -Infinity;
 
   constructor(options: GroupDatabaseOptions) {
     this.#options = options;
@@ -64,7 +65,7 @@ export class GroupDatabase implements MemberDatabase {
   }
 
   silentMs(): number {
-    return 0;
+    return this.#managed.opened?.writerSilentMs() ?? 0;
   }
 
   async promise(term: number, candidate: string): Promise<MemberPosition> {
@@ -74,10 +75,13 @@ export class GroupDatabase implements MemberDatabase {
 
   async lead(term: number, acks: AckSettings): Promise<void> {
     const candidate = this.#options.nodeId;
-    await this.#managed.rearrange((database) => database.leadership.lead({ term, candidate, acks }));
+    await this.#managed.rearrange((database) =>
+      database.leadership.lead({ term, candidate, acks, leaseUntilMs: this.#leaseUntilMs }),
+    );
   }
 
   setLease(untilMs: number): void {
+    this.#leaseUntilMs = untilMs;
     this.#managed.opened?.leadership.setLease(untilMs);
   }
 

@@ -20,6 +20,7 @@ import { GroupDatabase } from './group-database.ts';
 import { GroupOrders } from './group-orders.ts';
 import type { GrpcGroupPeers } from './group-peers.ts';
 import { wireGroup } from './group-wire.ts';
+import type { RoleHooks } from './role-hooks.ts';
 
 export interface GroupsOptions {
   readonly coordinator: Coordinator;
@@ -29,8 +30,7 @@ export interface GroupsOptions {
   readonly runtime: Runtime;
   /** Where this node can be reached. */
   readonly self: () => Pick<GroupMember, 'host' | 'port' | 'httpUrl' | 'zone'>;
-  /** Called when somebody has become primary of a database of this node, or nobody is known to be. */
-  readonly onLeader: (database: string, leader: KnownLeader | undefined) => void;
+  readonly hooks: RoleHooks;
 }
 
 /** Milliseconds between two attempts of what the coordinator did not allow at the start. */
@@ -132,7 +132,7 @@ export class Groups implements AsyncDisposable {
   }
 
   #join(name: string): Membership {
-    const { coordinator, peers, databases, identity, runtime, onLeader } = this.#options;
+    const { coordinator, peers, databases, identity, runtime } = this.#options;
     const known = this.#memberships.get(name);
     if (known !== undefined) {
       return known;
@@ -145,7 +145,7 @@ export class Groups implements AsyncDisposable {
       local: hasData ? this.#local(name) : undefined,
       onDecision: (decision) => this.#decided(store, decision),
       onLeading: (config) => this.#promoteLearners(name, config),
-      onLeader: (leader) => onLeader(name, leader),
+      onLeader: (leader) => this.#led(name, leader),
     });
     this.#memberships.set(name, membership);
     return membership;
@@ -155,6 +155,15 @@ export class Groups implements AsyncDisposable {
     const { databases, identity, peers } = this.#options;
     const upstream = (member: GroupMember) => peers.upstream(member, name);
     return new GroupDatabase({ managed: databases.get(name), nodeId: identity.nodeId, upstream });
+  }
+
+  #led(database: string, leader: KnownLeader | undefined): void {
+    const { hooks, runtime } = this.#options;
+    const { member, term = 0, isSelf = false } = leader ?? {};
+    const role = leader === undefined ? 'none' : isSelf ? 'primary' : 'replica';
+    const primary = member?.name ?? '';
+    runtime.logger.info({ database, role, term, primary }, 'the primary of a group changed');
+    hooks.tell({ database, role, term, primary });
   }
 
   #decided(store: GroupStore, decision: Decision): void {

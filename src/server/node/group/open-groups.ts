@@ -8,6 +8,7 @@ import type { NodeIdentity } from '../node-directory.ts';
 import type { ClusterSettings } from '../node-options.ts';
 import { GrpcGroupPeers } from './group-peers.ts';
 import { Groups } from './groups.ts';
+import { RoleHooks } from './role-hooks.ts';
 
 export interface GroupSurroundings {
   readonly identity: NodeIdentity;
@@ -47,10 +48,7 @@ export async function openGroups(
     return { host, port: grpc.port, httpUrl: `${isSecure ? 'https' : 'http'}://${bracketed}:${http.port}`, zone };
   };
   const peers = new GrpcGroupPeers(transport, runtime.clock, clusterSecret);
-  const onLeader: ConstructorParameters<typeof Groups>[0]['onLeader'] = (database, leader) =>
-    runtime.logger.info(
-      { database, leader: leader?.member.name, term: leader?.term },
-      'the primary of a group changed',
-    );
-  return new Groups({ coordinator, peers, databases, identity, runtime, self, onLeader });
+  const { onRoleChange: command, roleChangeWebhook: webhook } = settings;
+  const hooks = new RoleHooks({ command, webhook, nodeName: identity.nodeName, runtime });
+  return new Groups({ coordinator, peers, databases, identity, runtime, self, hooks });
 }
