@@ -24,6 +24,8 @@ export interface NodeOptions {
   readonly watch: NodeWatch;
   /** What runs on the machine; default: one database with the role that its settings name. */
   readonly newProcess?: ((options: NodeProcessOptions, nodeWorld: NodeWorld) => RunningProcess) | undefined;
+  /** Whether its process may end for ever while it makes the folder of the database; default true. */
+  readonly maySpoilCreation?: boolean | undefined;
   /** How fast its clock runs; default 1. */
   readonly clockRate?: number | undefined;
 }
@@ -38,6 +40,7 @@ export class SimulatedNode implements Host {
   #settings: DatabaseSettings;
   readonly #newProcess: NonNullable<NodeOptions['newProcess']>;
   readonly #clockRate: number;
+  readonly #maySpoilCreation: boolean;
   #process: RunningProcess | undefined;
   /** Where the writer stops for ever. */
   #planned: StopCountdown | undefined;
@@ -54,6 +57,7 @@ export class SimulatedNode implements Host {
     this.#settings = options.settings;
     this.#newProcess = options.newProcess ?? ((process, shared) => new NodeProcess(process, shared));
     this.#clockRate = options.clockRate ?? 1;
+    this.#maySpoilCreation = options.maySpoilCreation ?? true;
     this.machine = new SimulatedMachine(name, options.directory, nodeWorld.seed);
     this.#chance = new Chance(nodeWorld.seed, `node ${name}`);
   }
@@ -125,7 +129,7 @@ export class SimulatedNode implements Host {
   /** Some processes end for ever while they make the folder of their database. */
   #planStopWhileCreating(): void {
     const isNew = !this.machine.files.existsSync(this.machine.logDirectory);
-    if (isNew && this.#chance.happens(0.3)) {
+    if (isNew && this.#maySpoilCreation && this.#chance.happens(0.3)) {
       this.planEnd(6);
     }
   }

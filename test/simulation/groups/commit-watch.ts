@@ -18,7 +18,7 @@ export class CommitWatch {
     this.#seen.set(node, commit);
     if (commit > seen) {
       const { role, term: reign } = database.settings;
-      const { firstTxId } = database.storage();
+      const { firstTxId } = database.gauges.storage();
       for (const { txId, term, hash } of await recordsOf(node.node, Math.max(seen + 1, firstTxId), commit)) {
         const event = { node: node.name, txId, hash: Buffer.from(hash).toString('hex'), role };
         this.commits.push({ ...event, term: role === 'primary' ? reign : term });

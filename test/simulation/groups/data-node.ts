@@ -56,6 +56,7 @@ export class DataNode implements Member, Host {
         directory,
         settings: { role: 'replica', term: 0, replication: { enabled: false }, group: { id: databaseName } },
         watch: new NodeWatch((what) => nodes.onDefect(`${name}: ${what}`)),
+        maySpoilCreation: false,
         clockRate: plan.clockRates[name],
         newProcess: (options, shared) => {
           this.#member = new MemberProcess(options, shared, this.#hooks());
@@ -229,7 +230,7 @@ export class DataNode implements Member, Host {
   async #rejoins(process: MemberProcess, commonTxId: number, run: () => Promise<RejoinReport>): Promise<RejoinReport> {
     const { nodes, onLost } = this.#world;
     const { tip } = process.require().positions();
-    const { firstTxId } = process.require().storage();
+    const { firstTxId } = process.require().gauges.storage();
     const extra = await recordsOf(this.node, Math.max(firstTxId, commonTxId + 1), tip);
     nodes.trace.add(this.name, `goes back from ${tip} to ${commonTxId}`);
     let report: RejoinReport | undefined;

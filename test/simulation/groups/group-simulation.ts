@@ -163,10 +163,12 @@ export class GroupSimulation {
       node.start();
     }
     await this.#advance(5_000, () => this.#nodes.every(({ membership }) => membership !== undefined));
-    await this.#complete('the group is made', 5_000, async () => {
-      const [first] = this.#nodes;
-      await first?.found(this.#plan.config);
-      await first?.write(groupSchema.map((sql) => ({ sql })));
+    const [first] = this.#nodes;
+    await this.#complete('the group is made', 5_000, async () => await first?.found(this.#plan.config));
+    await this.#complete('tables are made', 15_000, async () => {
+      while (!(await first?.write(groupSchema.map((sql) => ({ sql }))).catch(() => undefined))) {
+        await this.#pause();
+      }
     });
   }
 
