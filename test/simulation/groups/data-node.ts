@@ -17,6 +17,7 @@ import {
 import { asQuorateError, QuorateError } from '../../../src/errors/interface.ts';
 import type { ExportTxRequest, ExportTxResponse } from '../../../src/proto/interface.ts';
 import type { ChannelListener, HashedHistory, MessageChannel } from '../../../src/replication/interface.ts';
+import { checkExport } from '../../../src/server/node/group/export-rule.ts';
 import { GroupDatabase } from '../../../src/server/node/group/group-database.ts';
 import { GroupWriter } from '../../../src/server/node/group/group-writer.ts';
 import type { Statement } from '../../../src/sqlite/interface.ts';
@@ -85,10 +86,27 @@ export class DataNode implements Member, Host {
   }
 
   accept(peer: MessageChannel<ExportTxResponse>, address: string): ChannelListener<ExportTxRequest> {
-    if (this.database?.settings.role === 'primary' && this.membership?.isLeading !== true) {
-      throw new QuorateError('LEASE_LOST', `${this.name} does not lead now`);
-    }
-    return this.node.accept(peer, address);
+    let session: ChannelListener<ExportTxRequest> | undefined;
+    const begin = ({ message }: ExportTxRequest) => {
+      const { membership } = this.#require();
+      const database = this.#require().require();
+      const { replicaId = '' } = message?.$case === 'start' ? message.value : {};
+      checkExport({ database, membership, replicaId });
+      return this.node.accept(peer, address);
+    };
+    return {
+      onMessage: (message) => {
+        try {
+          session ??= begin(message);
+        } catch (error) {
+          peer.end(asQuorateError(error));
+          return;
+        }
+        session.onMessage(message);
+      },
+      onDrain: () => session?.onDrain(),
+      onEnd: (error) => session?.onEnd(error),
+    };
   }
 
   readonly sendSnapshot: Host['sendSnapshot'] = (request, send, signal) =>

@@ -168,9 +168,7 @@ export class GroupClients {
       readLevel: level,
       ...(after !== undefined && after.txId > 0 && { after }),
     });
-    if (level !== 'any') {
-      noteSeen(session, answer?.position);
-    }
+    noteSeen(session, answer?.position);
     this.#traceLast();
     return answer !== undefined;
   }

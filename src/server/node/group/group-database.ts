@@ -111,6 +111,15 @@ export class GroupDatabase implements MemberDatabase {
     }
   }
 
+  async unfollow(): Promise<void> {
+    if (this.role === 'replica' && this.#managed.opened?.settings.replication.enabled === true) {
+      await this.#managed.update((current) => ({
+        ...current,
+        replication: { ...current.replication, enabled: false, upstream: undefined },
+      }));
+    }
+  }
+
   async pauseWrites(limitMs: number): Promise<number> {
     const { txId } = await this.#managed.require().leadership.pauseWrites(limitMs);
     return txId;
