@@ -174,7 +174,7 @@ export class Membership implements AsyncDisposable {
         return await action(this.#leadership, this.#state);
       } finally {
         if (this.#leadership?.hasEnded === true) {
-          this.#leadership = undefined;
+          await this.#lose('it gave its place up, or lost it meanwhile');
         }
         this.wake();
       }
@@ -382,7 +382,10 @@ export class Membership implements AsyncDisposable {
           this.#log('info', error, 'the place of the primary was not given up');
         }
       });
-      await this.#lose('the node stops');
+      await this.#lose('the node stops').catch((error: unknown) => {
+        // Without its lease it commits nothing, and what opens next is a replica whatever is on disk.
+        this.#log('warn', asQuorateError(error), 'the database does not become a replica');
+      });
     });
   }
 }

@@ -69,7 +69,9 @@ export class ReplicaRole implements WriterRole {
     this.#traces.clear();
     positions.set('applied', applied.txId);
     positions.set('appliedBytes', log.recordBytesAt(applied.txId));
-    positions.set('commit', Math.max(applied.txId, this.#mark.read(log)));
+    // What was known to be committed stays so, whoever is followed next.
+    const known = Math.min(positions.get('commit'), log.tip.txId);
+    positions.set('commit', Math.max(applied.txId, known, this.#mark.read(log)));
     this.#pipeline = new ReplicaPipeline({
       connection: this.#connection,
       log,

@@ -21,12 +21,11 @@ import { checkExport } from '../../../src/server/node/group/export-rule.ts';
 import { GroupDatabase } from '../../../src/server/node/group/group-database.ts';
 import { GroupWriter } from '../../../src/server/node/group/group-writer.ts';
 import type { Statement } from '../../../src/sqlite/interface.ts';
-import { recordsOf } from '../archive.ts';
 import { NodeWatch } from '../node-watch.ts';
 import type { Host } from '../simulated-network.ts';
 import { SimulatedNode } from '../simulated-node.ts';
 import { database as databaseName } from './group-plan.ts';
-import { type GroupWorld, noAnswer, upstreamOf } from './group-world.ts';
+import { type GroupWorld, noAnswer, type SavedChange, upstreamOf } from './group-world.ts';
 import { type MemberHooks, MemberProcess, ownHistory } from './member-process.ts';
 import { SimulatedCoordinator } from './simulated-coordinator.ts';
 import { type Member, SimulatedPeers } from './simulated-peers.ts';
@@ -128,6 +127,7 @@ export class DataNode implements Member, Host {
       new SimulatedCoordinator(this.#world.coordinator, calls, nodes.time, self),
       databaseName,
     );
+    this.#isPromoting = false;
     const trace = (what: string) => life.alive && nodes.trace.add(this.name, what);
     return new Membership({
       ...{ database: databaseName, nodeId: this.name, store, runtime },
@@ -244,30 +244,25 @@ export class DataNode implements Member, Host {
     return { tipTxId, hashes: (txIds) => ask((history) => history.hashes(txIds)) };
   }
 
-  /** What goes must be in a file, whatever was made of it. */
   async #rejoins(process: MemberProcess, commonTxId: number, run: () => Promise<RejoinReport>): Promise<RejoinReport> {
-    const { nodes, onLost } = this.#world;
     const { tip } = process.require().positions();
-    const { firstTxId } = process.require().gauges.storage();
-    const extra = await recordsOf(this.node, Math.max(firstTxId, commonTxId + 1), tip);
-    nodes.trace.add(this.name, `goes back from ${tip} to ${commonTxId}`);
-    let report: RejoinReport | undefined;
-    await this.node.watch.rewind(commonTxId, async () => {
-      report = await run();
+    this.#world.nodes.trace.add(this.name, `goes back from ${tip} to ${commonTxId}`);
+    const { watch } = this.node;
+    return await new Promise((resolve, reject) => {
+      watch.rewind(commonTxId, () => run().then(resolve)).catch(reject);
     });
-    const { file, transactions } = report as unknown as RejoinReport;
-    if (transactions < extra.length || (extra.length > 0 && !this.#isThere(file))) {
-      nodes.onDefect(`${this.name}: ${extra.length} transactions were taken back, and ${transactions} are saved`);
-    }
-    onLost(
-      this,
-      extra.map(({ txId, term, hash, operations }) => ({ txId, term, hash: hex(hash), operations })),
-    );
-    return report as unknown as RejoinReport;
   }
 
-  #isThere(file: string | undefined): boolean {
-    return file !== undefined && this.node.machine.files.existsSync(path.resolve(file));
+  /** What this member has saved of transactions that it gave up. */
+  savedChanges(): SavedChange[] {
+    const { files, directory } = this.node.machine;
+    const folder = path.join(directory, 'saved');
+    const names = files.existsSync(folder) ? files.listSync(folder).filter((name) => name.startsWith('diverged-')) : [];
+    const lines = names.flatMap((name) => Buffer.from(files.readFileSync(path.join(folder, name))).toString().split('\n'));
+    return lines.flatMap((text) => {
+      const line: unknown = text === '' ? undefined : JSON.parse(text);
+      return isChange(line) ? [{ txId: line.txId, term: line.term, text }] : [];
+    });
   }
 
   /** What a call is told of a failure, for the trace. */
@@ -276,8 +271,8 @@ export class DataNode implements Member, Host {
   }
 }
 
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex');
+function isChange(line: unknown): line is { readonly txId: number; readonly term: number } {
+  return typeof line === 'object' && line !== null && 'txId' in line && 'term' in line;
 }
 
 /** A group of which one member is, or becomes, another. */

@@ -1,5 +1,5 @@
 import { ReadConnection } from '../../../src/sqlite/interface.ts';
-import { checkCommittedPrefixes, checkPrimaries, type CommitEvent } from '../../histories/commits.ts';
+import { checkCommittedPrefixes, checkPrimaries } from '../../histories/commits.ts';
 import { appendsOf, checkAcknowledged, elementNames } from '../../histories/durability.ts';
 import { checkLinearizability } from '../../histories/linearizability.ts';
 import { checkListAppend } from '../../histories/list-append.ts';
@@ -14,13 +14,14 @@ import {
   type Violation,
 } from '../../histories/operation.ts';
 import { checkSessions } from '../../histories/sessions.ts';
-import type { LostTransaction } from './group-world.ts';
+import type { WatchedCommit } from './commit-watch.ts';
+import type { SavedChange } from './group-world.ts';
 
 export interface GroupEvidence {
   readonly events: readonly HistoryEvent[];
-  readonly commits: readonly CommitEvent[];
-  /** What was taken back, and saved. */
-  readonly lost: readonly LostTransaction[];
+  readonly commits: readonly WatchedCommit[];
+  /** What members have saved before they gave it up. */
+  readonly saved: readonly SavedChange[];
   /** Whether acknowledged writes may be lost by the faults of this run. */
   readonly mayLose: boolean;
   /** SQLite file of the primary at the end. */
@@ -28,20 +29,21 @@ export interface GroupEvidence {
 }
 
 /** Everything that the history of a group must not show. */
-export function judge({ events, commits, lost, mayLose, filePath }: GroupEvidence): Violation[] {
+export function judge({ events, commits, saved: changes, mayLose, filePath }: GroupEvidence): Violation[] {
   const operations = operationsOf(events);
-  const final = finalLists(filePath);
-  const saved = savedElements(operations, lost);
-  const isSaved = new Set(saved.values());
+  const { tip, lists: final } = finalContent(filePath);
   const present = elementNames(final);
+  const lost = mayLose ? lostChanges(changes, commits, tip) : [];
+  const saved = savedElements(operations, lost);
+  const lostCommits = commits.filter((commit) => lost.some((change) => isOf(change, commit)));
   const ackLevel = operations.find(({ ackLevel: level }) => level !== undefined)?.ackLevel ?? 'async';
-  const isHarmed = mayLose && lost.length > 0;
+  const isHarmed = lost.length > 0;
   const isLost = ({ term, txId }: Position) => lost.some((one) => one.txId === txId && one.term === term);
   return [
     ...checkPrimaries(commits),
-    ...checkCommittedPrefixes(commits, mayLose ? lost : []),
+    ...checkCommittedPrefixes(commits, lostCommits),
     ...checkAcknowledged(appendsOf(operations), {
-      ...{ present, saved: isSaved },
+      ...{ present, saved: new Set(saved.values()) },
       mayBeLost: new Set(mayLose ? [ackLevel] : []),
     }),
     // What nobody had to hold was seen by others and is gone: only lists tell which of their elements that concerns.
@@ -55,7 +57,7 @@ export function judge({ events, commits, lost, mayLose, filePath }: GroupEvidenc
   ];
 }
 
-function finalLists(filePath: string): Map<Key, readonly Value[]> {
+function finalContent(filePath: string): { tip: number; lists: Map<Key, readonly Value[]> } {
   using connection = ReadConnection.open(filePath);
   const lists = new Map<Key, Value[]>();
   for (const { list, element } of connection.all('SELECT list, element FROM item ORDER BY id')) {
@@ -63,17 +65,29 @@ function finalLists(filePath: string): Map<Key, readonly Value[]> {
     elements.push(element as Value);
     lists.set(list as Key, elements);
   }
-  return lists;
+  return { tip: connection.readPosition().txId, lists };
 }
 
-/** Elements of lists that are in what was taken back, with their names. */
-function savedElements(operations: readonly Operation[], lost: readonly LostTransaction[]): Map<string, string> {
-  const texts = lost.map(({ operations: bytes }) => Buffer.from(bytes).toString('latin1'));
-  const found = new Set(texts.flatMap((text) => text.match(/e\d+/g) ?? []));
-  const named = operations.filter(isTransaction).flatMap(({ call }) => call.steps);
+/** What was saved and is not part of the history in the end: a record of a later term has its place, or none has. */
+function lostChanges(changes: readonly SavedChange[], commits: readonly WatchedCommit[], tip: number): SavedChange[] {
+  const latest = new Map<number, number>();
+  for (const { txId, recordTerm } of commits) {
+    latest.set(txId, Math.max(latest.get(txId) ?? 0, recordTerm));
+  }
+  return changes.filter(({ txId, term }) => txId > tip || (latest.get(txId) ?? 0) > term);
+}
+
+function isOf(change: SavedChange, commit: WatchedCommit): boolean {
+  return change.txId === commit.txId && change.term === commit.recordTerm;
+}
+
+/** Elements of lists that are in what was lost, with their names. */
+function savedElements(operations: readonly Operation[], lost: readonly SavedChange[]): Map<string, string> {
+  const found = new Set(lost.flatMap(({ text }) => text.match(/e\d+/g) ?? []));
+  const steps = operations.filter(isTransaction).flatMap(({ call }) => call.steps);
   return new Map(
-    named.flatMap(([f, key, element]) => {
-      const name = [...elementNames(new Map([[key, [element as Value]]]))][0] ?? '';
+    steps.flatMap(([f, key, element]) => {
+      const [name = ''] = elementNames(new Map([[key, [element as Value]]]));
       return f === 'append' && found.has(String(element)) ? [[String(element), name]] : [];
     }),
   );

@@ -19,7 +19,7 @@ import { GroupFaults } from './group-faults.ts';
 import { judge } from './group-judgement.ts';
 import { GroupOperator } from './group-operator.ts';
 import { type GroupPlan, planGroup } from './group-plan.ts';
-import type { GroupWorld, LostTransaction } from './group-world.ts';
+import type { GroupWorld } from './group-world.ts';
 import type { Member } from './simulated-peers.ts';
 import { WitnessNode } from './witness-node.ts';
 
@@ -40,7 +40,7 @@ export interface GroupResult extends Pick<SimulationResult, 'seed' | 'defects' |
     readonly terms: number;
     readonly switchovers: number;
     readonly changes: number;
-    readonly lost: number;
+    readonly saved: number;
   };
 }
 
@@ -64,7 +64,6 @@ export class GroupSimulation {
   readonly #nodes: readonly DataNode[];
   readonly #witness: WitnessNode | undefined;
   readonly #commits = new CommitWatch();
-  readonly #lost: LostTransaction[] = [];
   readonly #clients: GroupClients;
   readonly #operator: GroupOperator;
 
@@ -83,7 +82,6 @@ export class GroupSimulation {
       ...{ nodes: this.#nodeWorld(), plan: this.#plan, calls, coordinator: new CoordinatorServer(this.#time) },
       member: (name) => this.#member(name),
       dataNode: (name) => this.#dataNode(name),
-      onLost: (_node, lost) => this.#lost.push(...lost),
     };
     const { members } = this.#plan.config;
     this.#nodes = members
@@ -231,6 +229,8 @@ export class GroupSimulation {
   }
 
   async #judge(): Promise<void> {
+    // A crash that was under way may have come meanwhile.
+    await this.#advance(healingMs, () => this.#isWhole());
     if (!this.#isWhole()) {
       this.#tellStates('no whole group');
       return;
@@ -243,7 +243,8 @@ export class GroupSimulation {
     }
     this.#compareContent();
     const violations = judge({
-      ...{ events: this.#clients.history.events, commits: this.#commits.commits, lost: this.#lost },
+      ...{ events: this.#clients.history.events, commits: this.#commits.commits },
+      saved: this.#nodes.flatMap((node) => node.savedChanges()),
       mayLose: this.#plan.mayLose,
       filePath: this.#primary?.database?.filePath ?? '',
     });
@@ -311,7 +312,7 @@ export class GroupSimulation {
         transactions: Math.max(0, ...commits.map(({ txId }) => txId)),
         ...{ calls: ended('invoke'), answered: ended('ok'), unknown: ended('info') },
         terms: new Set(commits.filter(({ role }) => role === 'primary').map(({ term }) => term)).size,
-        ...{ switchovers: this.#operator.switchovers, changes: this.#operator.changes, lost: this.#lost.length },
+        ...{ switchovers: this.#operator.switchovers, changes: this.#operator.changes, saved: this.#nodes.reduce((sum, node) => sum + node.savedChanges().length, 0) },
       },
     };
   }

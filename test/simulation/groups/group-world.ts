@@ -16,16 +16,14 @@ export interface GroupWorld {
   /** @throws Error for a name that nobody has */
   member(name: string): Member;
   dataNode(name: string): DataNode;
-  /** A member goes back to a transaction in common with its primary: what it alone had was committed and is lost. */
-  readonly onLost: (node: DataNode, lost: readonly LostTransaction[]) => void;
 }
 
-/** A transaction that was committed where nobody else had to hold it. */
-export interface LostTransaction {
+/** A change of a transaction that a member has saved, before it was taken back. */
+export interface SavedChange {
   readonly txId: number;
   readonly term: number;
-  readonly hash: string;
-  readonly operations: Uint8Array;
+  /** The line of the file. */
+  readonly text: string;
 }
 
 export function noAnswer(code: ErrorCode, name: string): () => QuorateError {
