@@ -247,6 +247,10 @@ export class Membership implements AsyncDisposable {
         this.#options.onLeading?.(config as GroupConfig);
       }
     }
+    if (this.#leadership === undefined && this.#options.local?.role === 'primary') {
+      // What could not be written when it lost its place, as on a full disk, is tried again.
+      await this.#options.local.stepDown();
+    }
     if (config === undefined || self === undefined || this.#leadership !== undefined) {
       return;
     }

@@ -45,6 +45,8 @@ export class DataNode implements Member, Host {
   readonly #world: GroupWorld;
   #member: MemberProcess | undefined;
   #isPromoting = false;
+  /** The highest term that this member was heard to promise. */
+  #promisedTerm = 0;
 
   constructor(name: string, directory: string, groupWorld: GroupWorld) {
     this.name = name;
@@ -164,6 +166,15 @@ export class DataNode implements Member, Host {
           this.#isPromoting = false;
         });
     }
+  }
+
+  /** To be called after every event: what was promised holds over all lives. */
+  watchPromise(): void {
+    const { promisedTerm = this.#promisedTerm } = this.database?.leadership ?? {};
+    if (promisedTerm < this.#promisedTerm) {
+      this.#world.nodes.onDefect(`${this.name}: promised term ${this.#promisedTerm}, and now ${promisedTerm}`);
+    }
+    this.#promisedTerm = Math.max(this.#promisedTerm, promisedTerm);
   }
 
   /** Makes the group, with this member as its first primary. */

@@ -200,6 +200,7 @@ export class GroupSimulation {
       const positions = node.database?.positions();
       if (positions !== undefined && node.node.isHealthy) {
         node.node.watch.check(positions);
+        node.watchPromise();
         await this.#commits.look(node);
       }
     }

@@ -4,10 +4,12 @@ import {
   type DatabaseContext,
   type DatabaseSettings,
   type RejoinReport,
+  type ReplicationSink,
 } from '../../../src/database/interface.ts';
 import { QuorateError } from '../../../src/errors/interface.ts';
 import { Exporter, findParting, type HashedHistory, Replicator } from '../../../src/replication/interface.ts';
 import type { GroupedDatabase } from '../../../src/server/node/group/group-database.ts';
+import { delegating } from '../mutation-tools.ts';
 import type { Life } from '../node-life.ts';
 import type { NodeProcessOptions, RunningProcess } from '../node-process.ts';
 import type { NodeWorld } from '../node-world.ts';
@@ -138,7 +140,7 @@ export class MemberProcess implements RunningProcess, GroupedDatabase {
     const { name, runtime, life, watch, onInstall } = this.#options;
     const transport = network.transport(name, life);
     this.#replicator = new Replicator({
-      sink: watch.sink(mutation.sink(database.sink)),
+      sink: this.#termWatch(database, watch.sink(mutation.sink(database.sink))),
       upstream: replication.upstream,
       transport: watch.transport(mutation.transport(transport), database),
       snapshots: { inbox: watch.inbox(database.inbox, onInstall), transport },
@@ -147,6 +149,19 @@ export class MemberProcess implements RunningProcess, GroupedDatabase {
       identity: { replicaId: `${name}/${databaseName}`, replicaName: name },
     });
     this.#replicator.start();
+  }
+
+  /** Nothing of a term is taken after a later one was promised (invariant I5). */
+  #termWatch(database: Database, sink: ReplicationSink): ReplicationSink {
+    return delegating(sink, {
+      append: async (records, commitTxId, term, ...rest) => {
+        const promisedTerm = database.leadership.promisedTerm;
+        await sink.append(records, commitTxId, term, ...rest);
+        if (promisedTerm > term) {
+          this.#world.onDefect(`${this.nodeName}: took a record of term ${term} after it had promised ${promisedTerm}`);
+        }
+      },
+    });
   }
 
   announce(): void {}
