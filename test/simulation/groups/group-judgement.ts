@@ -26,14 +26,16 @@ export interface GroupEvidence {
   readonly mayLose: boolean;
   /** SQLite file of the primary at the end. */
   readonly filePath: string;
+  /** Term of each transaction in the logs at the end, as far as they go back. */
+  readonly finalTerms: ReadonlyMap<number, number>;
 }
 
 /** Everything that the history of a group must not show. */
-export function judge({ events, commits, saved: changes, mayLose, filePath }: GroupEvidence): Violation[] {
+export function judge({ events, commits, saved: changes, mayLose, filePath, finalTerms }: GroupEvidence): Violation[] {
   const operations = operationsOf(events);
-  const { tip, lists: final } = finalContent(filePath);
+  const final = finalLists(filePath);
   const present = elementNames(final);
-  const lost = mayLose ? lostChanges(changes, commits, tip) : [];
+  const lost = mayLose ? changes.filter(({ txId, term }) => finalTerms.get(txId) !== term) : [];
   const saved = savedElements(operations, lost);
   const lostCommits = commits.filter((commit) => lost.some((change) => isOf(change, commit)));
   const ackLevel = operations.find(({ ackLevel: level }) => level !== undefined)?.ackLevel ?? 'async';
@@ -57,7 +59,7 @@ export function judge({ events, commits, saved: changes, mayLose, filePath }: Gr
   ];
 }
 
-function finalContent(filePath: string): { tip: number; lists: Map<Key, readonly Value[]> } {
+function finalLists(filePath: string): Map<Key, readonly Value[]> {
   using connection = ReadConnection.open(filePath);
   const lists = new Map<Key, Value[]>();
   for (const { list, element } of connection.all('SELECT list, element FROM item ORDER BY id')) {
@@ -65,16 +67,7 @@ function finalContent(filePath: string): { tip: number; lists: Map<Key, readonly
     elements.push(element as Value);
     lists.set(list as Key, elements);
   }
-  return { tip: connection.readPosition().txId, lists };
-}
-
-/** What was saved and is not part of the history in the end: a record of a later term has its place, or none has. */
-function lostChanges(changes: readonly SavedChange[], commits: readonly WatchedCommit[], tip: number): SavedChange[] {
-  const latest = new Map<number, number>();
-  for (const { txId, recordTerm } of commits) {
-    latest.set(txId, Math.max(latest.get(txId) ?? 0, recordTerm));
-  }
-  return changes.filter(({ txId, term }) => txId > tip || (latest.get(txId) ?? 0) > term);
+  return lists;
 }
 
 function isOf(change: SavedChange, commit: WatchedCommit): boolean {

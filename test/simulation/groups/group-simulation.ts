@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { logicalDigest } from '../../../src/sqlite/interface.ts';
 import { checkEqualContent } from '../../histories/commits.ts';
+import { recordsOf } from '../archive.ts';
 import { Chance } from '../chance.ts';
 import { faithful, type Mutation } from '../mutation.ts';
 import type { NodeWorld } from '../node-world.ts';
@@ -244,6 +245,7 @@ export class GroupSimulation {
     }
     this.#compareContent();
     const violations = judge({
+      finalTerms: await this.#finalTerms(),
       ...{ events: this.#clients.history.events, commits: this.#commits.commits },
       saved: this.#nodes.flatMap((node) => node.savedChanges()),
       mayLose: this.#plan.mayLose,
@@ -252,6 +254,15 @@ export class GroupSimulation {
     for (const { rule, message } of violations.slice(0, maxDefects)) {
       this.#defect(`${rule}: ${message}`);
     }
+  }
+
+  /** From the log that goes back furthest; all end with the same. */
+  async #finalTerms(): Promise<Map<number, number>> {
+    const firstOf = ({ database }: DataNode) => database?.gauges.storage().firstTxId ?? Number.POSITIVE_INFINITY;
+    const [node] = this.#nodes.toSorted((a, b) => firstOf(a) - firstOf(b));
+    const tip = node?.database?.positions().tip ?? 0;
+    const records = node === undefined ? [] : await recordsOf(node.node, firstOf(node), tip);
+    return new Map(records.map(({ txId, term }) => [txId, term]));
   }
 
   /** When all is well, whoever writes to or reads from any member gets an answer. */
