@@ -31,10 +31,10 @@ import { SimulatedCoordinator } from './simulated-coordinator.ts';
 import { type Member, SimulatedPeers } from './simulated-peers.ts';
 
 /** Milliseconds that a write waits for a primary, and until it is shown where it was sent. */
-const writeWaitMs = 3_000;
+const writeWaitMs = 2_000;
 const shownMs = 2_000;
 /** Milliseconds after which a forwarded write is in doubt. */
-const forwardLimitMs = 6_000;
+const forwardLimitMs = 1_500;
 /** Transactions that a learner may lack when it begins to count. */
 const learnerLag = 10;
 

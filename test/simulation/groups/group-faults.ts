@@ -66,14 +66,16 @@ export class GroupFaults {
       [2, 'stop the process', () => node.planEnd(8)],
       [1, 'stop in order', () => node.stop(this.#downMs())],
       [5, 'pause', () => node.pause(this.#longMs())],
-      [3, 'clock', () => node.setClockError(chance.between(-60_000, 60_000))],
+      [4, 'clock', () => node.setClockError(chance.between(-60_000, 60_000))],
       [1, 'fail an fsync', () => node.failFsync()],
       [1, 'full disk', () => node.fillDisk(chance.between(50, 3_000))],
       [2, 'network', () => shared.nodes.trace.add('network', network.disturb())],
       [3, 'partition', () => this.#part(victim, chance.pick(this.#options.nodes))],
       [3, 'one-way partition', () => this.#partOneWay(victim, chance.pick(this.#options.nodes))],
-      [4, 'isolation', () => this.#isolate(victim, true)],
-      [3, 'isolation of members', () => this.#isolate(victim, false)],
+      [6, 'isolation', () => this.#isolate([victim], true)],
+      [2, 'isolation of members', () => this.#isolate([victim], false)],
+      [5, 'split', () => this.#isolate(this.#minority(victim), chance.happens(0.8))],
+      [4, 'isolation with a clock that goes back', () => this.#isolateInThePast(victim)],
       [3, 'coordinator link', () => this.#cutCoordinator(victim)],
       [3, 'coordinator outage', () => shared.coordinator.fail(this.#longMs())],
       [2, 'weather', () => this.#weather()],
@@ -109,18 +111,36 @@ export class GroupFaults {
     }
   }
 
-  /** A node that only clients still reach, or also the coordinator. */
-  #isolate(victim: DataNode, fromCoordinator: boolean): void {
-    const { network, world: shared, nodes, witness } = this.#options;
-    const durationMs = this.#longMs();
-    for (const other of nodes.filter((node) => node !== victim)) {
-      network.part(victim, other, durationMs);
-    }
-    const names = [...nodes.filter((node) => node !== victim), ...(witness === undefined ? [] : [witness])];
-    const others = [...names.map(({ name }) => name), ...(fromCoordinator ? [shared.coordinator.name] : [])];
-    for (const other of others) {
-      shared.calls.cut(victim.name, other, durationMs);
-      shared.calls.cut(other, victim.name, durationMs);
+  /** Fewer than half of the nodes, with one of them. */
+  #minority(victim: DataNode): DataNode[] {
+    const { chance, nodes } = this.#options;
+    const durable = ({ database }: DataNode) => database?.positions().durable ?? 0;
+    const others = nodes.filter((node) => node !== victim).sort((a, b) => durable(b) - durable(a));
+    const [furthest] = others;
+    const second = chance.happens(0.7) && furthest !== undefined ? furthest : chance.pick(others);
+    return nodes.length < 4 ? [victim] : [victim, second];
+  }
+
+  /** Somebody sets the clock of a machine that has just been cut off. */
+  #isolateInThePast(victim: DataNode): void {
+    this.#isolate([victim], true);
+    victim.node.setClockError(this.#options.chance.between(-120_000, -60_000));
+  }
+
+  /** Nodes that only each other, clients and perhaps the coordinator still reach. */
+  #isolate(inside: readonly DataNode[], fromCoordinator: boolean): void {
+    const { network, world: shared, nodes, witness, chance } = this.#options;
+    const durationMs = chance.happens(0.3) ? this.#longMs() : chance.between(1_500, 8_000);
+    const outside = nodes.filter((node) => !inside.includes(node));
+    const beyond = [...(witness === undefined ? [] : [witness]), ...(fromCoordinator ? [shared.coordinator] : [])];
+    for (const one of inside) {
+      for (const other of outside) {
+        network.part(one, other, durationMs);
+      }
+      for (const { name } of [...outside, ...beyond]) {
+        shared.calls.cut(one.name, name, durationMs);
+        shared.calls.cut(name, one.name, durationMs);
+      }
     }
   }
 

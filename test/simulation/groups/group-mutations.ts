@@ -57,7 +57,7 @@ const wallClockLease: Mutation = {
 };
 
 /** Candidates believe that one member more holds what was acknowledged than the primary waits for. */
-const tooFewAnswers: Mutation = {
+export const tooFewAnswers: Mutation = {
   ...faithful,
   name: 'an election with one answer too few',
   install: () =>

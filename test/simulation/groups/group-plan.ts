@@ -28,7 +28,7 @@ export const database = 'db';
 
 export function planGroup(chance: Chance): GroupPlan {
   const hasWitness = chance.happens(0.2);
-  const count = chance.happens(0.15) ? 5 : 3;
+  const count = chance.happens(0.25) ? 5 : 3;
   const names = hasWitness ? [...dataNames.slice(0, count - 1), 'wim'] : dataNames.slice(0, count);
   const { acks, maxLag } = planAcks(chance, hasWitness ? count - 1 : count);
   const members = names.map((name) => newMember(name, chance));
@@ -44,7 +44,7 @@ export function planGroup(chance: Chance): GroupPlan {
     windowBytes: chance.pick([4_096, 65_536]),
     faultIntervalMs: chance.pick([300, 800, 2_500]),
     faultsMs: chance.pick([6_000, 12_000]),
-    clients: chance.integer(3, 5),
+    clients: chance.integer(5, 7),
     databaseLimits: { ...databaseLimits(chance), ...(mayLose && keepsLog) },
     replicationLimits: replicationLimits(chance),
   };
@@ -69,6 +69,7 @@ function planAcks(chance: Chance, dataMembers: number): { acks: GroupAcks; maxLa
     { kind: 'sync', acks: 1 },
     { kind: 'sync', acks: 1 },
     ...(dataMembers > 2 ? [{ kind: 'sync', acks: 2 } as const] : []),
+    ...(dataMembers > 3 ? [{ kind: 'sync', acks: 1 }, { kind: 'sync', acks: 1 }] as const : []),
     { kind: 'async' },
   ]);
   const maxLag = level.kind === 'async' && chance.happens(0.7) ? chance.pick([5, 1_000]) : undefined;
