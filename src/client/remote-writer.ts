@@ -27,16 +27,19 @@ export class RemoteWriter implements Writer {
     this.#onError = onError;
   }
 
-  async transact(statements: readonly Statement[], { acks, key }: TransactOptions = {}): Promise<TransactResult> {
+  async transact(
+    statements: readonly Statement[],
+    { acks, key, signal }: TransactOptions = {},
+  ): Promise<TransactResult> {
     const connected = await this.#connect();
     using client = connected.client;
     try {
-      const answer = await client.transact(connected.database, statements, { acks: wireLevel(acks), key });
+      const answer = await client.transact(connected.database, statements, { acks: wireLevel(acks), key, signal });
       const position = { txId: Number(answer.txId), term: Number(answer.term) };
       return { results: answer.results.map(fromWireStatementResult), position, acks: answer.acks };
     } catch (error) {
       this.#onError(error);
-      throw isQuorateError(error) && error.code === 'UNAVAILABLE' && !neverConnected(error) ? inDoubt(error) : error;
+      throw isQuorateError(error) && isBroken(error) ? inDoubt(error) : error;
     }
   }
 
@@ -55,9 +58,9 @@ function wireLevel(level: AckLevel | undefined): WireAckLevel | undefined {
   return level && { level: level.kind, acks: 'acks' in level ? level.acks : 0 };
 }
 
-/** gRPC says so of calls that never left this node. */
-function neverConnected({ message }: QuorateError): boolean {
-  return message.includes('No connection established');
+/** Whether the write may have arrived although its answer did not; of calls that never left this node gRPC says so. */
+function isBroken({ code, message }: QuorateError): boolean {
+  return code === 'CANCELLED' || (code === 'UNAVAILABLE' && !message.includes('No connection established'));
 }
 
 /** The connection broke after the write may have arrived. */

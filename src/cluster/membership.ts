@@ -50,6 +50,7 @@ export class Membership implements AsyncDisposable {
   #known: KnownLeader | undefined;
   #confirmedUntilMs = -Infinity;
   #isClosed = false;
+  readonly #listeners = new Set<() => void>();
   #wake: () => void = () => {};
   #isWoken = false;
   #tick: Timer | undefined;
@@ -86,6 +87,12 @@ export class Membership implements AsyncDisposable {
 
   get store(): GroupStore {
     return this.#options.store;
+  }
+
+  /** Calls back when another member has become primary, or nobody is known to be; returns what ends that. */
+  onLeaderChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Makes the member look at the coordinator now. */
@@ -344,6 +351,9 @@ export class Membership implements AsyncDisposable {
     this.#known = leader;
     if (before?.term !== leader?.term || before?.member.nodeId !== leader?.member.nodeId) {
       this.#options.onLeader(leader);
+      for (const listener of this.#listeners) {
+        listener();
+      }
     }
   }
 
