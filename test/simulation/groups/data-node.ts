@@ -269,7 +269,11 @@ export class DataNode implements Member, Host {
     const { files, directory } = this.node.machine;
     const folder = path.join(directory, 'saved');
     const names = files.existsSync(folder) ? files.listSync(folder).filter((name) => name.startsWith('diverged-')) : [];
-    const lines = names.flatMap((name) => Buffer.from(files.readFileSync(path.join(folder, name))).toString().split('\n'));
+    const lines = names.flatMap((name) =>
+      Buffer.from(files.readFileSync(path.join(folder, name)))
+        .toString()
+        .split('\n'),
+    );
     return lines.flatMap((text) => {
       const line: unknown = text === '' ? undefined : JSON.parse(text);
       return isChange(line) ? [{ txId: line.txId, term: line.term, text }] : [];

@@ -228,7 +228,9 @@ function shownCall(connection: ReadConnection, call: Call): Call {
   }
   const steps = call.f === 'txn' ? call.steps : [];
   const listOf = (list: SqlValue) =>
-    connection.all('SELECT element FROM item WHERE list = ? ORDER BY id', [list]).map(({ element }) => element as Value);
+    connection
+      .all('SELECT element FROM item WHERE list = ? ORDER BY id', [list])
+      .map(({ element }) => element as Value);
   return { f: 'txn', steps: steps.map(([, list]): Step => ['r', list, listOf(list)]) };
 }
 

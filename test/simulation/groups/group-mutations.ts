@@ -40,7 +40,11 @@ const forgottenPromise: Mutation = {
 };
 
 function withoutPromise(content: Uint8Array): Uint8Array {
-  const { promisedTerm: _, promisedTo: __, ...settings } = JSON.parse(Buffer.from(content).toString()) as object & {
+  const {
+    promisedTerm: _,
+    promisedTo: __,
+    ...settings
+  } = JSON.parse(Buffer.from(content).toString()) as object & {
     promisedTerm?: number;
     promisedTo?: string;
   };

@@ -52,18 +52,22 @@ export class GroupOperator {
     }
     if (this.#isFinishing || this.#chance.happens(0.1)) {
       this.#bringBack(leader);
-    } else if (this.#world.plan.hasOperator && this.#chance.happens(0.15)) {
-      this.#switchOver(leader);
-    } else if (this.#world.plan.hasOperator && this.#chance.happens(0.1)) {
-      this.#change(leader);
+    } else if (this.#world.plan.hasOperator && this.#chance.happens(0.25)) {
+      const order = this.#chance.happens(0.6) ? this.#switchOver : this.#change;
+      order.call(this, leader);
     }
   }
 
   #switchOver(leader: DataNode): void {
     const others = this.#nodes.filter((node) => node !== leader);
-    this.#run(leader, 'a switchover', () => leader.switchOver(this.#chance.pick(others).name), () => {
-      this.switchovers += 1;
-    });
+    this.#run(
+      leader,
+      'a switchover',
+      () => leader.switchOver(this.#chance.pick(others).name),
+      () => {
+        this.switchovers += 1;
+      },
+    );
   }
 
   #change(leader: DataNode): void {
@@ -76,9 +80,14 @@ export class GroupOperator {
       (config) => without(config, chosen),
       (config) => (chosen === undefined ? config : withMember(config, { ...chosen, nosync: !chosen.nosync })),
     ]);
-    this.#run(leader, 'a change of the group', () => leader.change(change), () => {
-      this.changes += 1;
-    });
+    this.#run(
+      leader,
+      'a change of the group',
+      () => leader.change(change),
+      () => {
+        this.changes += 1;
+      },
+    );
   }
 
   /** One who left joins again, and whoever did not count does. */

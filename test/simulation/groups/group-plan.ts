@@ -69,7 +69,12 @@ function planAcks(chance: Chance, dataMembers: number): { acks: GroupAcks; maxLa
     { kind: 'sync', acks: 1 },
     { kind: 'sync', acks: 1 },
     ...(dataMembers > 2 ? [{ kind: 'sync', acks: 2 } as const] : []),
-    ...(dataMembers > 3 ? [{ kind: 'sync', acks: 1 }, { kind: 'sync', acks: 1 }] as const : []),
+    ...(dataMembers > 3
+      ? ([
+          { kind: 'sync', acks: 1 },
+          { kind: 'sync', acks: 1 },
+        ] as const)
+      : []),
     { kind: 'async' },
   ]);
   const maxLag = level.kind === 'async' && chance.happens(0.7) ? chance.pick([5, 1_000]) : undefined;

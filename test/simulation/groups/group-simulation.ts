@@ -270,7 +270,9 @@ export class GroupSimulation {
     const client = this.#clients.history.client();
     for (const node of this.#nodes) {
       await this.#complete(`a write at ${node.name}`, probeMs, async () => {
-        while (!(await this.#clients.write(client, node, { f: 'write', key: 1, value: 1_000_000 + this.#time.events }))) {
+        while (
+          !(await this.#clients.write(client, node, { f: 'write', key: 1, value: 1_000_000 + this.#time.events }))
+        ) {
           await this.#pause();
         }
         while (!(await this.#clients.read(client, node, { f: 'read', key: 1, value: null }, 'linearizable'))) {
@@ -324,7 +326,11 @@ export class GroupSimulation {
         transactions: Math.max(0, ...commits.map(({ txId }) => txId)),
         ...{ calls: ended('invoke'), answered: ended('ok'), unknown: ended('info') },
         terms: new Set(commits.filter(({ role }) => role === 'primary').map(({ term }) => term)).size,
-        ...{ switchovers: this.#operator.switchovers, changes: this.#operator.changes, saved: this.#nodes.reduce((sum, node) => sum + node.savedChanges().length, 0) },
+        ...{
+          switchovers: this.#operator.switchovers,
+          changes: this.#operator.changes,
+          saved: this.#nodes.reduce((sum, node) => sum + node.savedChanges().length, 0),
+        },
       },
     };
   }

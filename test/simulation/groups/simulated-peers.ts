@@ -1,4 +1,10 @@
-import type { GroupMember, GroupPeers, Membership, MemberPosition, MemberView } from '../../../src/cluster/interface.ts';
+import type {
+  GroupMember,
+  GroupPeers,
+  MemberPosition,
+  Membership,
+  MemberView,
+} from '../../../src/cluster/interface.ts';
 import { QuorateError } from '../../../src/errors/interface.ts';
 import type { Calls, Endpoint } from './calls.ts';
 
