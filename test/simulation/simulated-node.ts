@@ -39,8 +39,7 @@ export class SimulatedNode implements Host {
   readonly #chance: Chance;
   #settings: DatabaseSettings;
   readonly #newProcess: NonNullable<NodeOptions['newProcess']>;
-  readonly #clockRate: number;
-  readonly #maySpoilCreation: boolean;
+  readonly #options: NodeOptions;
   #process: RunningProcess | undefined;
   /** Where the writer stops for ever. */
   #planned: StopCountdown | undefined;
@@ -54,10 +53,9 @@ export class SimulatedNode implements Host {
     this.name = name;
     this.watch = options.watch;
     this.#world = nodeWorld;
+    this.#options = options;
     this.#settings = options.settings;
     this.#newProcess = options.newProcess ?? ((process, shared) => new NodeProcess(process, shared));
-    this.#clockRate = options.clockRate ?? 1;
-    this.#maySpoilCreation = options.maySpoilCreation ?? true;
     this.machine = new SimulatedMachine(name, options.directory, nodeWorld.seed);
     this.#chance = new Chance(nodeWorld.seed, `node ${name}`);
   }
@@ -129,7 +127,7 @@ export class SimulatedNode implements Host {
   /** Some processes end for ever while they make the folder of their database. */
   #planStopWhileCreating(): void {
     const isNew = !this.machine.files.existsSync(this.machine.logDirectory);
-    if (isNew && this.#maySpoilCreation && this.#chance.happens(0.3)) {
+    if (isNew && this.#options.maySpoilCreation !== false && this.#chance.happens(0.3)) {
       this.planEnd(6);
     }
   }
@@ -202,7 +200,7 @@ export class SimulatedNode implements Host {
     const clockErrorMs = () => this.#clockErrorMs;
     const runtime = simulatedRuntime({
       time,
-      clockRate: this.#clockRate,
+      clockRate: this.#options.clockRate ?? 1,
       life,
       random: this.#chance.random,
       files,
