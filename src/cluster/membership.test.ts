@@ -90,7 +90,11 @@ test('a former primary whose disk is full steps down when it can, and follows on
     onLeader: () => {},
   });
   time.after(0, world, () => {});
-  await time.run(10_000, () => {}, () => database.asked.some((what) => what.startsWith('follow')));
+  await time.run(
+    10_000,
+    () => {},
+    () => database.asked.some((what) => what.startsWith('follow')),
+  );
   assert.deepEqual(database.asked, [...Array.from({ length: 4 }, () => 'step down'), 'follow bert as replica']);
   assert.equal(membership.leader?.member.name, 'bert');
 });
