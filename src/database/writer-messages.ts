@@ -145,6 +145,8 @@ export interface RoleSettings {
   readonly delayMs?: number | undefined;
   /** A primary that has just been made one: its term is to begin. */
   readonly beginsTerm?: boolean | undefined;
+  /** A replica that was primary alone when its process ended: all of its log was committed. */
+  readonly hasCommittedAll?: boolean | undefined;
 }
 
 /** A statement's result; the last three only when it returns rows. */

@@ -18,7 +18,7 @@ export class ForwardingWriter implements Writer {
   readonly #waitMs: number;
 
   /** @param waitMs milliseconds that a write which is committed may take to be shown here */
-  constructor(database: Database, upstreams: UpstreamClients, waitMs: number) {
+  constructor(database: Database, upstreams: Pick<UpstreamClients, 'writer'>, waitMs: number) {
     this.#database = database;
     this.#remote = upstreams.writer(database);
     this.#waitMs = waitMs;
