@@ -232,11 +232,11 @@ export class NodeClient implements Disposable {
   async transact(
     database: string,
     statements: readonly Statement[],
-    { acks, key }: Pick<ExecuteOptions, 'acks' | 'key'>,
+    { acks, key, signal }: Pick<ExecuteOptions, 'acks' | 'key' | 'signal'>,
   ): Promise<ExecuteResponse> {
     const wire = statements.map(toWireStatement);
     const request = { database, statements: wire, waitForTxId: 0n, timeoutMs: 0, acks, idempotencyKey: key ?? '' };
-    return await this.#execute(request);
+    return await this.#execute(request, signal);
   }
 
   #execute(request: ExecuteRequest, signal?: AbortSignal): Promise<ExecuteResponse> {

@@ -3,6 +3,7 @@ import type { Runtime, Timer } from '../runtime/interface.ts';
 import { Candidacy } from './candidacy.ts';
 import type { Decision, ElectionKind } from './decision.ts';
 import type { GroupState, GroupStore } from './group-store.ts';
+import { type KnownLeader, LeaderKnowledge } from './known-leader.ts';
 import { LeaderWatch } from './leader-watch.ts';
 import { Leadership } from './leadership.ts';
 import { leaderAcks } from './promotion-rules.ts';
@@ -25,13 +26,6 @@ export interface MembershipOptions {
   readonly onLeader: (leader: KnownLeader | undefined) => void;
 }
 
-/** Who is primary, as far as a member knows. */
-export interface KnownLeader {
-  readonly member: GroupMember;
-  readonly term: number;
-  readonly isSelf: boolean;
-}
-
 /** Milliseconds between two looks at the coordinator when it says nothing by itself, as a part of a lease. */
 const looksPerLease = 5;
 /** Milliseconds in which a primary answers a witness. */
@@ -47,7 +41,7 @@ export class Membership implements AsyncDisposable {
   readonly #candidacy: Candidacy;
   #state: GroupState | undefined;
   #leadership: Leadership | undefined;
-  #known: KnownLeader | undefined;
+  readonly #known: LeaderKnowledge;
   #confirmedUntilMs = -Infinity;
   #isClosed = false;
   #wake: () => void = () => {};
@@ -62,13 +56,14 @@ export class Membership implements AsyncDisposable {
     this.#options = options;
     this.#watch = new LeaderWatch(runtime.clock);
     this.#candidacy = new Candidacy(runtime, options.onDecision);
+    this.#known = new LeaderKnowledge(runtime.timers, options.onLeader);
     this.#watching = store.watch(() => this.wake());
     this.#running = this.#run();
   }
 
   /** Who is primary, as far as this member knows. */
   get leader(): KnownLeader | undefined {
-    return this.#known;
+    return this.#known.leader;
   }
 
   get config(): GroupConfig | undefined {
@@ -105,7 +100,7 @@ export class Membership implements AsyncDisposable {
   /** A witness has no stream from the primary, so it asks. */
   async #listen(): Promise<MemberView['hears']> {
     const { peers, runtime, database } = this.#options;
-    const leader = this.#known;
+    const { leader } = this.#known;
     if (leader === undefined) {
       return undefined;
     }
@@ -120,8 +115,8 @@ export class Membership implements AsyncDisposable {
 
   /** @throws QuorateError STALE_TERM; UNAVAILABLE while this member stands by another */
   async promise(term: number, candidate: string): Promise<MemberPosition> {
-    const { local, runtime } = this.#options;
-    if (this.#confirmedUntilMs > runtime.clock.monotonicMs()) {
+    const { local } = this.#options;
+    if (this.#standsBy) {
       throw new QuorateError('UNAVAILABLE', 'this member has just confirmed the present primary');
     }
     if (local === undefined) {
@@ -137,7 +132,7 @@ export class Membership implements AsyncDisposable {
   /** Stands by the primary of a term for so long. @throws QuorateError STALE_TERM */
   confirm(term: number, forMs: number): void {
     const { local, runtime } = this.#options;
-    const promised = Math.max(local?.position()?.promisedTerm ?? 0, this.#known?.term ?? 0);
+    const promised = Math.max(local?.position()?.promisedTerm ?? 0, this.#known.leader?.term ?? 0);
     if (term < promised) {
       throw new QuorateError('STALE_TERM', `this member follows term ${promised}, not ${term}`);
     }
@@ -251,7 +246,9 @@ export class Membership implements AsyncDisposable {
       return;
     }
     if (this.#isVacant(config)) {
-      this.#learn(undefined);
+      if (!this.#standsBy) {
+        this.#learn(undefined);
+      }
       await this.#stand(self);
     } else if (leader !== undefined) {
       await this.#follow(config, leader.nodeId, leader.term);
@@ -263,6 +260,11 @@ export class Membership implements AsyncDisposable {
     const { leader } = this.#state as GroupState;
     const isOwnPast = leader?.nodeId === this.#options.nodeId && this.#leadership === undefined;
     return leader?.resigned === true || isOwnPast || this.#watch.silentMs > config.failover.leaseMs;
+  }
+
+  /** Whether the primary has asked this member to stand by it while it does not reach the coordinator. */
+  get #standsBy(): boolean {
+    return this.#confirmedUntilMs > this.#options.runtime.clock.monotonicMs();
   }
 
   #self(): GroupMember | undefined {
@@ -335,12 +337,10 @@ export class Membership implements AsyncDisposable {
     }
   }
 
-  #learn(leader: KnownLeader | undefined): void {
-    const before = this.#known;
-    this.#known = leader;
-    if (before?.term !== leader?.term || before?.member.nodeId !== leader?.member.nodeId) {
-      this.#options.onLeader(leader);
-    }
+  /** A primary that gives signs of life still answers what it was sent. */
+  #learn(leader: Omit<KnownLeader, 'gone'> | undefined): void {
+    const leaseMs = this.#state?.config?.failover.leaseMs ?? 0;
+    this.#known.learn(leader, this.#watch.silentMs > leaseMs ? 0 : leaseMs);
   }
 
   /** No longer primary: nothing more is committed from here on. */
@@ -384,5 +384,6 @@ export class Membership implements AsyncDisposable {
       });
       await this.#lose('the node stops');
     });
+    this.#known[Symbol.dispose]();
   }
 }

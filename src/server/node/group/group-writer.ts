@@ -81,7 +81,7 @@ export class GroupWriter implements Writer {
     if (leader === undefined) {
       return undefined;
     }
-    return leader.isSelf ? database.writer : new ForwardingWriter(database, upstreams, shownMs);
+    return leader.isSelf ? database.writer : new ForwardingWriter(database, upstreams, shownMs, leader.gone);
   }
 
   #leaderless(): QuorateError {

@@ -186,7 +186,8 @@ export class Groups implements AsyncDisposable {
     if (managed?.opened === undefined || learner === undefined || this.#promoting.has(name)) {
       return;
     }
-    if (this.#local(name).heldBy(learner.nodeId) + learnerLag < managed.opened.positions().durable) {
+    const held = this.#local(name).heldBy(learner.nodeId);
+    if (held === 0 || held + learnerLag < managed.opened.positions().durable) {
       return;
     }
     this.#promoting.add(name);
