@@ -213,7 +213,10 @@ export class Membership implements AsyncDisposable {
         resolve();
       };
       this.#wake = done;
-      this.#tick = this.#options.runtime.timers.after(leaseMs / looksPerLease, done);
+      const leftMs = leaseMs - this.#watch.silentMs;
+      const tickMs = leaseMs / looksPerLease;
+      // The end of the lease is not to be missed by a part of a tick.
+      this.#tick = this.#options.runtime.timers.after(leftMs > 0 ? Math.min(tickMs, leftMs + 1) : tickMs, done);
       if (this.#isWoken || this.#isClosed) {
         done();
       }
