@@ -115,7 +115,10 @@ export class BenchGroup implements AsyncDisposable {
   async #assertKept(writer: SteadyWriter): Promise<void> {
     const [first] = this.#members as [Member];
     const last = this.#nextId + 1_000_000;
-    const rows = await first.server.query(database, `SELECT id FROM items WHERE id BETWEEN ${this.#nextId} AND ${last}`);
+    const rows = await first.server.query(
+      database,
+      `SELECT id FROM items WHERE id BETWEEN ${this.#nextId} AND ${last}`,
+    );
     const present = new Set(rows.map(([id]) => Number(id)));
     const lost = writer.acknowledged.filter((id) => !present.has(id));
     if (lost.length > 0) {

@@ -36,7 +36,11 @@ export class RemoteWriter implements Writer {
     const connected = await this.#reach();
     using client = connected.client;
     try {
-      const answer = await client.transact(connected.database, statements, { acks: wireLevel(acks), key, signal: this.#gone });
+      const answer = await client.transact(connected.database, statements, {
+        acks: wireLevel(acks),
+        key,
+        signal: this.#gone,
+      });
       const position = { txId: Number(answer.txId), term: Number(answer.term) };
       return { results: answer.results.map(fromWireStatementResult), position, acks: answer.acks };
     } catch (error) {

@@ -6,27 +6,40 @@ import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ErrorCode, isQuorateError } from '../../src/errors/interface.ts';
 import type { Group } from '../../src/proto/interface.ts';
-import { ServerFixture, type ServerProcess } from '../server-process.ts';
+import { ServerFixture, type ServerProcess, type StartOptions } from '../server-process.ts';
 
 export const database = 'shop';
 
 const patienceMs = 30_000;
 
+/** What a server needs to run somewhere else. */
+export type Place = Pick<StartOptions, 'args' | 'command' | 'reach'>;
+
 export class GroupFixture {
   readonly #servers: ServerFixture;
   readonly #secret = randomBytes(32).toString('hex');
   readonly #coordinator: readonly string[];
+  readonly #place: (name: string) => Place;
 
-  /** @param coordinator flags that say which one is used; one of this machine when absent */
-  constructor(t: Pick<TestContext, 'after'>, coordinator?: readonly string[]) {
+  /**
+   * @param coordinator flags that say which one is used; one of this machine when absent
+   * @param place where the server of a name runs; beside this process when absent
+   */
+  constructor(
+    t: Pick<TestContext, 'after'>,
+    coordinator?: readonly string[],
+    place: (name: string) => Place = () => ({}),
+  ) {
+    this.#place = place;
     this.#servers = new ServerFixture(t);
     const directory = path.join(this.#servers.root, 'coordinator');
     this.#coordinator = coordinator ?? ['--coordinator=local', `--coordinator-dir=${directory}`];
   }
 
-  start(name: string, ...args: string[]): Promise<ServerProcess> {
-    const flags = [...this.#coordinator, `--cluster-secret=${this.#secret}`, `--node-name=${name}`, ...args];
-    return this.#servers.start(name, ...flags);
+  start(name: string, ...more: string[]): Promise<ServerProcess> {
+    const { args = [], ...place } = this.#place(name);
+    const own = [`--cluster-secret=${this.#secret}`, `--node-name=${name}`];
+    return this.#servers.startWith(name, { ...place, args: [...this.#coordinator, ...own, ...args, ...more] });
   }
 
   /** Servers of the given names with a group of which the first is primary; resolves when all of them count. */
