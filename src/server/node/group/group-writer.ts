@@ -81,7 +81,13 @@ export class GroupWriter implements Writer {
     if (leader === undefined) {
       return undefined;
     }
-    return leader.isSelf ? database.writer : new ForwardingWriter(database, upstreams, shownMs, leader.gone);
+    if (leader.isSelf) {
+      return database.writer;
+    }
+    // What is sent on goes to whom this database follows, which may still be the primary before.
+    const { upstream } = database.settings.replication;
+    const isFollowed = upstream?.host === leader.member.host && upstream.port === leader.member.port;
+    return isFollowed ? new ForwardingWriter(database, upstreams, shownMs, leader.gone) : undefined;
   }
 
   #leaderless(): QuorateError {
