@@ -23,7 +23,7 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
   }
 }
 
-const begin = (client: NodeClient, database = 'defaultdb') => RemoteTransaction.begin(client, database, {}, () => {});
+const begin = (client: NodeClient, database = 'defaultdb') => RemoteTransaction.begin({ client }, database);
 
 describe('limits of gRPC', () => {
   const cleanups: (() => unknown)[] = [];

@@ -15,6 +15,9 @@ export const adminPassword = 'correct horse battery staple';
 
 const program = fileURLToPath(new URL('../bin/quorate', import.meta.url));
 
+/** The program of this clone, on this Node. */
+export const serverCommand: readonly string[] = [process.execPath, program];
+
 /** How long a server may take to be ready, and how long a condition may take to come true, on a busy machine. */
 const patienceMs = 30_000;
 
@@ -41,7 +44,9 @@ export interface StartOptions {
   /** From an earlier life of the server: spares it the hashing of a password. */
   readonly token?: string | undefined;
   /** The program before its arguments; the one of this clone, on this Node, when absent. */
-  readonly command?: readonly [executable: string, script: string];
+  readonly command?: readonly string[];
+  /** Where clients in this process reach it, if not where it listens. */
+  readonly reach?: { readonly host: string; readonly port: number } | undefined;
   /** How its clients connect; in plain text when absent. */
   readonly security?: ConnectionSecurity | undefined;
 }
@@ -54,10 +59,11 @@ export class ServerProcess {
   readonly #log: string[];
   readonly #token: string | undefined;
   readonly #security: ConnectionSecurity | undefined;
+  readonly #reach: { readonly host: string; readonly port: number };
   #client: Promise<NodeClient> | undefined;
 
   private constructor(
-    { directory, token, security }: StartOptions,
+    { directory, token, security, reach }: StartOptions,
     child: ChildProcess,
     ready: ReadyEvent,
     log: string[],
@@ -65,6 +71,7 @@ export class ServerProcess {
     this.directory = directory;
     this.#token = token;
     this.#security = security;
+    this.#reach = reach ?? ready.grpc;
     this.#child = child;
     this.ready = ready;
     this.#log = log;
@@ -72,9 +79,10 @@ export class ServerProcess {
 
   /** Resolves when the server says that it is ready; rejects with what it printed when it ends before. */
   static async start(options: StartOptions): Promise<ServerProcess> {
-    const { directory, args = [], password = adminPassword, command = [process.execPath, program] } = options;
+    const { directory, args = [], password = adminPassword, command = serverCommand } = options;
     const flags = ['--json', '--dir', directory, '--log-level', 'warn', ...defaults(args, password), ...args];
-    const child = spawn(command[0], [command[1], 'server', ...flags], {
+    const [executable = '', ...parameters] = command;
+    const child = spawn(executable, [...parameters, 'server', ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     running.add(child);
@@ -118,8 +126,7 @@ export class ServerProcess {
 
   async #logIn(password: string): Promise<NodeClient> {
     const client = new NodeClient({
-      host: this.ready.grpc.host,
-      port: this.port,
+      ...this.#reach,
       token: this.#token,
       security: this.#security,
     });

@@ -140,7 +140,7 @@ describe('tracing', () => {
   test('a transaction over gRPC is a span, with its commit below it', async () => {
     const client = await primary.client();
     const traceId = await asClient(collector.url, async () => {
-      const transaction = await RemoteTransaction.begin(client, 'defaultdb', {}, () => {});
+      const transaction = await RemoteTransaction.begin({ client }, 'defaultdb');
       await transaction.run({ sql: insert });
       await transaction.commit();
     });

@@ -14,28 +14,39 @@ interface Waiting {
   readonly reject: (error: QuorateError) => void;
 }
 
+export interface TransactionConnection {
+  readonly client: NodeClient;
+  /** Aborted when nobody is there any more who could answer. */
+  readonly gone?: AbortSignal | undefined;
+  /** Called once, when the client is not needed any more. */
+  readonly onEnd?: () => void;
+}
+
 /** An interactive transaction on another node. Answers come in the order of the requests. */
 export class RemoteTransaction implements InteractiveTransaction, Disposable {
   readonly #call: ClientDuplexStream<TransactionRequest, TransactionResponse>;
   readonly #waiting: Waiting[] = [];
   #failure: QuorateError | undefined;
 
-  private constructor(client: NodeClient, onEnd: () => void) {
+  private constructor({ client, gone, onEnd }: TransactionConnection) {
     this.#call = client.openTransaction();
+    const cancel = () => this.#call.cancel();
+    gone?.addEventListener('abort', cancel, { once: true });
     this.#call.on('data', (response: TransactionResponse) => this.#receive(response));
     this.#call.on('error', (error) => this.#fail(errorFromGrpc(error as ServiceError)));
     this.#call.on('end', () => this.#fail(new QuorateError('TRANSACTION_CLOSED', 'the transaction has ended')));
-    this.#call.once('close', onEnd);
+    this.#call.once('close', () => {
+      gone?.removeEventListener('abort', cancel);
+      onEnd?.();
+    });
   }
 
-  /** @param onEnd called once, when the client is not needed any more */
   static async begin(
-    client: NodeClient,
+    connection: TransactionConnection,
     database: string,
-    { foreignKeys = true }: BeginOptions,
-    onEnd: () => void,
+    { foreignKeys = true }: BeginOptions = {},
   ): Promise<RemoteTransaction> {
-    const transaction = new RemoteTransaction(client, onEnd);
+    const transaction = new RemoteTransaction(connection);
     const begin = { database, foreignKeysOff: !foreignKeys };
     try {
       await transaction.#ask({ $case: 'begin', value: begin });

@@ -12,8 +12,9 @@ export type {
 export { maxCoordinatorEntries, maxCoordinatorValueBytes } from './coordinator.ts';
 export type { Decision, ElectionKind, Rule, Vote } from './decision.ts';
 export { type GroupState, GroupStore, groupNames } from './group-store.ts';
+export type { KnownLeader } from './known-leader.ts';
 export { Leadership } from './leadership.ts';
-export { type KnownLeader, Membership, type MembershipOptions } from './membership.ts';
+export { Membership, type MembershipOptions } from './membership.ts';
 export { type CoordinatorSettings, openCoordinator } from './open-coordinator.ts';
 export { checkConfig, countsForAcks, leaderAcks, type PromotionNumbers, promotionNumbers } from './promotion-rules.ts';
 export { reconfigure } from './reconfiguration.ts';

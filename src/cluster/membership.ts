@@ -3,6 +3,7 @@ import type { Runtime, Timer } from '../runtime/interface.ts';
 import { Candidacy } from './candidacy.ts';
 import type { Decision, ElectionKind } from './decision.ts';
 import type { GroupState, GroupStore } from './group-store.ts';
+import { type KnownLeader, LeaderKnowledge } from './known-leader.ts';
 import { LeaderWatch } from './leader-watch.ts';
 import { Leadership } from './leadership.ts';
 import { leaderAcks } from './promotion-rules.ts';
@@ -25,13 +26,6 @@ export interface MembershipOptions {
   readonly onLeader: (leader: KnownLeader | undefined) => void;
 }
 
-/** Who is primary, as far as a member knows. */
-export interface KnownLeader {
-  readonly member: GroupMember;
-  readonly term: number;
-  readonly isSelf: boolean;
-}
-
 /** Milliseconds between two looks at the coordinator when it says nothing by itself, as a part of a lease. */
 const looksPerLease = 5;
 /** Milliseconds in which a primary answers a witness. */
@@ -47,10 +41,9 @@ export class Membership implements AsyncDisposable {
   readonly #candidacy: Candidacy;
   #state: GroupState | undefined;
   #leadership: Leadership | undefined;
-  #known: KnownLeader | undefined;
+  readonly #known: LeaderKnowledge;
   #confirmedUntilMs = -Infinity;
   #isClosed = false;
-  readonly #listeners = new Set<() => void>();
   #wake: () => void = () => {};
   #isWoken = false;
   #tick: Timer | undefined;
@@ -63,13 +56,14 @@ export class Membership implements AsyncDisposable {
     this.#options = options;
     this.#watch = new LeaderWatch(runtime.clock);
     this.#candidacy = new Candidacy(runtime, options.onDecision);
+    this.#known = new LeaderKnowledge(runtime.timers, options.onLeader);
     this.#watching = store.watch(() => this.wake());
     this.#running = this.#run();
   }
 
   /** Who is primary, as far as this member knows. */
   get leader(): KnownLeader | undefined {
-    return this.#known;
+    return this.#known.leader;
   }
 
   get config(): GroupConfig | undefined {
@@ -89,12 +83,6 @@ export class Membership implements AsyncDisposable {
     return this.#options.store;
   }
 
-  /** Calls back when another member has become primary, or nobody is known to be; returns what ends that. */
-  onLeaderChange(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
   /** Makes the member look at the coordinator now. */
   wake(): void {
     this.#isWoken = true;
@@ -112,7 +100,7 @@ export class Membership implements AsyncDisposable {
   /** A witness has no stream from the primary, so it asks. */
   async #listen(): Promise<MemberView['hears']> {
     const { peers, runtime, database } = this.#options;
-    const leader = this.#known;
+    const { leader } = this.#known;
     if (leader === undefined) {
       return undefined;
     }
@@ -127,8 +115,8 @@ export class Membership implements AsyncDisposable {
 
   /** @throws QuorateError STALE_TERM; UNAVAILABLE while this member stands by another */
   async promise(term: number, candidate: string): Promise<MemberPosition> {
-    const { local, runtime } = this.#options;
-    if (this.#confirmedUntilMs > runtime.clock.monotonicMs()) {
+    const { local } = this.#options;
+    if (this.#standsBy) {
       throw new QuorateError('UNAVAILABLE', 'this member has just confirmed the present primary');
     }
     if (local === undefined) {
@@ -144,7 +132,7 @@ export class Membership implements AsyncDisposable {
   /** Stands by the primary of a term for so long. @throws QuorateError STALE_TERM */
   confirm(term: number, forMs: number): void {
     const { local, runtime } = this.#options;
-    const promised = Math.max(local?.position()?.promisedTerm ?? 0, this.#known?.term ?? 0);
+    const promised = Math.max(local?.position()?.promisedTerm ?? 0, this.#known.leader?.term ?? 0);
     if (term < promised) {
       throw new QuorateError('STALE_TERM', `this member follows term ${promised}, not ${term}`);
     }
@@ -225,7 +213,10 @@ export class Membership implements AsyncDisposable {
         resolve();
       };
       this.#wake = done;
-      this.#tick = this.#options.runtime.timers.after(leaseMs / looksPerLease, done);
+      const leftMs = leaseMs - this.#watch.silentMs;
+      const tickMs = leaseMs / looksPerLease;
+      // The end of the lease is not to be missed by a part of a tick.
+      this.#tick = this.#options.runtime.timers.after(leftMs > 0 ? Math.min(tickMs, leftMs + 1) : tickMs, done);
       if (this.#isWoken || this.#isClosed) {
         done();
       }
@@ -262,7 +253,9 @@ export class Membership implements AsyncDisposable {
       return;
     }
     if (this.#isVacant(config)) {
-      this.#learn(undefined);
+      if (!this.#standsBy) {
+        this.#learn(undefined);
+      }
       await this.#stand(self);
     } else if (leader !== undefined) {
       await this.#follow(config, leader.nodeId, leader.term);
@@ -274,6 +267,11 @@ export class Membership implements AsyncDisposable {
     const { leader } = this.#state as GroupState;
     const isOwnPast = leader?.nodeId === this.#options.nodeId && this.#leadership === undefined;
     return leader?.resigned === true || isOwnPast || this.#watch.silentMs > config.failover.leaseMs;
+  }
+
+  /** Whether the primary has asked this member to stand by it while it does not reach the coordinator. */
+  get #standsBy(): boolean {
+    return this.#confirmedUntilMs > this.#options.runtime.clock.monotonicMs();
   }
 
   #self(): GroupMember | undefined {
@@ -346,15 +344,10 @@ export class Membership implements AsyncDisposable {
     }
   }
 
-  #learn(leader: KnownLeader | undefined): void {
-    const before = this.#known;
-    this.#known = leader;
-    if (before?.term !== leader?.term || before?.member.nodeId !== leader?.member.nodeId) {
-      this.#options.onLeader(leader);
-      for (const listener of this.#listeners) {
-        listener();
-      }
-    }
+  /** A primary that gives signs of life still answers what it was sent. */
+  #learn(leader: Omit<KnownLeader, 'gone'> | undefined): void {
+    const leaseMs = this.#state?.config?.failover.leaseMs ?? 0;
+    this.#known.learn(leader, this.#watch.silentMs > leaseMs ? 0 : leaseMs);
   }
 
   /** No longer primary: nothing more is committed from here on. */
@@ -396,5 +389,6 @@ export class Membership implements AsyncDisposable {
       // Without its lease it commits nothing, and what opens next is a replica whatever is on disk.
       await this.#lose('the node stops').catch(told('the database does not become a replica'));
     });
+    this.#known[Symbol.dispose]();
   }
 }

@@ -122,8 +122,6 @@ export interface TransactOptions {
    * restarts and on a replica that has become primary. The others get the position of that one, and no results.
    */
   readonly key?: string | undefined;
-  /** Gives up waiting for another node (COMMIT_IN_DOUBT). What is written on this node cannot be given up. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 export interface TransactResult {

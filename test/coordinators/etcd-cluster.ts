@@ -15,6 +15,7 @@ export const etcdMissing =
 
 interface Member {
   readonly name: string;
+  readonly place: EtcdPlace;
   readonly clientPort: number;
   readonly peerPort: number;
   process: ChildProcess | undefined;
@@ -25,6 +26,14 @@ export interface EtcdClusterOptions {
   /** What members answer clients with; they then ask for a certificate of the same authority. */
   readonly certificate?: TestCertificate;
   readonly args?: readonly string[];
+  /** Where each member runs, instead of beside this process. */
+  readonly places?: readonly EtcdPlace[];
+}
+
+export interface EtcdPlace {
+  readonly host: string;
+  /** What comes before a command that is to run there. */
+  readonly prefix: readonly string[];
 }
 
 const running = new Set<ChildProcess>();
@@ -51,6 +60,7 @@ export class EtcdCluster {
     const ports = await findFreePorts('127.0.0.1', Array(2 * size).fill(0));
     const members = Array.from({ length: size }, (_, i) => ({
       name: `m${i}`,
+      place: options.places?.[i] ?? { host: '127.0.0.1', prefix: [] },
       clientPort: ports[2 * i] as number,
       peerPort: ports[2 * i + 1] as number,
       process: undefined,
@@ -74,7 +84,8 @@ export class EtcdCluster {
 
   startMember(member: Member): void {
     const clientUrl = this.#clientUrl(member);
-    const peerUrl = `http://127.0.0.1:${member.peerPort}`;
+    const { host, prefix } = member.place;
+    const peerUrl = `http://${host}:${member.peerPort}`;
     const { certificate, args = [] } = this.#options;
     const tls =
       certificate === undefined
@@ -83,14 +94,16 @@ export class EtcdCluster {
             ...['--cert-file', certificate.certPath, '--key-file', certificate.keyPath],
             ...['--trusted-ca-file', certificate.caPath, '--client-cert-auth'],
           ];
+    const [program = '', ...before] = [...prefix, 'etcd'];
     const child = spawn(
-      'etcd',
+      program,
       [
+        ...before,
         ...['--name', member.name, '--data-dir', path.join(this.#root, member.name)],
         ...['--listen-client-urls', clientUrl, '--advertise-client-urls', clientUrl],
         ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
         '--initial-cluster',
-        this.members.map(({ name, peerPort }) => `${name}=http://127.0.0.1:${peerPort}`).join(','),
+        this.members.map(({ name, peerPort, place }) => `${name}=http://${place.host}:${peerPort}`).join(','),
         ...['--initial-cluster-state', 'new', '--logger', 'zap', '--log-level', 'error'],
         ...tls,
         ...args,
@@ -111,7 +124,8 @@ export class EtcdCluster {
         ? []
         : ['--cacert', certificate.caPath, '--cert', certificate.certPath, '--key', certificate.keyPath];
     const endpoints = member === undefined ? this.endpoints : this.#clientUrl(member);
-    return execFileSync('etcdctl', ['--endpoints', endpoints, ...tls, ...args], {
+    const [program = '', ...before] = [...(this.members[0]?.place.prefix ?? []), 'etcdctl'];
+    return execFileSync(program, [...before, '--endpoints', endpoints, ...tls, ...args], {
       env: { ...process.env, ETCDCTL_API: '3' },
       stdio: ['ignore', 'pipe', 'pipe'],
       encoding: 'utf8',
@@ -181,7 +195,7 @@ export class EtcdCluster {
     rmSync(this.#root, { recursive: true, force: true });
   }
 
-  #clientUrl({ clientPort }: Member): string {
-    return `${this.scheme}://127.0.0.1:${clientPort}`;
+  #clientUrl({ clientPort, place }: Member): string {
+    return `${this.scheme}://${place.host}:${clientPort}`;
   }
 }

@@ -6,27 +6,40 @@ import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ErrorCode, isQuorateError } from '../../src/errors/interface.ts';
 import type { Group } from '../../src/proto/interface.ts';
-import { ServerFixture, type ServerProcess } from '../server-process.ts';
+import { ServerFixture, type ServerProcess, type StartOptions } from '../server-process.ts';
 
 export const database = 'shop';
 
 const patienceMs = 30_000;
 
+/** What a server needs to run somewhere else. */
+export type Place = Pick<StartOptions, 'args' | 'command' | 'reach'>;
+
 export class GroupFixture {
   readonly #servers: ServerFixture;
   readonly #secret = randomBytes(32).toString('hex');
   readonly #coordinator: readonly string[];
+  readonly #place: (name: string) => Place;
 
-  /** @param coordinator flags that say which one is used; one of this machine when absent */
-  constructor(t: Pick<TestContext, 'after'>, coordinator?: readonly string[]) {
+  /**
+   * @param coordinator flags that say which one is used; one of this machine when absent
+   * @param place where the server of a name runs; beside this process when absent
+   */
+  constructor(
+    t: Pick<TestContext, 'after'>,
+    coordinator?: readonly string[],
+    place: (name: string) => Place = () => ({}),
+  ) {
+    this.#place = place;
     this.#servers = new ServerFixture(t);
     const directory = path.join(this.#servers.root, 'coordinator');
     this.#coordinator = coordinator ?? ['--coordinator=local', `--coordinator-dir=${directory}`];
   }
 
-  start(name: string, ...args: string[]): Promise<ServerProcess> {
-    const flags = [...this.#coordinator, `--cluster-secret=${this.#secret}`, `--node-name=${name}`, ...args];
-    return this.#servers.start(name, ...flags);
+  start(name: string, ...more: string[]): Promise<ServerProcess> {
+    const { args = [], ...place } = this.#place(name);
+    const own = [`--cluster-secret=${this.#secret}`, `--node-name=${name}`];
+    return this.#servers.startWith(name, { ...place, args: [...this.#coordinator, ...own, ...args, ...more] });
   }
 
   /** Servers of the given names with a group of which the first is primary; resolves when all of them count. */
@@ -35,18 +48,10 @@ export class GroupFixture {
     create: { level?: string; acks?: number; maxLag?: number } = {},
   ): Promise<ServerProcess[]> {
     const servers = await Promise.all(names.map((name) => this.start(name)));
-    const [first, ...others] = servers as [ServerProcess, ...ServerProcess[]];
+    const [first] = servers as [ServerProcess];
     const client = await first.client();
-    await client.createDatabase({ database, role: 'primary', replication: undefined, acks: undefined });
-    await first.execute(database, 'CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT NOT NULL)');
-    await client.groups.create({ database, leaseMs: 0 });
-    for (const server of others) {
-      await (await server.client()).groups.join({ database, self: undefined });
-    }
-    await untilGroup(
-      first,
-      ({ members }) => members.length === names.length && members.every(({ learner }) => !learner),
-    );
+    await createItems(first);
+    await formGroup(servers);
     if (create.level !== undefined || create.maxLag !== undefined) {
       const { level = 'quorum', acks = 0, maxLag } = create;
       const wanted = { level, acks, whenShort: '', degradeAfterMs: 0, timeoutMs: 0 };
@@ -56,11 +61,33 @@ export class GroupFixture {
   }
 }
 
+/** Makes the database that groups are about. */
+export async function createItems(server: ServerProcess): Promise<void> {
+  const client = await server.client();
+  await client.createDatabase({ database, role: 'primary', replication: undefined, acks: undefined });
+  await server.execute(database, 'CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT NOT NULL)');
+}
+
+/** Makes a group of a database of the first server, which the others join; resolves when all of them count. */
+export async function formGroup(servers: readonly ServerProcess[], name = database): Promise<void> {
+  const [first, ...others] = servers as [ServerProcess, ...ServerProcess[]];
+  await (await first.client()).groups.create({ database: name, leaseMs: 0 });
+  for (const server of others) {
+    await (await server.client()).groups.join({ database: name, self: undefined });
+  }
+  const isWhole = ({ members }: Group) => members.length === servers.length && members.every(({ learner }) => !learner);
+  await untilGroup(first, isWhole, name);
+}
+
 /** Waits until a group is as the condition wants it, as one member sees it. */
-export async function untilGroup(server: ServerProcess, condition: (group: Group) => boolean): Promise<Group> {
+export async function untilGroup(
+  server: ServerProcess,
+  condition: (group: Group) => boolean,
+  name = database,
+): Promise<Group> {
   const client = await server.client();
   for (const end = Date.now() + patienceMs; ; await sleep(20)) {
-    const [group] = await client.groups.list(database).catch(unknownYet);
+    const [group] = await client.groups.list(name).catch(unknownYet);
     if (group !== undefined && condition(group)) {
       return group;
     }

@@ -101,9 +101,15 @@ export class NetworkNamespaces implements Disposable {
     return this.#node(name).address;
   }
 
+  /** What comes before a command that is to run in the namespace of a node. */
+  prefix(name: string): readonly string[] {
+    return ['ip', 'netns', 'exec', this.#node(name).namespace];
+  }
+
   /** Starts a program in the namespace of a node. */
   spawn(name: string, command: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
-    return spawn('ip', ['netns', 'exec', this.#node(name).namespace, command, ...args], options);
+    const [program = '', ...before] = this.prefix(name);
+    return spawn(program, [...before, command, ...args], options);
   }
 
   /** Changes the conditions of packets that leave a node. Throws an Error when the kernel cannot do it. */

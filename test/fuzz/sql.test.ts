@@ -142,7 +142,7 @@ class Ways implements Disposable {
 }
 
 function begin(client: NodeClient): Promise<RemoteTransaction> {
-  return RemoteTransaction.begin(client, database, {}, () => {});
+  return RemoteTransaction.begin({ client }, database);
 }
 
 function shown(value: unknown): string {

@@ -8,7 +8,7 @@ import type {
   Writer,
 } from '../../../database/interface.ts';
 import { type ErrorCode, isQuorateError, QuorateError } from '../../../errors/interface.ts';
-import type { Runtime, Timer } from '../../../runtime/interface.ts';
+import type { Runtime } from '../../../runtime/interface.ts';
 import type { Statement } from '../../../sqlite/interface.ts';
 import { ForwardingWriter } from '../forwarding-writer.ts';
 import type { UpstreamClients } from '../upstream-clients.ts';
@@ -26,9 +26,6 @@ export interface GroupWriterOptions {
 
 /** Milliseconds between two looks for a primary. */
 const tickMs = 10;
-
-/** Milliseconds that a primary which is replaced has for the answers that it still owes. */
-const answerGraceMs = 1_000;
 
 /** Errors that say that nothing was begun, because who is primary has changed or is about to. */
 const notBegun: ReadonlySet<ErrorCode> = new Set([
@@ -49,25 +46,7 @@ export class GroupWriter implements Writer {
   }
 
   transact(statements: readonly Statement[], options?: TransactOptions): Promise<TransactResult> {
-    return this.#retried((writer) =>
-      this.#untilChange((signal) => writer.transact(statements, { ...options, signal })),
-    );
-  }
-
-  /** A primary that is replaced may never answer: whoever waits for it is told so when another is known. */
-  async #untilChange<T>(action: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { membership, runtime } = this.#options;
-    const change = new AbortController();
-    let timer: Timer | undefined;
-    const unsubscribe = membership.onLeaderChange(() => {
-      timer ??= runtime.timers.after(answerGraceMs, () => change.abort());
-    });
-    try {
-      return await action(change.signal);
-    } finally {
-      unsubscribe();
-      timer?.cancel();
-    }
+    return this.#retried((writer) => writer.transact(statements, options));
   }
 
   begin(options?: BeginOptions): Promise<InteractiveTransaction> {
@@ -102,7 +81,13 @@ export class GroupWriter implements Writer {
     if (leader === undefined) {
       return undefined;
     }
-    return leader.isSelf ? database.writer : new ForwardingWriter(database, upstreams, shownMs);
+    if (leader.isSelf) {
+      return database.writer;
+    }
+    // What is sent on goes to whom this database follows, which may still be the primary before.
+    const { upstream } = database.settings.replication;
+    const isFollowed = upstream?.host === leader.member.host && upstream.port === leader.member.port;
+    return isFollowed ? new ForwardingWriter(database, upstreams, shownMs, leader.gone) : undefined;
   }
 
   #leaderless(): QuorateError {
