@@ -234,32 +234,41 @@ export class Membership implements AsyncDisposable {
 
   async #step(): Promise<void> {
     await this.#look();
-    const { config, leader, revisions } = this.#state as GroupState;
+    const { config } = this.#state as GroupState;
     const self = this.#self();
     if (this.#leadership !== undefined) {
-      const { hasEnded, takenAt } = this.#leadership;
-      if (hasEnded || takenAt !== revisions.term || self === undefined) {
-        await this.#lose(self === undefined ? 'it left the group' : 'another member became primary');
-      } else {
-        await this.#leadership.refresh(config as GroupConfig);
-        this.#options.onLeading?.(config as GroupConfig);
-      }
+      await this.#goOn(this.#leadership, self);
     }
     if (this.#leadership === undefined && this.#options.local?.role === 'primary') {
       // What could not be written when it lost its place, as on a full disk, is tried again.
       await this.#options.local.stepDown();
     }
-    if (config === undefined || self === undefined || this.#leadership !== undefined) {
+    if (config !== undefined && self !== undefined && this.#leadership === undefined) {
+      await this.#standOrFollow(config, self);
+    }
+  }
+
+  /** A primary that still is one takes what was changed in the group. */
+  async #goOn(leadership: Leadership, self: GroupMember | undefined): Promise<void> {
+    const { config, revisions } = this.#state as GroupState;
+    if (leadership.hasEnded || leadership.takenAt !== revisions.term || config === undefined || self === undefined) {
+      await this.#lose(self === undefined ? 'it left the group' : 'another member became primary');
+    } else {
+      await leadership.refresh(config);
+      this.#options.onLeading?.(config);
+    }
+  }
+
+  async #standOrFollow(config: GroupConfig, self: GroupMember): Promise<void> {
+    const { leader } = this.#state as GroupState;
+    if (!this.#isVacant(config)) {
+      await (leader && this.#follow(config, leader.nodeId, leader.term));
       return;
     }
-    if (this.#isVacant(config)) {
-      if (!this.#standsBy) {
-        this.#learn(undefined);
-      }
-      await this.#stand(self);
-    } else if (leader !== undefined) {
-      await this.#follow(config, leader.nodeId, leader.term);
+    if (!this.#standsBy) {
+      this.#learn(undefined);
     }
+    await this.#stand(self);
   }
 
   /** Whether nobody can be primary any more. What this node was before its start, or before it stepped down, it is no more. */
