@@ -1,5 +1,6 @@
 import { asQuorateError, QuorateError } from '../errors/interface.ts';
-import type { Runtime, Timer } from '../runtime/interface.ts';
+import type { Runtime } from '../runtime/interface.ts';
+import { Alarm } from './alarm.ts';
 import { Candidacy } from './candidacy.ts';
 import type { Decision, ElectionKind } from './decision.ts';
 import type { GroupState, GroupStore } from './group-store.ts';
@@ -44,9 +45,7 @@ export class Membership implements AsyncDisposable {
   readonly #known: LeaderKnowledge;
   #confirmedUntilMs = -Infinity;
   #isClosed = false;
-  #wake: () => void = () => {};
-  #isWoken = false;
-  #tick: Timer | undefined;
+  readonly #alarm: Alarm;
   readonly #watching: Disposable;
   readonly #running: Promise<void>;
   #tail: Promise<unknown> = Promise.resolve();
@@ -55,6 +54,7 @@ export class Membership implements AsyncDisposable {
     const { runtime, store } = options;
     this.#options = options;
     this.#watch = new LeaderWatch(runtime.clock);
+    this.#alarm = new Alarm(runtime.timers);
     this.#candidacy = new Candidacy(runtime, options.onDecision);
     this.#known = new LeaderKnowledge(runtime.timers, options.onLeader);
     this.#watching = store.watch(() => this.wake());
@@ -85,8 +85,7 @@ export class Membership implements AsyncDisposable {
 
   /** Makes the member look at the coordinator now. */
   wake(): void {
-    this.#isWoken = true;
-    this.#wake();
+    this.#alarm.call();
   }
 
   /** What this member has and hears, for candidates. */
@@ -194,33 +193,21 @@ export class Membership implements AsyncDisposable {
 
   async #run(): Promise<void> {
     while (!this.#isClosed) {
-      this.#isWoken = false;
+      this.#alarm.reset();
       try {
         await this.#exclusively(() => this.#step());
       } catch (error) {
         this.#log(asQuorateError(error), 'the group cannot be looked at');
       }
-      await this.#rest();
+      await this.#alarm.rest(this.#isClosed ? 0 : this.#restMs);
     }
   }
 
-  /** Waits for news, or for the next look. */
-  #rest(): Promise<void> {
+  /** Milliseconds until the next look, if there is no news. The end of a lease is not to be missed by a part of that. */
+  get #restMs(): number {
     const leaseMs = this.#state?.config?.failover.leaseMs ?? 1_500;
-    return new Promise((resolve) => {
-      const done = () => {
-        this.#tick?.cancel();
-        resolve();
-      };
-      this.#wake = done;
-      const leftMs = leaseMs - this.#watch.silentMs;
-      const tickMs = leaseMs / looksPerLease;
-      // The end of the lease is not to be missed by a part of a tick.
-      this.#tick = this.#options.runtime.timers.after(leftMs > 0 ? Math.min(tickMs, leftMs + 1) : tickMs, done);
-      if (this.#isWoken || this.#isClosed) {
-        done();
-      }
-    });
+    const leftMs = leaseMs - this.#watch.silentMs;
+    return leftMs > 0 ? Math.min(leaseMs / looksPerLease, leftMs + 1) : leaseMs / looksPerLease;
   }
 
   async #look(): Promise<void> {
