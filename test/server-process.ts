@@ -218,6 +218,18 @@ export function sqliteFile(directory: string, database: string): string {
   return file;
 }
 
+/** Looks until what is found is enough; what was found then. */
+export async function eventually<T>(look: () => Promise<T>, isEnough: (found: T) => boolean): Promise<T> {
+  let found = await look();
+  for (const end = Date.now() + 30_000; !isEnough(found); found = await look()) {
+    if (Date.now() > end) {
+      throw new Error(`what was awaited did not come: ${JSON.stringify(found)}`);
+    }
+    await sleep(20);
+  }
+  return found;
+}
+
 /** Flags that make a database follow one of another server. */
 export function follow(server: ServerProcess, ...more: string[]): string[] {
   return [

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
+import type { NodeClient } from '../client/interface.ts';
 import { defineOptions, formatDuration, type ParsedOptions } from '../config/interface.ts';
+import { QuorateError } from '../errors/interface.ts';
 import type { ChangeGroupRequest, Group, GroupAcks, GroupMember } from '../proto/interface.ts';
 import { isoTime } from '../runtime/interface.ts';
 import { clientOptions } from './client-options.ts';
@@ -50,8 +52,17 @@ const ruleOptions = defineOptions('Rules', {
   },
 });
 
-const createOptions = { ...ruleOptions, ...pickMember(['priority', 'nofailover']), ...clientOptions } as const;
-const joinOptions = { ...memberOptions, ...clientOptions } as const;
+const allOptions = defineOptions('Databases', {
+  all: { type: 'boolean', default: false, help: 'All databases, systemdb with the users among them.' },
+});
+
+const createOptions = {
+  ...allOptions,
+  ...ruleOptions,
+  ...pickMember(['priority', 'nofailover']),
+  ...clientOptions,
+} as const;
+const joinOptions = { ...allOptions, ...memberOptions, ...clientOptions } as const;
 const updateOptions = {
   ...ruleOptions,
   ...defineOptions('Rules', {
@@ -94,35 +105,73 @@ export function addGroupCommands(program: Command, context: CommandContext): voi
 
 function addCreate(group: Command, context: CommandContext): void {
   const command = group
-    .command('create <database>')
+    .command('create [database]')
     .description('Make a group of a database, on the node that is its primary.');
   describe(command, createOptions, [
     'group create shop',
     'group create shop --acks sync --failover-max-lag 100',
-  ]).action(async (database: string) => {
+    'group create --all',
+  ]).action(async (database: string | undefined) => {
     const parsed = context.parse(command, createOptions);
-    const { json, priority, nofailover, failoverMaxLag, automatic, leaseMs = 0, ...connection } = parsed.values;
+    const { json, all, priority, nofailover, failoverMaxLag, automatic, leaseMs = 0, ...connection } = parsed.values;
     using client = context.connect(connection);
     const self = newMember({ priority, nofailover });
-    const request = { database, self, acks: acksOf(parsed), automatic, maxLag: failoverMaxLag, leaseMs };
-    printGroup(context, json, await client.groups.create(request));
+    const rules = { self, acks: acksOf(parsed), automatic, maxLag: failoverMaxLag, leaseMs };
+    for (const name of await named(database, all, () => groupless(client))) {
+      printGroup(context, json, await client.groups.create({ database: name, ...rules }));
+    }
   });
 }
 
 function addJoin(group: Command, context: CommandContext): void {
   const command = group
-    .command('join <database>')
+    .command('join [database]')
     .description('Make the node a member of a group; it fetches the database from the primary.');
   describe(command, joinOptions, [
     'group join shop',
     'group join shop --witness',
     'group join shop --priority 10',
-  ]).action(async (database: string) => {
-    const { json, priority, nofailover, nosync, witness, ...connection } = context.parse(command, joinOptions).values;
+    'group join --all',
+  ]).action(async (database: string | undefined) => {
+    const { json, all, priority, nofailover, nosync, witness, ...connection } = context.parse(
+      command,
+      joinOptions,
+    ).values;
     using client = context.connect(connection);
     const self = newMember({ priority, nofailover, nosync, witness });
-    printGroup(context, json, await client.groups.join({ database, self }));
+    for (const name of await named(database, all, () => unjoined(client))) {
+      printGroup(context, json, await client.groups.join({ database: name, self }));
+    }
   });
+}
+
+/** The database that was named, or all of them. @throws QuorateError INVALID_ARGUMENT */
+async function named(database: string | undefined, all: boolean, every: () => Promise<string[]>): Promise<string[]> {
+  if ((database === undefined) !== all) {
+    throw new QuorateError('INVALID_ARGUMENT', 'either a database is named, or --all is given');
+  }
+  return database === undefined ? await every() : [database];
+}
+
+/** Primaries of a node that have no group; that of the users last, since its tokens may end when others join. */
+async function groupless(client: NodeClient): Promise<string[]> {
+  const [{ databases }, groups] = await Promise.all([client.status(), client.groups.list('', true)]);
+  const taken = new Set(groups.map((one) => one.database));
+  return usersLast(
+    databases.filter((one) => one.role === 'primary' && !taken.has(one.database)).map((one) => one.database),
+  );
+}
+
+/** Groups that a node is no member of. */
+async function unjoined(client: NodeClient): Promise<string[]> {
+  const { nodeId } = await client.status();
+  const groups = await client.groups.list('', true);
+  const others = groups.filter(({ members }) => !members.some((member) => member.nodeId === nodeId));
+  return usersLast(others.map((one) => one.database));
+}
+
+function usersLast(names: readonly string[]): string[] {
+  return [...names.filter((name) => name !== 'systemdb'), ...names.filter((name) => name === 'systemdb')];
 }
 
 function addLeave(group: Command, context: CommandContext): void {
@@ -168,7 +217,7 @@ function addList(group: Command, context: CommandContext): void {
 
 function addPause(group: Command, context: CommandContext): void {
   const pause = group.command('pause <database>').description('Let nobody be elected automatically for a while.');
-  describe(pause, pauseOptions, ['group pause shop --for 30min']).action(async (database: string) => {
+  describe(pause, pauseOptions, ['group pause shop --for 30m']).action(async (database: string) => {
     const { json, forMs, ...connection } = context.parse(pause, pauseOptions).values;
     using client = context.connect(connection);
     printGroup(context, json, await client.groups.update({ ...nothing, database, pauseMs: forMs }));

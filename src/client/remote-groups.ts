@@ -44,10 +44,10 @@ export class RemoteGroups {
     return unary((callback) => this.#client.update(request, this.#metadata, this.#options(), callback));
   }
 
-  /** One group, or all of the node when the name is empty. */
-  async list(database = ''): Promise<readonly Group[]> {
+  /** One group, or all of the node when the name is empty. `everywhere`: also those that it is no member of. */
+  async list(database = '', everywhere = false): Promise<readonly Group[]> {
     const { groups } = await unary<ListGroupsResponse>((callback) =>
-      this.#client.list({ database }, this.#metadata, this.#options(), callback),
+      this.#client.list({ database, everywhere }, this.#metadata, this.#options(), callback),
     );
     return groups;
   }

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -157,6 +157,16 @@ export class EtcdCluster {
   signal(members: readonly Member[], signal: NodeJS.Signals): void {
     for (const member of members) {
       member.process?.kill(signal);
+    }
+  }
+
+  /** Stops members as a debugger would, and resolves when they stand still. */
+  async suspend(...members: readonly Member[]): Promise<void> {
+    this.signal(members, 'SIGSTOP');
+    const isStopped = ({ process }: Member) =>
+      /^\d+ \(.*\) T /.test(readFileSync(`/proc/${process?.pid}/stat`, 'utf8'));
+    while (!members.every(isStopped)) {
+      await new Promise((resolve) => setImmediate(resolve));
     }
   }
 

@@ -128,8 +128,8 @@ describe('etcd', { skip: etcdMissing }, () => {
     await coordinator.commit([], [{ key: `${prefix}before`, value: '' }]);
     await seen.until('before');
     const stopped = cluster.members.slice(0, 2);
-    cluster.signal(stopped, 'SIGSTOP');
     t.after(() => cluster.signal(stopped, 'SIGCONT'));
+    await cluster.suspend(...stopped);
     for (const call of [
       () => coordinator.get(`${prefix}before`),
       () => coordinator.list(prefix),
@@ -159,7 +159,7 @@ describe('etcd', { skip: etcdMissing }, () => {
     await coordinator.commit([], [{ key: `${prefix}before`, value: '' }]);
     await seen.until('before');
     for (const [i, member] of cluster.members.entries()) {
-      cluster.signal([member], 'SIGSTOP');
+      await cluster.suspend(member);
       t.after(() => cluster.signal([member], 'SIGCONT'));
       await patiently(() => coordinator.commit([], [{ key: `${prefix}${i}`, value: '' }]));
       await seen.until(`${i}`);

@@ -29,7 +29,7 @@ describe('groups that agree in etcd', { skip: etcdMissing }, () => {
   test('a primary that is killed is replaced, nothing acknowledged is lost, and it rejoins', async (t) => {
     const fixture = new GroupFixture(t, coordinator());
     const [one, two, three] = (await fixture.group(['one', 'two', 'three'])) as Three;
-    const writers = [two, three].map((server, index) => new SteadyWriter(server, index * 1_000_000));
+    const writers = [two, three].map((server, index) => new SteadyWriter(t, server, index * 1_000_000));
     await Promise.all(writers.map((writer) => writer.more(20)));
     await one.stop('SIGKILL');
     await Promise.all(writers.map((writer) => writer.more(20)));
@@ -44,7 +44,7 @@ describe('groups that agree in etcd', { skip: etcdMissing }, () => {
     const fixture = new GroupFixture(t, [...coordinator(), '--group-write-wait=200ms']);
     const [one, two, three] = (await fixture.group(['one', 'two', 'three'])) as Three;
     t.after(() => etcd.signal(etcd.members, 'SIGCONT'));
-    const writers = [one, two].map((server, index) => new SteadyWriter(server, index * 1_000_000));
+    const writers = [one, two].map((server, index) => new SteadyWriter(t, server, index * 1_000_000));
     await Promise.all(writers.map((writer) => writer.more(20)));
 
     etcd.signal(etcd.members, 'SIGSTOP');

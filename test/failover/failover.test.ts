@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ServerProcess } from '../server-process.ts';
+import { NodeClient } from '../../src/client/interface.ts';
+import { adminPassword, eventually, type ServerProcess } from '../server-process.ts';
 import {
   assertKept,
   database,
@@ -30,7 +31,7 @@ test('a switchover under load makes writes wait for a moment, and none of them f
     ServerProcess,
     ServerProcess,
   ];
-  const writers = [one, two, three].map((server, index) => new SteadyWriter(server, index * 1_000_000));
+  const writers = [one, two, three].map((server, index) => new SteadyWriter(t, server, index * 1_000_000));
   await Promise.all(writers.map((writer) => writer.more(20)));
   const client = await three.client();
   const { from, to } = await client.groups.switchover({ database, to: 'two', dryRun: true });
@@ -55,7 +56,7 @@ test('a primary that is killed is replaced by itself, nothing acknowledged is lo
     ServerProcess,
     ServerProcess,
   ];
-  const writers = [two, three].map((server, index) => new SteadyWriter(server, index * 1_000_000));
+  const writers = [two, three].map((server, index) => new SteadyWriter(t, server, index * 1_000_000));
   await Promise.all(writers.map((writer) => writer.more(20)));
   await one.stop('SIGKILL');
   await Promise.all(writers.map((writer) => writer.more(20)));
@@ -77,10 +78,10 @@ test('a primary that was stopped and wakes up after another was elected takes no
     ServerProcess,
     ServerProcess,
   ];
-  const writer = new SteadyWriter(two, 0);
+  const writer = new SteadyWriter(t, two, 0);
   await writer.more(20);
   process.kill(one.processId, 'SIGSTOP');
-  const late = new SteadyWriter(one, 1_000_000);
+  const late = new SteadyWriter(t, one, 1_000_000);
   const leader = await untilLeader([two, three], (server) => server.ready.nodeId !== one.ready.nodeId);
   await writer.more(20);
   process.kill(one.processId, 'SIGCONT');
@@ -109,4 +110,45 @@ test('without enough members nobody is elected, and the rule and its numbers are
   assert.deepEqual(decision.numbers, { dataMembers: 3, holders: 2, answers: 2, votes: 2 });
   await client.groups.failover({ database, to: 'three', force: true, dryRun: false });
   await untilGroup(three, ({ leader }) => leader === three.ready.nodeId);
+});
+
+test('a group of systemdb makes the users of one node those of all, also after another has become its primary', async (t) => {
+  const fixture = new GroupFixture(t);
+  const one = await fixture.start('one');
+  const two = await fixture.start('two');
+  const systemdb = 'systemdb';
+  await (await one.client()).groups.create({ database: systemdb, leaseMs: 0 });
+  const [known] = await (await two.client()).groups.list('', true);
+  assert.equal(known?.database, systemdb);
+  await (await two.client()).groups.join({ database: systemdb, self: undefined });
+  await (await one.client()).users.create({
+    user: 'ada',
+    password: 'a long password',
+    sysadmin: false,
+    permissions: [],
+  });
+  using client = new NodeClient({ host: '127.0.0.1', port: two.port });
+  await eventually(
+    () =>
+      client.login('ada', 'a long password').then(
+        () => 'ok',
+        ({ code }: { code: string }) => code,
+      ),
+    (answer) => answer === 'ok',
+  );
+  const counts = async () =>
+    (await (await one.client()).groups.list(systemdb))[0]?.members.every(({ learner }) => !learner);
+  await eventually(counts, (isDone) => isDone === true);
+  await (await one.client()).groups.switchover({ database: systemdb, to: 'two', dryRun: false });
+  await client.login('admin', adminPassword);
+  await client.users.create({ user: 'bob', password: 'another password', sysadmin: false, permissions: [] });
+  using first = new NodeClient({ host: '127.0.0.1', port: one.port });
+  await eventually(
+    () =>
+      first.login('bob', 'another password').then(
+        () => 'ok',
+        ({ code }: { code: string }) => code,
+      ),
+    (answer) => answer === 'ok',
+  );
 });

@@ -128,8 +128,11 @@ export class SteadyWriter {
   #stopped = false;
   readonly #running: Promise<void>;
 
-  constructor(server: ServerProcess, first: number) {
+  constructor(t: Pick<TestContext, 'after'>, server: ServerProcess, first: number) {
     this.#running = this.#run(server, first);
+    t.after(() => {
+      this.#stopped = true;
+    });
   }
 
   async #run(server: ServerProcess, first: number): Promise<void> {

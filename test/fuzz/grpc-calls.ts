@@ -2,6 +2,8 @@
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import {
   AdminService,
+  GroupsService,
+  MembershipService,
   QueryService,
   ReplicationService,
   UsersService,
@@ -9,7 +11,15 @@ import {
 } from '../../src/proto/interface.ts';
 import { errorFromGrpc } from '../../src/replication/interface.ts';
 
-const services = [AdminService, QueryService, ReplicationService, UsersService, VerificationService];
+const services = [
+  AdminService,
+  GroupsService,
+  MembershipService,
+  QueryService,
+  ReplicationService,
+  UsersService,
+  VerificationService,
+];
 
 /** All methods of a server. */
 export const methods = services.flatMap((service) => Object.values(service));

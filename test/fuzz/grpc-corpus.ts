@@ -37,6 +37,11 @@ const heartbeat = {
   unsentBytes: 7n,
   awaited: { durable: true, applied: false },
 };
+const groupAcks = { level: 'sync', acks: 1, whenShort: 'block', degradeAfterMs: 0n, timeoutMs: 0n };
+const member = {
+  ...{ nodeId: '0123456789abcdef', name: 'one', host: '127.0.0.1', port: 1, httpUrl: '', zone: 'z', priority: -1 },
+  ...{ nofailover: false, nosync: true, witness: false, learner: false },
+};
 const start = { message: { $case: 'start', value: { database: 'copy' } } };
 const upstream = (message: object) => ({ message: { $case: 'upstream', value: { message } } });
 const started = {
@@ -45,7 +50,12 @@ const started = {
   from: { txId: 0n, term: 0n, hash: Buffer.alloc(32) },
   term: 1n,
 };
-const records = { records: Buffer.concat([Buffer.from('QREC'), randomBytes(200)]), more: false, commitTxId: 1n };
+const records = {
+  records: Buffer.concat([Buffer.from('QREC'), randomBytes(200)]),
+  more: false,
+  commitTxId: 1n,
+  traces: [],
+};
 const header = { snapshotId: 'a', sizeBytes: 4_096n, databaseId: Buffer.alloc(16, 3), position, format: 1, offset: 0n };
 
 /** By the path of the method, without its package; requests lack no field that their method looks at. */
@@ -115,6 +125,19 @@ export const grpcCorpus: Readonly<Record<string, readonly object[]>> = {
       ...{ replicaName: 'r', snapshotId: '', offset: 0n },
     },
   ],
+  'Groups/Create': [{ database, self: member, acks: groupAcks, leaseMs: 1_500n }],
+  'Groups/Join': [{ database, self: member }],
+  'Groups/Leave': [{ database, member: 'one' }],
+  'Groups/Update': [{ database, member, remove: '', acks: groupAcks, clearMaxLag: false, leaseMs: 0n, pauseMs: 5n }],
+  'Groups/List': [{ database, everywhere: false }],
+  'Groups/Switchover': [{ database, to: 'two', dryRun: true }],
+  'Groups/Failover': [{ database, to: 'two', force: true, dryRun: false }],
+  'Groups/Explain': [{ database }],
+  'Membership/Ask': [{ database }],
+  'Membership/Promise': [{ database, term: 7n, candidate: '0123456789abcdef' }],
+  'Membership/Confirm': [{ database, term: 7n, forMs: 1_000n }],
+  'Membership/TakeOver': [{ database }],
+  'Membership/Change': [{ database, member, remove: 'two', acks: groupAcks, clearMaxLag: true, leaseMs: 1_000n }],
   'Verification/Prepare': [{ database, marker }],
   'Verification/WriteMarker': [{ database, marker }],
   'Verification/Pin': [{ database, marker }],

@@ -12,7 +12,9 @@ export function groupsService(context: RpcContext): GroupsServer {
       node.requireGroups().leave(database, member),
     ),
     update: unaryRpc(context, audited('group.update', admin), (request) => node.requireGroups().change(request)),
-    list: unaryRpc(context, listRule, ({ database }) => ({ groups: node.requireGroups().list(database) })),
+    list: unaryRpc(context, listRule, async ({ database, everywhere }) => ({
+      groups: everywhere ? await node.requireGroups().listAll() : node.requireGroups().list(database),
+    })),
     switchover: unaryRpc(context, audited('group.switchover', admin), ({ database, to, dryRun }) =>
       node.requireGroups().orders.switchOver(database, to, dryRun),
     ),

@@ -5,6 +5,7 @@ import type {
   ScrubStatus,
   StorageStatus,
 } from '../../proto/interface.ts';
+import { groupMetrics } from './group-metrics.ts';
 import type { HttpContext } from './http-context.ts';
 import { limitMetrics } from './limit-metrics.ts';
 import { type Labels, MetricsText } from './metrics.ts';
@@ -27,6 +28,7 @@ export function renderNodeMetrics(context: HttpContext): string {
   readerUsage(metrics, context);
   hranaUsage(metrics, context);
   spanMetrics(metrics, context.spans);
+  groupMetrics(metrics, context);
   grpcMetrics(metrics, context);
   for (const database of context.node.status().databases) {
     databaseMetrics(metrics, database);

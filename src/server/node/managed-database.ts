@@ -249,6 +249,12 @@ export class ManagedDatabase {
     });
   }
 
+  /** Becomes a new replica of another database; what was here is kept as it is, beside it. */
+  async becomeReplica(settings: (current: DatabaseSettings) => DatabaseSettings): Promise<void> {
+    await this.update(settings);
+    await this.#turns.run(() => this.#beginAnew());
+  }
+
   /** Copies everything from the upstream as a new replica does; what was here is kept as it is. */
   async #beginAnew(): Promise<RejoinReport> {
     await this.#end('opening');

@@ -1,5 +1,5 @@
 import { ReaderPool, type Upstream } from '../../database/interface.ts';
-import { QuorateError } from '../../errors/interface.ts';
+import { asQuorateError, QuorateError } from '../../errors/interface.ts';
 import type { DatabaseStatus, ListDatabasesResponse, StatusResponse } from '../../proto/interface.ts';
 import { GrpcReplicationTransport } from '../../replication/interface.ts';
 import type { Runtime } from '../../runtime/interface.ts';
@@ -170,7 +170,17 @@ export class Node implements AsyncDisposable {
       address: () => this.#address,
       httpAddress: () => this.#httpAddress,
       isSecure: this.certificate !== undefined,
+      onPrimary: (database) => this.#nowPrimary(database),
     });
+  }
+
+  /** The tokens of this node are good wherever its key is known, which only the primary of the users can tell. */
+  #nowPrimary(database: string): void {
+    if (database === systemDatabaseName) {
+      this.security.publishKeys().catch((error: unknown) => {
+        this.runtime.logger.warn({ error: asQuorateError(error).message }, 'the key of this node was not published');
+      });
+    }
   }
 
   /** Follows the other databases of the upstream, too, or stops those that it has followed. */

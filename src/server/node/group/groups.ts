@@ -14,9 +14,9 @@ import type * as wire from '../../../proto/interface.ts';
 import type { Runtime, Timer } from '../../../runtime/interface.ts';
 import type { DatabaseCatalog } from '../database-catalog.ts';
 import type { NodeIdentity } from '../node-directory.ts';
-import { followsNobody } from '../node-options.ts';
 import { changedConfig, newConfig } from './group-changes.ts';
 import { GroupDatabase } from './group-database.ts';
+import { prepareReplica } from './group-joining.ts';
 import { GroupOrders } from './group-orders.ts';
 import type { GrpcGroupPeers } from './group-peers.ts';
 import { wireGroup } from './group-wire.ts';
@@ -31,6 +31,21 @@ export interface GroupsOptions {
   /** Where this node can be reached. */
   readonly self: () => Pick<GroupMember, 'host' | 'port' | 'httpUrl' | 'zone'>;
   readonly hooks: RoleHooks;
+  /** Called when this node has become primary. */
+  readonly onPrimary: (database: string) => void;
+}
+
+/** One group as this node sees it. */
+export interface GroupReport {
+  readonly database: string;
+  /** 0 while nobody is known to be primary. */
+  readonly term: number;
+  readonly members: number;
+  readonly hasLeader: boolean;
+  /** Whether this node may answer as its primary now. */
+  readonly isLeading: boolean;
+  /** Whether it does so although the coordinator cannot be reached. */
+  readonly isFailsafe: boolean;
 }
 
 /** Milliseconds between two attempts of what the coordinator did not allow at the start. */
@@ -164,6 +179,9 @@ export class Groups implements AsyncDisposable {
     const primary = member?.name ?? '';
     runtime.logger.info({ database, role, term, primary }, 'the primary of a group changed');
     hooks.tell({ database, role, term, primary });
+    if (isSelf) {
+      this.#options.onPrimary(database);
+    }
   }
 
   #decided(store: GroupStore, decision: Decision): void {
@@ -197,6 +215,19 @@ export class Groups implements AsyncDisposable {
         this.#options.runtime.logger.warn({ database: name, code }, `${learner.name} does not count yet: ${message}`);
       })
       .finally(() => this.#promoting.delete(name));
+  }
+
+  /** How it stands with each group, and with the hooks, for metrics. */
+  report(): { readonly groups: readonly GroupReport[]; readonly hooks: ReturnType<RoleHooks['counts']> } {
+    const groups = [...this.#memberships].map(([database, membership]) => ({
+      database,
+      term: membership.leader?.term ?? 0,
+      members: membership.config?.members.length ?? 0,
+      hasLeader: membership.leader !== undefined,
+      isLeading: membership.isLeading,
+      isFailsafe: membership.leadership?.isFailsafe === true,
+    }));
+    return { groups, hooks: this.#options.hooks.counts() };
   }
 
   /** @throws QuorateError NOT_IN_GROUP */
@@ -264,29 +295,12 @@ export class Groups implements AsyncDisposable {
     const { priority = 0, nofailover = false, nosync = false, witness = false } = asked ?? {};
     const own = { nodeId: identity.nodeId, name: identity.nodeName, ...self() };
     if (!witness) {
-      await this.#prepareReplica(name, state.config, leader);
+      await prepareReplica(this.#options, name, state.config, leader);
     }
     const member = { ...own, priority, nofailover, nosync, witness, learner: !witness };
     const group = await peers.change(leader, { ...noChange, database: name, member });
     this.#join(name).wake();
     return group;
-  }
-
-  async #prepareReplica(name: string, { databaseId }: GroupConfig, leader: GroupMember): Promise<void> {
-    const { databases, peers } = this.#options;
-    const upstream = peers.upstream(leader, name);
-    if (!databases.has(name)) {
-      await databases.create(name, { ...followsNobody, role: 'replica', enabled: true, ...upstream });
-    }
-    const managed = databases.get(name);
-    const own = managed.require();
-    const isOther = own.databaseId !== undefined && Buffer.from(own.databaseId).toString('hex') !== databaseId;
-    if (own.settings.role === 'primary' || isOther) {
-      throw new QuorateError('WRONG_DATABASE', `this node has another database of the name ${name}`, {
-        hint: `Export what you need of it, delete it (quorate database delete ${name}), and join again.`,
-      });
-    }
-    await managed.update((current) => ({ ...current, group: { id: name } }));
   }
 
   /** @param member name or id; this node when empty */
@@ -331,6 +345,16 @@ export class Groups implements AsyncDisposable {
   list(name: string): wire.Group[] {
     const wanted = name === '' ? [...this.#memberships.keys()].sort() : [name];
     return wanted.flatMap((one) => (this.get(one).config === undefined ? [] : [this.#told(one)]));
+  }
+
+  /** Every group of the coordinator, also those that this node is no member of. */
+  async listAll(): Promise<wire.Group[]> {
+    const { coordinator } = this.#options;
+    const names = await groupNames(coordinator);
+    const states = await Promise.all(names.map((name) => new GroupStore(coordinator, name).read()));
+    return states.flatMap(
+      ({ config }) => (config && wireGroup(config, this.#memberships.get(config.database)?.leader)) || [],
+    );
   }
 
   #told(name: string): wire.Group {

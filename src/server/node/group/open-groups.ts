@@ -19,15 +19,20 @@ export interface GroupSurroundings {
   readonly httpAddress: () => NodeAddress | undefined;
   /** Whether clients connect over TLS. */
   readonly isSecure: boolean;
+  readonly onPrimary: (database: string) => void;
 }
 
 /** The groups of a node that was given a coordinator. @throws QuorateError INVALID_ARGUMENT, COORDINATOR_UNAVAILABLE */
 export async function openGroups(
   settings: ClusterSettings | undefined,
-  { identity, databases, runtime, transport, address, httpAddress, isSecure }: GroupSurroundings,
+  { identity, databases, runtime, transport, address, httpAddress, isSecure, onPrimary }: GroupSurroundings,
 ): Promise<Groups | undefined> {
   const coordinator = settings && (await openCoordinator(settings, runtime));
   if (settings === undefined || coordinator === undefined) {
+    for (const { name } of databases.list().filter((database) => database.settings?.group !== undefined)) {
+      const message = 'the database belongs to a group, but this server has no coordinator: it follows nobody';
+      runtime.logger.error({ database: name }, message);
+    }
     return undefined;
   }
   const { clusterSecret, advertiseAddress, zone = '' } = settings;
@@ -50,5 +55,5 @@ export async function openGroups(
   const peers = new GrpcGroupPeers(transport, runtime.clock, clusterSecret);
   const { onRoleChange: command, roleChangeWebhook: webhook } = settings;
   const hooks = new RoleHooks({ command, webhook, nodeName: identity.nodeName, runtime });
-  return new Groups({ coordinator, peers, databases, identity, runtime, self, hooks });
+  return new Groups({ coordinator, peers, databases, identity, runtime, self, hooks, onPrimary });
 }

@@ -162,6 +162,8 @@ export interface ChangeGroupRequest {
 export interface ListGroupsRequest {
   /** One, or all when empty. */
   database: string;
+  /** Also those that the node is no member of. */
+  everywhere: boolean;
 }
 
 export interface ListGroupsResponse {
@@ -1498,13 +1500,16 @@ export const ChangeGroupRequest: MessageFns<ChangeGroupRequest> = {
 };
 
 function createBaseListGroupsRequest(): ListGroupsRequest {
-  return { database: "" };
+  return { database: "", everywhere: false };
 }
 
 export const ListGroupsRequest: MessageFns<ListGroupsRequest> = {
   encode(message: ListGroupsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.database !== "") {
       writer.uint32(10).string(message.database);
+    }
+    if (message.everywhere !== false) {
+      writer.uint32(16).bool(message.everywhere);
     }
     return writer;
   },
@@ -1528,6 +1533,14 @@ export const ListGroupsRequest: MessageFns<ListGroupsRequest> = {
             }
 
             message.database = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.everywhere = reader.bool();
             continue;
           }
         }
