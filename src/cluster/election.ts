@@ -68,6 +68,7 @@ export class Election {
   #mayLose = 0;
   #term: number | undefined;
   #takenAt: number | undefined;
+  #isFetching = false;
 
   constructor(context: ElectionContext) {
     this.#context = context;
@@ -315,6 +316,7 @@ export class Election {
     if (!isAhead(best.position, this.#minePosition())) {
       return;
     }
+    this.#isFetching = true;
     await local.follow(best.member);
     while (isAhead(best.position, this.#minePosition())) {
       if (runtime.clock.monotonicMs() > untilMs) {
@@ -340,6 +342,10 @@ export class Election {
       ...{ tipTxId: local.position()?.durable.txId ?? 0, atMs: runtime.clock.nowMs() },
     };
     await store.resign(this.#takenAt, sign).catch(() => {});
+    if (this.#isFetching) {
+      // Whom this member fetched from is no primary, and must not be taken for one.
+      await local.unfollow().catch(() => {});
+    }
   }
 
   async #timed<T>(step: string, action: () => Promise<T>): Promise<T> {

@@ -1,4 +1,4 @@
-import { asQuorateError, isQuorateError, QuorateError } from '../errors/interface.ts';
+import { asQuorateError, QuorateError } from '../errors/interface.ts';
 import type { Runtime, Timer } from '../runtime/interface.ts';
 import { Candidacy } from './candidacy.ts';
 import type { Decision, ElectionKind } from './decision.ts';
@@ -169,7 +169,7 @@ export class Membership implements AsyncDisposable {
         return await action(this.#leadership, this.#state);
       } finally {
         if (this.#leadership?.hasEnded === true) {
-          this.#leadership = undefined;
+          await this.#lose('it gave its place up, or lost it meanwhile');
         }
         this.wake();
       }
@@ -198,7 +198,7 @@ export class Membership implements AsyncDisposable {
       try {
         await this.#exclusively(() => this.#step());
       } catch (error) {
-        this.#log('warn', asQuorateError(error), 'the group cannot be looked at');
+        this.#log(asQuorateError(error), 'the group cannot be looked at');
       }
       await this.#rest();
     }
@@ -244,6 +244,10 @@ export class Membership implements AsyncDisposable {
         await this.#leadership.refresh(config as GroupConfig);
         this.#options.onLeading?.(config as GroupConfig);
       }
+    }
+    if (this.#leadership === undefined && this.#options.local?.role === 'primary') {
+      // What could not be written when it lost its place, as on a full disk, is tried again.
+      await this.#options.local.stepDown();
     }
     if (config === undefined || self === undefined || this.#leadership !== undefined) {
       return;
@@ -360,8 +364,8 @@ export class Membership implements AsyncDisposable {
     }
   }
 
-  #log(level: 'warn' | 'info', error: QuorateError, message: string): void {
-    this.#options.runtime.logger[level](
+  #log(error: QuorateError, message: string): void {
+    this.#options.runtime.logger.warn(
       { database: this.#options.database, code: error.code, error: error.message },
       message,
     );
@@ -379,13 +383,11 @@ export class Membership implements AsyncDisposable {
     this.#watching[Symbol.dispose]();
     this.wake();
     await this.#running;
+    const told = (message: string) => (error: unknown) => this.#log(asQuorateError(error), message);
     await this.#exclusively(async () => {
-      await this.#leadership?.resign().catch((error: unknown) => {
-        if (isQuorateError(error)) {
-          this.#log('info', error, 'the place of the primary was not given up');
-        }
-      });
-      await this.#lose('the node stops');
+      await this.#leadership?.resign().catch(told('the place of the primary was not given up'));
+      // Without its lease it commits nothing, and what opens next is a replica whatever is on disk.
+      await this.#lose('the node stops').catch(told('the database does not become a replica'));
     });
     this.#known[Symbol.dispose]();
   }

@@ -134,6 +134,8 @@ export interface MemberDatabase {
   endStreams(): void;
   /** Follows a member; nothing happens when it does already. */
   follow(member: GroupMember): Promise<void>;
+  /** Follows nobody any more. */
+  unfollow(): Promise<void>;
   /**
    * New writes wait; resolves with the last transaction when everything before is committed.
    * @throws QuorateError WAIT_TIMEOUT

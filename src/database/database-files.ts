@@ -61,6 +61,8 @@ export class DatabaseFiles {
   #content: number;
   #replaceThrough: number | undefined;
   #promise: TermPromise | undefined;
+  /** As a primary it committed whatever was durable, and nothing was saved since. */
+  #hasCommittedAll: boolean;
 
   /** Makes the folders of a new database. @throws QuorateError DATABASE_EXISTS, IO_ERROR, DISK_FULL */
   static create(context: DatabaseContext, settings: DatabaseSettings): void {
@@ -81,6 +83,7 @@ export class DatabaseFiles {
     const { settings, content, replaceThrough, promise } = readSettings(context.runtime.files, context.directory);
     this.#context = context;
     this.#settings = settingsAtOpening(settings);
+    this.#hasCommittedAll = this.#settings.role === 'replica' && committedAlone(settings);
     this.#promise = promise;
     this.#content = content;
     this.#replaceThrough = replaceThrough;
@@ -144,7 +147,7 @@ export class DatabaseFiles {
     const { role, term, replication, acks } = this.#settings;
     const { upstream, delayMs } = replication;
     const primary = upstream === undefined ? '' : `${upstream.host}:${upstream.port}/${upstream.database}`;
-    return { role, term, primary, acks, delayMs };
+    return { role, term, primary, acks, delayMs, hasCommittedAll: this.#hasCommittedAll };
   }
 
   /** What was saved was compared with one upstream: another one may lack more, so the wish for a new copy ends with it. */
@@ -189,10 +192,16 @@ export class DatabaseFiles {
   #write(stored: StoredSettings): void {
     writeSettings(this.#context.runtime.files, this.#context.directory, stored);
     this.#settings = stored.settings;
+    this.#hasCommittedAll = false;
     this.#content = stored.content;
     this.#replaceThrough = stored.replaceThrough;
     this.#promise = stored.promise;
   }
+}
+
+/** Whether settings are those of a primary that waited for nobody. */
+function committedAlone({ role, acks }: DatabaseSettings): boolean {
+  return role === 'primary' && (acks === undefined || acks.level.kind === 'async');
 }
 
 function hasSameUpstream(one: DatabaseSettings, other: DatabaseSettings): boolean {

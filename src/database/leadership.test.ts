@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { copyFileSync, existsSync, rmSync } from 'node:fs';
 import { test } from 'node:test';
 import { catchUp, primarySettings, replicaSettings, TestFolder } from '../../test/test-database.ts';
 import { QuorateError } from '../errors/interface.ts';
@@ -101,6 +102,66 @@ test('a member opens as a replica that follows nobody, with what it had and does
   await pair.primary.writer.transact(insert('of the other history'));
   await catchUp(pair.primary, again);
   assert.equal(shown(again), 1);
+});
+
+/** Keeps SQLite's files as they are; what is returned puts them back, as a loss of power may. */
+function keepFiles(file: string): () => void {
+  const names = ['', '-wal'].map((suffix) => `${file}${suffix}`).filter((name) => existsSync(name));
+  for (const name of names) {
+    copyFileSync(name, `${name}.kept`);
+  }
+  return () => {
+    for (const suffix of ['', '-wal', '-shm']) {
+      rmSync(`${file}${suffix}`, { force: true });
+    }
+    for (const name of names) {
+      copyFileSync(`${name}.kept`, name);
+    }
+  };
+}
+
+test('what a member committed alone stays committed when SQLite has lost it, so that it is never cut unsaved', async () => {
+  using folder = new TestFolder();
+  await using pair = await Pair.open(folder);
+  const { member } = pair;
+  await member.leadership.lead({ term: 2, candidate: 'b' });
+  const losePower = keepFiles(member.filePath);
+  await member.writer.transact(insert('acknowledged'));
+  await member[Symbol.asyncDispose]();
+  losePower();
+  const again = await pair.reopen(folder);
+  assert.deepEqual([again.positions().commit, again.positions().tip], [3, 3]);
+  await again[Symbol.asyncDispose]();
+  losePower();
+  assert.equal((await pair.reopen(folder)).positions().commit, 3);
+});
+
+test('a member that has promised a term serves all that it has, in that term', async () => {
+  using folder = new TestFolder();
+  await using pair = await Pair.open(folder);
+  const { primary, member } = pair;
+  await primary.writer.transact(insert('not known to be committed'));
+  await pair.carry(1, 1, 1);
+  await until(member, () => member.positions().durable === 2);
+  assert.deepEqual([member.source.exportableTxId(), member.source.positions().term], [1, 1]);
+  await member.leadership.promise(4, 'c');
+  assert.deepEqual([member.source.exportableTxId(), member.source.positions().term], [2, 4]);
+  assert.equal(member.leadership.promisedTo, 'c');
+});
+
+test('what was known to be committed stays so when a term begins and in every role after it', async () => {
+  using folder = new TestFolder();
+  await using pair = await Pair.open(folder);
+  const { primary, member } = pair;
+  await member.updateSettings({ ...follower, replication: { ...follower.replication, delayMs: 3_600_000 } });
+  await primary.writer.transact(insert('known and not applied'));
+  await pair.carry(1, 2, 1);
+  await until(member, () => member.positions().commit === 2);
+  assert.equal(member.positions().applied, 1);
+  await member.leadership.lead({ term: 3, candidate: 'b', acks: sync });
+  assert.equal(member.positions().commit, 2);
+  await member.leadership.stepDown();
+  assert.equal(member.positions().commit, 2);
 });
 
 test('a promise is kept over a restart: no lower term, and the same term only for the same candidate', async () => {

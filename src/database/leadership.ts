@@ -61,6 +61,11 @@ export class Leadership {
     return this.#options.positions.get('promised');
   }
 
+  /** Id of the node to which that term was promised; undefined when none was. */
+  get promisedTo(): string | undefined {
+    return this.#options.files.promise?.candidate;
+  }
+
   /** To be called when the database has been opened. */
   opened(client: Pick<WriterClient, 'answerOnlyWhile'>): void {
     client.answerOnlyWhile(() => this.#lease.isValid);

@@ -82,11 +82,12 @@ export class PrimaryStore {
   }
 
   #awaitTail(appliedTxId: number): void {
-    const { services, term, acks } = this.#options;
+    const { services, log, term, acks } = this.#options;
     const { positions } = services;
     this.#tailWaits = true;
     positions.set('term', term);
-    positions.set('commit', appliedTxId);
+    // As a replica it may have known of more that was committed than it had applied.
+    positions.set('commit', Math.max(appliedTxId, Math.min(positions.get('commit'), log.tip.txId)));
     positions.set('applied', appliedTxId);
     acks.waiting();
   }

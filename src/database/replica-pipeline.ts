@@ -140,14 +140,14 @@ export class ReplicaPipeline {
   /**
    * Makes everything that has arrived durable, then applies one SQLite transaction's worth of committed records. Where
    * somebody waits for the first only, the second rests for a moment: the processors are needed to carry confirmations,
-   * and many transactions applied at once cost much less than each by itself.
+   * and many transactions applied at once cost much less than each by itself. A confirmation leaves when this turn ends.
    */
   step(): void {
-    this.#log();
+    const confirms = this.#log();
     this.#advanceCommit();
     if (this.#failure === undefined) {
       this.#attempt(() => this.#options.tolerance.check());
-      if (this.#mayApply()) {
+      if (!confirms && this.#mayApply()) {
         this.#applySlice();
       }
     }
@@ -177,11 +177,12 @@ export class ReplicaPipeline {
     }
   }
 
-  #log(): void {
+  /** Returns whether somebody waits for the confirmation of what was logged. */
+  #log(): boolean {
     const arrivals = this.#takeArrivals();
     const [first] = arrivals;
     if (first === undefined) {
-      return;
+      return false;
     }
     try {
       if (this.#failure !== undefined) {
@@ -192,18 +193,20 @@ export class ReplicaPipeline {
       for (const arrival of arrivals) {
         arrival.fail(asQuorateError(error));
       }
-      return;
+      return false;
     }
     for (const arrival of arrivals) {
       arrival.done();
     }
-    if (arrivals.some(({ awaited }) => awaited?.durable)) {
+    const confirms = arrivals.some(({ awaited }) => awaited?.durable);
+    if (confirms) {
       this.#restUntilMs ??= this.#options.clock.monotonicMs() + applyRestMs;
       this.#options.onDurable();
     }
     if (arrivals.some(({ awaited }) => awaited?.applied)) {
       this.#restUntilMs = undefined;
     }
+    return confirms;
   }
 
   #takeArrivals(): readonly Arrival[] {

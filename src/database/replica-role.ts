@@ -52,7 +52,7 @@ export class ReplicaRole implements WriterRole {
     this.#connection = ReplicaConnection.open(services.file());
     try {
       if (log !== undefined) {
-        this.useLog(log);
+        this.useLog(log, settings.hasCommittedAll);
       }
     } catch (error) {
       this.#connection.close();
@@ -60,8 +60,8 @@ export class ReplicaRole implements WriterRole {
     }
   }
 
-  /** Starts following into this log. */
-  useLog(log: TransactionLog): void {
+  /** Starts following into this log, of which all may be known to be committed. */
+  useLog(log: TransactionLog, isCommitted = false): void {
     const { positions, start, onAppended, onDurable, markers, runtime } = this.#services;
     const applied = this.#connection.readPosition();
     checkAgainstLog(applied, log);
@@ -69,7 +69,13 @@ export class ReplicaRole implements WriterRole {
     this.#traces.clear();
     positions.set('applied', applied.txId);
     positions.set('appliedBytes', log.recordBytesAt(applied.txId));
-    positions.set('commit', Math.max(applied.txId, this.#mark.read(log)));
+    // What was known to be committed stays so, whoever is followed next.
+    const known = isCommitted ? log.tip.txId : Math.min(positions.get('commit'), log.tip.txId);
+    positions.set('commit', Math.max(applied.txId, known, this.#mark.read(log)));
+    if (isCommitted) {
+      // Another start must not take it for what an upstream may have lost: what goes of it is to be saved.
+      this.#mark.write(log, known);
+    }
     this.#pipeline = new ReplicaPipeline({
       connection: this.#connection,
       log,

@@ -36,7 +36,7 @@ export class DatabaseSource implements ReplicationSource {
    * Up to where this thread was told of records. The shared positions run ahead of the messages that bring the records,
    * and what has not arrived yet would be read from the files, at many times the price.
    */
-  #toldTxId: number | undefined;
+  #told: LogEnd | undefined;
   databaseId: Uint8Array | undefined;
   #cutCount = 0;
 
@@ -53,16 +53,26 @@ export class DatabaseSource implements ReplicationSource {
     return this.#options.settings().role;
   }
 
+  /** A member that has promised a term serves nobody of a lower one. */
   positions(): DatabasePositions {
-    return this.#options.positions.read();
+    const positions = this.#options.positions.read();
+    return this.#isPromised ? { ...positions, term: this.#options.positions.get('promised') } : positions;
   }
 
   exportableTxId(): number {
-    return Math.min(this.#ownExportable(this.positions()), this.#toldTxId ?? Number.POSITIVE_INFINITY);
+    const own = this.#ownExportable(this.#options.positions.read());
+    return this.#told === undefined ? own : Math.min(own, this.#ownExportable(this.#told));
   }
 
+  /** What a member has may count in the term that it has promised, so its candidate gets all of it. */
   #ownExportable({ tip, commit }: LogEnd): number {
-    return this.role === 'primary' ? tip : commit;
+    return this.role === 'primary' || this.#isPromised ? tip : commit;
+  }
+
+  /** Whether a term was promised of which no record has come yet. */
+  get #isPromised(): boolean {
+    const { positions } = this.#options;
+    return this.role === 'replica' && positions.get('promised') > positions.get('term');
   }
 
   positionOf(txId: number): Promise<LogPosition | undefined> {
@@ -99,7 +109,7 @@ export class DatabaseSource implements ReplicationSource {
 
   /** `told`: the positions when the news was sent; absent when the shared ones are to be taken. */
   moved(told?: LogEnd): void {
-    this.#toldTxId = told && this.#ownExportable(told);
+    this.#told = told;
     this.#listeners.notify();
   }
 
@@ -159,7 +169,7 @@ export class DatabaseSource implements ReplicationSource {
   /** Forgets what was read: records were cut from the log. */
   forget(): void {
     this.#cutCount += 1;
-    this.#toldTxId = undefined;
+    this.#told = undefined;
     this.#tail.clear();
     this.#traces.clear();
     this.#reader?.forget();

@@ -25,6 +25,8 @@ const slot = {
   /** Bytes of records that a replica has received and not yet fsynced, and of those that it keeps in memory to apply them. */
   receivedBytes: 14,
   unappliedBytes: 15,
+  /** Messages that the node has posted to the writer. */
+  posted: 16,
 } as const;
 type Slot = keyof typeof slot;
 const slotCount = Object.keys(slot).length;
@@ -54,6 +56,17 @@ export class SharedPositions {
     if (name === 'applied') {
       Atomics.notify(this.#slots, slot.applied);
     }
+  }
+
+  /** Tells the writer, which may wait in `waitForPost`, that a message of the node is in its port. */
+  notePost(): void {
+    Atomics.add(this.#slots, slot.posted, 1n);
+    Atomics.notify(this.#slots, slot.posted);
+  }
+
+  /** Blocks this thread until the node has posted more than `seen` messages, or for `limitMs`. */
+  waitForPost(seen: number, limitMs: number): void {
+    Atomics.wait(this.#slots, slot.posted, BigInt(seen), limitMs);
   }
 
   /** Adds to a number; returns the sum. */

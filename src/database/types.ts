@@ -229,7 +229,8 @@ export interface ReplicationSource {
   readonly databaseId: Uint8Array | undefined;
   readonly role: Role;
   positions(): DatabasePositions;
-  /** Highest record that may be sent: the tip of a primary, the commit position of a replica. */
+  /** Highest record that may be sent: the tip of a primary and, for its candidate, of a member that has promised a term; the
+   * commit position of another replica. */
   exportableTxId(): TxId;
   /** Position of a record, or undefined when the log has none of that number. */
   positionOf(txId: TxId): Promise<LogPosition | undefined>;

@@ -1,6 +1,7 @@
 import { QuorateError } from '../errors/interface.ts';
 import type { TransactionLog } from '../log/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
+import { AcknowledgementWait } from './acknowledgement-wait.ts';
 import { sqlitePath } from './content-directory.ts';
 import { DiskFloor } from './disk-floor.ts';
 import { failureOf } from './failure.ts';
@@ -55,6 +56,7 @@ export class WriterCore {
   readonly #outbox: WriterOutbox;
   readonly #door: WriterDoor;
   readonly #feeds: WriterFeeds;
+  readonly #acknowledgementWait: AcknowledgementWait;
   #stopped = false;
   #directory: string;
   readonly #retention: LogRetention;
@@ -85,9 +87,10 @@ export class WriterCore {
       outbox: this.#outbox,
       turns: this.#turns,
       accept: (call) => this.#accept(call),
-      onTaken: () => this.#taken(),
+      onTaken: () => (this.#isUrgent ? this.#work() : this.#outbox.endTurn()),
       onReply: () => this.#wakeToFlush(),
     });
+    this.#acknowledgementWait = new AcknowledgementWait(clock, host, this.#outbox);
     this.#feeds = new WriterFeeds({
       start,
       positions,
@@ -203,15 +206,6 @@ export class WriterCore {
       this.#acceptClient(call as Call<ClientRequest>);
     } else {
       this.#control(request, call);
-    }
-  }
-
-  /** All requests of one message are taken. */
-  #taken(): void {
-    if (this.#isUrgent) {
-      this.#work();
-    } else {
-      this.#outbox.flush();
     }
   }
 
@@ -361,6 +355,7 @@ export class WriterCore {
       this.#wake();
     }
     this.#prepareNextSegment();
+    this.#acknowledgementWait.step();
   }
 
   /** Tells everybody what this turn brought. */

@@ -2,6 +2,7 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { asQuorateError, QuorateError, type SerializedError } from '../errors/interface.ts';
 import type { Logger } from '../runtime/interface.ts';
 import { type LogEntry, writeLogEntry } from './forwarding-logger.ts';
+import { SharedPositions } from './shared-positions.ts';
 import { WriterClient } from './writer-client.ts';
 import type { WriterEvent, WriterPort, WriterStart, WriterToHost } from './writer-messages.ts';
 
@@ -34,10 +35,14 @@ const entry = new URL(import.meta.url.endsWith('.ts') ? './writer-thread.ts' : '
 /** Starts the writer on a thread of its own. */
 export const startWriterThread: WriterStarter = async (start, logger, onEvent, signal) => {
   const worker = new Worker(entry, { workerData: start, name: `quorate writer ${start.name}` });
+  const positions = new SharedPositions(start.positions);
   const opened = Promise.withResolvers<void>();
   const exited = Promise.withResolvers<void>();
   const port: WriterPort = {
-    post: (message, transfer) => worker.postMessage(message, transfer),
+    post(message, transfer) {
+      worker.postMessage(message, transfer);
+      positions.notePost();
+    },
     onMessage: () => {},
     onClose: (listener) => worker.on('exit', listener),
     close: () => {},

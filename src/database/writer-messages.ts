@@ -145,6 +145,8 @@ export interface RoleSettings {
   readonly delayMs?: number | undefined;
   /** A primary that has just been made one: its term is to begin. */
   readonly beginsTerm?: boolean | undefined;
+  /** A replica that was primary alone when its process ended: all of its log was committed. */
+  readonly hasCommittedAll?: boolean | undefined;
 }
 
 /** A statement's result; the last three only when it returns rows. */
@@ -214,6 +216,11 @@ export interface WriterStart {
 export interface WriterPort {
   post(message: unknown, transfer?: readonly Transferable[]): void;
   onMessage(listener: (message: unknown) => void): void;
+  /**
+   * Hands the next message to the listener, past the event loop, and returns whether there was one. Blocks the thread until
+   * it comes, for at most `limitMs`. Absent where only the event loop brings messages.
+   */
+  receive?(limitMs: number): boolean;
   onClose(listener: () => void): void;
   close(): void;
 }

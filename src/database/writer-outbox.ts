@@ -84,6 +84,12 @@ export class WriterOutbox {
     }
   }
 
+  /** The transaction that waits for replicas to hold it, if one does. */
+  get heldTxId(): number | undefined {
+    const { count, txId } = this.#wish?.durable ?? noGoal;
+    return count > 0 && this.#options.positions.get('commit') < txId ? txId : undefined;
+  }
+
   /** What an earlier role waited for is not waited for any more. */
   expectNoAcks(): void {
     this.wantAcks({ durable: noGoal, applied: noGoal });

@@ -74,6 +74,26 @@ export function patch<T extends object, K extends keyof T & string>(
   };
 }
 
+/** Replaces what a getter of a class gives until it is disposed of. */
+export function patchGetter<T extends object, K extends keyof T & string>(
+  prototype: T,
+  name: K,
+  replace: (original: () => T[K]) => () => T[K],
+): Disposable {
+  const original = Object.getOwnPropertyDescriptor(prototype, name) as PropertyDescriptor & { get: () => T[K] };
+  Object.defineProperty(prototype, name, { ...original, get: replace(original.get) });
+  return { [Symbol.dispose]: () => void Object.defineProperty(prototype, name, original) };
+}
+
+/** Disposes of all of them, the last one first. */
+export function all(parts: readonly Disposable[]): Disposable {
+  const stack = new DisposableStack();
+  for (const part of parts) {
+    stack.use(part);
+  }
+  return stack;
+}
+
 /** Files whose fsync returns at once and does nothing. */
 export function withoutFsync(files: FileSystem): FileSystem {
   const lie = (handle: FileHandle): FileHandle => ({

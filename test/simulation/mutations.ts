@@ -102,7 +102,7 @@ const positionForgotten: Mutation = {
 };
 
 /** A replica confirms what it has received, before it is fsynced. */
-const earlyAcknowledgement: Mutation = {
+export const earlyAcknowledgement: Mutation = {
   ...faithful,
   name: 'an acknowledgement before the fsync',
   sink(sink: ReplicationSink): ReplicationSink {
@@ -130,7 +130,7 @@ const earlyCommit: Mutation = {
 };
 
 /** A replica goes on at its own end, whatever its upstream says about the tail. */
-const tailKept: Mutation = {
+export const tailKept: Mutation = {
   ...faithful,
   name: 'a replica that keeps a tail its upstream has lost',
   transport(transport) {

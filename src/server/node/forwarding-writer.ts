@@ -21,7 +21,7 @@ export class ForwardingWriter implements Writer {
    * @param waitMs milliseconds that a write which is committed may take to be shown here
    * @param gone aborted when the primary is another, or nobody
    */
-  constructor(database: Database, upstreams: UpstreamClients, waitMs: number, gone?: AbortSignal) {
+  constructor(database: Database, upstreams: Pick<UpstreamClients, 'writer'>, waitMs: number, gone?: AbortSignal) {
     this.#database = database;
     this.#remote = upstreams.writer(database, gone);
     this.#waitMs = waitMs;

@@ -4,8 +4,22 @@ import type { AckSettings, Upstream } from '../../../database/interface.ts';
 import { QuorateError } from '../../../errors/interface.ts';
 import type { ManagedDatabase } from '../managed-database.ts';
 
+/** What the group needs of a database of this node. */
+export type GroupedDatabase = Pick<
+  ManagedDatabase,
+  | 'name'
+  | 'opened'
+  | 'replicatorStatus'
+  | 'attachedReplicas'
+  | 'require'
+  | 'rearrange'
+  | 'update'
+  | 'endStreams'
+  | 'rejoin'
+>;
+
 export interface GroupDatabaseOptions {
-  readonly managed: ManagedDatabase;
+  readonly managed: GroupedDatabase;
   readonly nodeId: string;
   /** How a member is followed. */
   readonly upstream: (member: GroupMember) => Upstream;
@@ -20,7 +34,7 @@ export class GroupDatabase implements MemberDatabase {
     this.#options = options;
   }
 
-  get #managed(): ManagedDatabase {
+  get #managed(): GroupedDatabase {
     return this.#options.managed;
   }
 
@@ -93,6 +107,15 @@ export class GroupDatabase implements MemberDatabase {
       await this.#managed.update((current) => ({
         ...current,
         replication: { ...current.replication, enabled: true, upstream },
+      }));
+    }
+  }
+
+  async unfollow(): Promise<void> {
+    if (this.role === 'replica' && this.#managed.opened?.settings.replication.enabled === true) {
+      await this.#managed.update((current) => ({
+        ...current,
+        replication: { ...current.replication, enabled: false, upstream: undefined },
       }));
     }
   }

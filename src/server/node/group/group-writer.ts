@@ -16,7 +16,7 @@ import type { UpstreamClients } from '../upstream-clients.ts';
 export interface GroupWriterOptions {
   readonly database: Database;
   readonly membership: Membership;
-  readonly upstreams: UpstreamClients;
+  readonly upstreams: Pick<UpstreamClients, 'writer'>;
   readonly runtime: Runtime;
   /** Milliseconds that a write waits for a primary. */
   readonly waitMs: number;

@@ -14,6 +14,7 @@ import type * as wire from '../../../proto/interface.ts';
 import type { Runtime, Timer } from '../../../runtime/interface.ts';
 import type { DatabaseCatalog } from '../database-catalog.ts';
 import type { NodeIdentity } from '../node-directory.ts';
+import { checkExport } from './export-rule.ts';
 import { changedConfig, newConfig } from './group-changes.ts';
 import { GroupDatabase } from './group-database.ts';
 import { prepareReplica } from './group-joining.ts';
@@ -245,14 +246,12 @@ export class Groups implements AsyncDisposable {
     return this.#memberships.get(name);
   }
 
-  /** Nobody follows a primary whose lease has ended: he could not tell it from one that lives. @throws QuorateError LEASE_LOST */
-  checkExport(name: string): void {
+  /** @throws QuorateError LEASE_LOST when somebody is not to follow this node now */
+  checkExport(name: string, replicaId: string): void {
     const membership = this.find(name);
-    const { role } = this.#options.databases.find(name)?.opened?.settings ?? {};
-    if (membership !== undefined && role === 'primary' && !membership.isLeading) {
-      throw new QuorateError('LEASE_LOST', `this node does not lead the group of ${name} now`, {
-        hint: 'The members agree on another primary, or on this one again, in a moment.',
-      });
+    const database = this.#options.databases.find(name)?.opened;
+    if (membership !== undefined && database !== undefined) {
+      checkExport({ database, membership, replicaId });
     }
   }
 
