@@ -4,28 +4,33 @@ import { fileURLToPath } from 'node:url';
 import { type Client, createClient, type InStatement } from '@libsql/client';
 import type { Benchmark, BenchmarkOptions } from './measuring/benchmark.ts';
 import { runProgram } from './measuring/children.ts';
+import { closedLoopRate } from './measuring/closed-loop.ts';
 import { medianRatio } from './measuring/median.ts';
 import { type Contestant, formatNumber, runRounds, valuesOf } from './measuring/rounds.ts';
 import { ConstantServer } from './nodes/constant.ts';
 import type { LoadOrder } from './nodes/hrana-load.ts';
-import { insertItem, itemTableStatements, itemValues, scatter } from './nodes/item-table.ts';
+import { insertItem, itemTableStatements, itemValues, scatter, selectItem } from './nodes/item-table.ts';
 import { processorSeconds } from './nodes/process-memory.ts';
 import { adminPassword, BenchServer } from './nodes/server.ts';
+import { RqliteCluster } from './peers/rqlite-cluster.ts';
+import { Sqld } from './peers/sqld.ts';
 
 const rowCount = 10_000;
 const inFlight = 64;
 const database = 'defaultdb';
-const readSql = 'SELECT id, k, n FROM item WHERE id = ?';
 
 /** Clients of the raw load, each a process. */
 const loadClients = 3;
+
+/** Requests of each of them when peers are compared: sqld takes 128 at once. */
+const peerInFlight = 32;
 
 const loadClient = fileURLToPath(new URL('./nodes/hrana-load.ts', import.meta.url));
 
 const microseconds = 1_000_000;
 
 function read(index: number): InStatement {
-  return { sql: readSql, args: [BigInt(1 + (scatter(index) % rowCount))] };
+  return { sql: selectItem, args: [BigInt(1 + (scatter(index) % rowCount))] };
 }
 
 function write(index: number): InStatement {
@@ -33,17 +38,18 @@ function write(index: number): InStatement {
   return { sql: insertItem, args: [key, text, BigInt(number)] };
 }
 
-async function run({ rounds, seconds, directory, report }: BenchmarkOptions): Promise<void> {
+async function run(options: BenchmarkOptions): Promise<void> {
+  const { rounds, seconds, directory, report } = options;
   await using server = await BenchServer.start(path.join(directory, 'server'));
   await fill(server);
   const { token } = await server.client.login('admin', adminPassword);
   await using constantServer = await ConstantServer.start();
   const constant = constantServer.address;
-  const ours = `${server.httpAddress}/${database}/`;
+  const ours = `${server.httpAddress}/${database}`;
   const clients = [
-    { name: 'quorate ws', client: connect(`ws://${ours}`, token) },
+    { name: 'quorate ws', client: connect(`ws://${ours}/`, token) },
     { name: 'constant ws', client: connect(`ws://${constant}/`, token) },
-    { name: 'quorate http', client: connect(`http://${ours}`, token) },
+    { name: 'quorate http', client: connect(`http://${ours}/`, token) },
     { name: 'constant http', client: connect(`http://${constant}/`, token) },
   ];
   const contestants = clients.flatMap(({ name, client }) => [
@@ -62,15 +68,80 @@ async function run({ rounds, seconds, directory, report }: BenchmarkOptions): Pr
   report.figure('hrana.http_read_vs_constant', ratio('http', 'reads'));
   report.figure('hrana.http_write_vs_constant', ratio('http', 'writes'));
   for (const transport of ['ws', 'http'] as const) {
-    const order = { transport, target: ours, token, sql: readSql, inFlight, seconds };
-    const load = await rawLoad(server, order);
+    const load = await measuredLoad(server, { ...rawLoad(ours, token), transport, kind: 'reads', seconds });
     report.print(
       `${transport}, ${loadClients} raw clients: ${formatNumber(load.perSecond)} reads/s, ${formatNumber(load.cpuMicroseconds)} µs of processor time each`,
     );
     report.figure(`hrana.raw_${transport}_reads_per_second`, load.perSecond);
     report.figure(`hrana.raw_${transport}_cpu_us`, load.cpuMicroseconds);
   }
-  report.missing('sqld, which is not looked for; rqlite is measured by quorum');
+  await comparePeers(options, rawLoad(ours, token));
+}
+
+type RawLoad = Omit<LoadOrder, 'transport' | 'kind' | 'seconds'>;
+
+function rawLoad(target: string, token: string): RawLoad {
+  return { target, token, rowCount, inFlight };
+}
+
+/** A server that gets the same load as ours. */
+interface LoadTarget {
+  readonly name: string;
+  readonly transport: LoadOrder['transport'];
+  readonly load: RawLoad;
+}
+
+/** The peers that are installed, filled; they end with `running`. */
+async function startPeers(
+  { directory, report }: BenchmarkOptions,
+  running: AsyncDisposableStack,
+): Promise<LoadTarget[]> {
+  const targets: LoadTarget[] = [];
+  const rqlite = await RqliteCluster.start(path.join(directory, 'rqlite'), 1);
+  if (rqlite === undefined) {
+    report.missing('rqlite, so hrana.vs_rqlite_read and hrana.vs_rqlite_write are not measured');
+  } else {
+    running.use(rqlite);
+    await rqlite.fill(rowCount);
+    targets.push({ name: 'rqlite', transport: 'rqlite', load: rawLoad(rqlite.address, '') });
+  }
+  const sqld = await Sqld.start(path.join(directory, 'sqld'));
+  if (sqld === undefined) {
+    report.missing('sqld, so hrana.vs_sqld_read and hrana.vs_sqld_write are not measured');
+  } else {
+    running.use(sqld);
+    const client = connect(`http://${sqld.address}`, '');
+    const rows = Array.from({ length: rowCount }, (_value, index) => write(index));
+    await client.batch([...itemTableStatements, ...rows], 'write');
+    client.close();
+    targets.push({ name: 'sqld', transport: 'http', load: rawLoad(sqld.address, '') });
+  }
+  return targets;
+}
+
+/** The same load over HTTP for all, from processes that do as little as they can. */
+async function comparePeers(options: BenchmarkOptions, ours: RawLoad): Promise<void> {
+  const { rounds, seconds, report } = options;
+  await using running = new AsyncDisposableStack();
+  const peers = await startPeers(options, running);
+  if (peers.length === 0) {
+    return;
+  }
+  const all: readonly LoadTarget[] = [{ name: 'quorate', transport: 'http', load: ours }, ...peers];
+  const contestants = (['reads', 'writes'] as const).flatMap((kind) =>
+    all.map(({ name, transport, load }) => ({
+      name: `${name} raw ${kind}`,
+      measure: (duration: number) => loadRate({ ...load, inFlight: peerInFlight, transport, kind, seconds: duration }),
+    })),
+  );
+  const results = await runRounds(contestants, { rounds, seconds, unit: '/s', print: report.print });
+  report.detail('rawPerSecond', Object.fromEntries(results));
+  for (const { name } of peers) {
+    for (const kind of ['read', 'write'] as const) {
+      const ratio = medianRatio(valuesOf(results, `quorate raw ${kind}s`), valuesOf(results, `${name} raw ${kind}s`));
+      report.figure(`hrana.vs_${name}_${kind}`, ratio);
+    }
+  }
 }
 
 async function fill(server: BenchServer): Promise<void> {
@@ -95,33 +166,34 @@ function contestant(name: string, client: Client, statement: (index: number) => 
   return {
     name,
     async measure(seconds) {
-      const start = performance.now();
-      const endMs = start + seconds * 1000;
-      let answered = 0;
-      const worker = async () => {
-        while (performance.now() < endMs) {
-          next += 1;
-          const { rows, rowsAffected } = await client.execute(statement(next));
-          if (rows.length + rowsAffected === 0) {
-            throw new Error(`${name}: nothing was found or written`);
-          }
-          answered += 1;
+      return await closedLoopRate(inFlight, seconds, async () => {
+        next += 1;
+        const { rows, rowsAffected } = await client.execute(statement(next));
+        if (rows.length + rowsAffected === 0) {
+          throw new Error(`${name}: nothing was found or written`);
         }
-      };
-      await Promise.all(Array.from({ length: inFlight }, worker));
-      return answered / ((performance.now() - start) / 1000);
+      });
     },
   };
 }
 
-/** Load from several processes, and the processor time of the server and its readers for one request. */
-async function rawLoad(server: BenchServer, order: LoadOrder): Promise<{ perSecond: number; cpuMicroseconds: number }> {
-  const before = processorSeconds(server.pid);
+/** Load from several processes; returns answers per second. */
+async function loadRate(order: LoadOrder): Promise<number> {
   const flags = ['--conditions=quorate-source', loadClient, JSON.stringify(order)];
   const runs = Array.from({ length: loadClients }, () => runProgram(process.execPath, flags, {}));
   const answered = (await Promise.all(runs)).reduce((sum, output) => sum + Number(output), 0);
+  return answered / order.seconds;
+}
+
+/** The same, with the processor time of the server and its readers for one request. */
+async function measuredLoad(
+  server: BenchServer,
+  order: LoadOrder,
+): Promise<{ perSecond: number; cpuMicroseconds: number }> {
+  const before = processorSeconds(server.pid);
+  const perSecond = await loadRate(order);
   const used = processorSeconds(server.pid) - before;
-  return { perSecond: answered / order.seconds, cpuMicroseconds: (used / answered) * microseconds };
+  return { perSecond, cpuMicroseconds: (used / (perSecond * order.seconds)) * microseconds };
 }
 
 export const benchmark: Benchmark = {

@@ -17,6 +17,7 @@ const benchmarks: Readonly<Record<string, () => Promise<{ readonly benchmark: Be
   verify: () => import('./verify.ts'),
   memory: () => import('./memory.ts'),
   hrana: () => import('./hrana.ts'),
+  failover: () => import('./failover.ts'),
 };
 
 const usage = `Usage: npm run bench -- NAME [--rounds N] [--seconds N] [--keys ORDER]

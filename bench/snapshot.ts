@@ -2,8 +2,9 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Benchmark, BenchmarkOptions } from './measuring/benchmark.ts';
+import { closedLoop } from './measuring/closed-loop.ts';
 import { median } from './measuring/median.ts';
-import { adminPassword, BenchServer } from './nodes/server.ts';
+import { BenchServer, replicaOf } from './nodes/server.ts';
 import { PostgresCluster } from './peers/postgres-cluster.ts';
 
 const databaseName = 'big';
@@ -31,17 +32,10 @@ async function writeRate(server: BenchServer, until: Promise<unknown>): Promise<
   const end = until.then(() => {
     ended = true;
   });
-  const began = performance.now();
-  let count = 0;
-  const write = async () => {
-    while (!ended) {
-      await server.client.execute(databaseName, [{ sql: "INSERT INTO small (v) VALUES ('a small row')" }]);
-      count += 1;
-    }
-  };
-  await Promise.all(Array.from({ length: writers }, write));
-  await end;
-  return (count / (performance.now() - began)) * 1000;
+  const statements = [{ sql: "INSERT INTO small (v) VALUES ('a small row')" }];
+  const write = () => server.client.execute(databaseName, statements);
+  const [rate] = await Promise.all([closedLoop(writers, () => ended, write), end]);
+  return rate;
 }
 
 interface Seeded {
@@ -54,15 +48,7 @@ async function seed(primary: BenchServer, replica: BenchServer): Promise<number>
   const { databases } = await primary.client.status(databaseName);
   const sizeBytes = databases[0]?.storage?.databaseSizeBytes ?? 0;
   const began = performance.now();
-  const replication = {
-    enabled: true,
-    primaryHost: '127.0.0.1',
-    primaryPort: primary.port,
-    primaryDatabase: databaseName,
-    primaryUsername: 'admin',
-    primaryPassword: adminPassword,
-  };
-  await replica.client.createDatabase({ database: databaseName, role: '', replication });
+  await replica.client.createDatabase(replicaOf(primary, databaseName));
   await until(replica, ({ state }) => state === 'streaming');
   return sizeBytes / ((performance.now() - began) / 1000);
 }

@@ -7,7 +7,7 @@ import { median, medianRatio } from './measuring/median.ts';
 import { type Contestant, formatNumber, runRounds, valuesOf } from './measuring/rounds.ts';
 import { insertRate } from './nodes/insert-load.ts';
 import { adminPassword, databaseName, Primary } from './nodes/primary.ts';
-import { BenchServer } from './nodes/server.ts';
+import { BenchServer, replicaOf } from './nodes/server.ts';
 
 /** Without it before and after: a machine that gets slower or faster meanwhile decides nothing. */
 const names = { before: 'writes without the scrub', during: 'with it', after: 'without again' } as const;
@@ -36,15 +36,7 @@ async function fill(primary: Primary): Promise<void> {
 async function follow(replica: BenchServer, primary: Primary): Promise<void> {
   const { databases } = await replica.client.status('');
   if (databases.every(({ database }) => database !== databaseName)) {
-    const replication = {
-      enabled: true,
-      primaryHost: '127.0.0.1',
-      primaryPort: primary.port,
-      primaryDatabase: databaseName,
-      primaryUsername: 'admin',
-      primaryPassword: adminPassword,
-    };
-    await replica.client.createDatabase({ database: databaseName, role: '', replication });
+    await replica.client.createDatabase(replicaOf(primary, databaseName));
   }
   await caughtUp(replica);
 }

@@ -16,6 +16,9 @@ const longTypes = [
   { path: 'proto/quorate/v1/replication.proto', forceLong: 'number' },
   { path: 'proto/quorate/v1/verification.proto', forceLong: 'number' },
   { path: 'proto/quorate/v1/users.proto', forceLong: 'number' },
+  { path: 'proto/quorate/v1/cluster.proto', forceLong: 'number' },
+  // Ids of leases are random numbers of 63 bits.
+  { path: 'proto/etcd/etcd.proto', forceLong: 'bigint' },
 ];
 
 function generate(output) {
@@ -37,9 +40,11 @@ if (process.argv.includes('--check')) {
   const fresh = mkdtempSync(join(tmpdir(), 'quorate-proto-'));
   try {
     generate(fresh);
-    const folder = 'quorate/v1';
-    const stale = readdirSync(join(fresh, folder)).filter(
-      (name) => readFileSync(join(fresh, folder, name), 'utf8') !== readFileSync(join(target, folder, name), 'utf8'),
+    const files = ['quorate/v1', 'etcd'].flatMap((folder) =>
+      readdirSync(join(fresh, folder)).map((name) => join(folder, name)),
+    );
+    const stale = files.filter(
+      (file) => readFileSync(join(fresh, file), 'utf8') !== readFileSync(join(target, file), 'utf8'),
     );
     if (stale.length > 0) {
       console.error(`generated code is not current: ${stale.join(', ')}; run "npm run generate:proto"`);

@@ -3,7 +3,7 @@ export const layers: readonly (readonly string[])[] = [
   ['errors', 'proto'],
   ['runtime', 'position'],
   ['config'],
-  ['log', 'sqlite', 'tls', 'following-client'],
+  ['log', 'sqlite', 'tls', 'tracing', 'following-client'],
   ['database'],
   ['replication', 'conflict'],
   ['cluster'],
@@ -37,6 +37,11 @@ export const guardedModules: readonly GuardedModule[] = [
     module: 'node:child_process',
     allowed: ['src/database/', 'src/server/', 'src/cli/', 'src/demo/'],
     remedy: 'processes belong to database, server, cli and demo',
+  },
+  {
+    module: '@opentelemetry/api',
+    allowed: ['src/tracing/'],
+    remedy: 'use the interface of src/tracing, which loads it where spans are wanted',
   },
 ];
 

@@ -1,4 +1,5 @@
 import {
+  coordinatorOptions,
   databaseLimitOptions,
   delayOptions,
   followingOptions,
@@ -15,6 +16,7 @@ import {
   replicationOptions,
   securityOptions,
   tlsOptions,
+  tracingOptions,
   wholeServerOptions,
 } from '../src/config/interface.ts';
 
@@ -62,6 +64,16 @@ const groups: readonly { readonly title: string; readonly text: string; readonly
     options: tlsOptions,
   },
   {
+    title: 'Coordinator',
+    text: 'Options of `quorate server` ([coordinators](coordinators.md)).',
+    options: coordinatorOptions,
+  },
+  {
+    title: 'Tracing',
+    text: 'Options of `quorate server` ([operations](operations.md)). A *fraction* is a number from 0 to 1.',
+    options: tracingOptions,
+  },
+  {
     title: 'Limits of a database',
     text: 'Options of `quorate server`, for each of its databases.',
     options: databaseLimitOptions,
@@ -104,7 +116,8 @@ function rowOf(option: NamedOption): string {
   const aliases = (option.declaration.aliases ?? []).map((alias) => `\`--${alias}\``);
   const older = aliases.length === 0 ? '' : ` Older name: ${aliases.join(', ')}.`;
   const kind = [typeOf(option), limitsOf(option)].filter((text) => text !== '').join(', ');
-  return `| \`--${option.flag}\` | \`${option.env}\` | ${kind} | ${shownDefault} | ${option.declaration.help}${older} |`;
+  const variables = [option.env, ...(option.declaration.variables ?? [])].map((name) => `\`${name}\``).join(', ');
+  return `| \`--${option.flag}\` | ${variables} | ${kind} | ${shownDefault} | ${option.declaration.help}${older} |`;
 }
 
 /** What a program gives to `connect`. */

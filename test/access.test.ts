@@ -7,6 +7,8 @@ import { NodeClient } from '../src/client/interface.ts';
 import {
   AdminService,
   ExportStart,
+  GroupsService,
+  MembershipService,
   QueryService,
   ReplicationService,
   UsersService,
@@ -46,6 +48,7 @@ interface Expected {
 const reads = ['reader', 'writer', 'owner', 'everywhere', 'root', 'rootScoped'];
 const owners = ['owner', 'root'];
 const missing = 'DATABASE_NOT_FOUND';
+const noGroup = 'NOT_IN_GROUP';
 const badRequest = 'INVALID_ARGUMENT';
 const everybody = callers;
 
@@ -94,6 +97,20 @@ const methods: Readonly<Record<string, Expected>> = {
   '/quorate.v1.Verification/SetRepairPhase': onGhost(owners, { phase: 'given-up' }),
   '/quorate.v1.Verification/Positions': onGhost(owners),
   '/quorate.v1.Verification/Rejoin': onGhost(owners),
+  // This server has no coordinator.
+  '/quorate.v1.Groups/Create': { allowed: owners, answer: noGroup },
+  '/quorate.v1.Groups/Join': { allowed: owners, answer: noGroup },
+  '/quorate.v1.Groups/Leave': { allowed: owners, answer: noGroup },
+  '/quorate.v1.Groups/Update': { allowed: owners, answer: noGroup },
+  '/quorate.v1.Groups/List': { allowed: reads, answer: noGroup },
+  '/quorate.v1.Groups/Switchover': { allowed: owners, answer: noGroup },
+  '/quorate.v1.Groups/Failover': { allowed: owners, answer: noGroup },
+  '/quorate.v1.Groups/Explain': { allowed: reads, answer: noGroup },
+  '/quorate.v1.Membership/Ask': forRoot(noGroup),
+  '/quorate.v1.Membership/Promise': forRoot(noGroup),
+  '/quorate.v1.Membership/Confirm': forRoot(noGroup),
+  '/quorate.v1.Membership/TakeOver': forRoot(noGroup),
+  '/quorate.v1.Membership/Change': forRoot(noGroup),
   '/quorate.v1.Users/CreateUser': forRoot(badRequest, { user: ' ' }),
   '/quorate.v1.Users/ListUsers': forRoot('ok'),
   '/quorate.v1.Users/SetPassword': forRoot('USER_NOT_FOUND', { user: 'nobody', password: 'long enough' }),
@@ -129,7 +146,15 @@ const paths: Readonly<Record<string, number | readonly string[]>> = {
   '/status': ['everywhere', 'root', 'rootScoped'],
 };
 
-const services = [AdminService, QueryService, ReplicationService, UsersService, VerificationService];
+const services = [
+  AdminService,
+  GroupsService,
+  MembershipService,
+  QueryService,
+  ReplicationService,
+  UsersService,
+  VerificationService,
+];
 const definitions = services.flatMap((service) => Object.values(service));
 const login = '/quorate.v1.Admin/Login';
 

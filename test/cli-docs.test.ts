@@ -124,6 +124,13 @@ test('every command of docs/acknowledgements.md works', async (t) => {
   assert.match(outputs.join(''), /transaction 2 of shop is committed/);
 });
 
+test('every command of docs/failover.md works: three nodes, a group, a switchover', async (t) => {
+  const outputs = await runPage(t, 'failover.md');
+  assert.match(outputs.join(''), /two is primary of shop; writes waited for \d+ ms/);
+  assert.match(outputs.join(''), /shop: two became primary of term \d+/);
+  assert.match(outputs.join(''), /paused until/);
+});
+
 test('every command of the README works, and what is written on the first server is read on the second', async (t) => {
   const outputs = await runPage(t, '../README.md');
   assert.match(outputs.join(''), /1 +hello/);

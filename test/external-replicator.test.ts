@@ -104,9 +104,12 @@ test('the settings of a fed replica can be changed while a snapshot is brought t
   await createFed(target);
   const { child } = pump(t, source, target);
   await target.until('fed', copies);
-  await (await target.client()).updateDatabase({ database: 'fed', role: 'primary' });
+  const client = await target.client();
+  await assert.rejects(client.updateDatabase({ database: 'fed', role: 'primary' }), /never met its upstream/);
+  const upstream = { primaryHost: '127.0.0.1', primaryPort: source.port, primaryDatabase: 'defaultdb' };
+  const user = { primaryUsername: 'admin', primaryPassword: adminPassword };
+  await client.updateDatabase({ database: 'fed', replicationEnabled: true, ...upstream, ...user });
   assert.equal((await once(child, 'exit'))[0], 9);
-  await target.execute('fed', 'CREATE TABLE own (id INTEGER PRIMARY KEY)');
 });
 
 test('creating a replica shows its progress, as a bar on a terminal and in plain lines elsewhere', async (t) => {

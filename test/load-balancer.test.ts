@@ -1,45 +1,12 @@
 /** HAProxy with the configuration of deploy/haproxy in front of real servers. */
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NodeClient } from '../src/client/interface.ts';
-import { findFreePorts } from '../src/demo/free-port.ts';
-import { follow, ServerFixture, type ServerProcess } from './server-process.ts';
-
-const program = ['haproxy', '/usr/sbin/haproxy'].find((name) => spawnSync(name, ['-v']).status === 0);
-const missing = 'HAProxy is not installed here (apt-get install haproxy), so load balancing is not tested';
+import { balancerMissing, startBalancer } from './balancer.ts';
+import { follow, ServerFixture } from './server-process.ts';
 
 const patienceMs = 30_000;
-
-interface Balancer {
-  readonly primaryPort: number;
-  readonly replicasPort: number;
-}
-
-/** The configuration of deploy/ with the ports of this test, and checks that come more often. */
-async function startBalancer(t: TestContext, directory: string, nodes: readonly ServerProcess[]): Promise<Balancer> {
-  const [primaryPort = 0, replicasPort = 0] = await findFreePorts('127.0.0.1', [0, 0]);
-  let text = readFileSync(new URL('../deploy/haproxy/haproxy.cfg', import.meta.url), 'utf8')
-    .replace(':5000', `127.0.0.1:${primaryPort}`)
-    .replace(':5001', `127.0.0.1:${replicasPort}`)
-    .replace('inter 1s', 'inter 100ms');
-  for (const [i, { port, ready }] of nodes.entries()) {
-    text = text.replaceAll(`node${i + 1}:3322 check`, `127.0.0.1:${port} check port ${ready.http.port}`);
-  }
-  const file = path.join(directory, 'haproxy.cfg');
-  writeFileSync(file, text);
-  const child = spawn(program as string, ['-db', '-f', file], { stdio: ['ignore', 'ignore', 'inherit'] });
-  const closed = once(child, 'close');
-  t.after(async () => {
-    child.kill('SIGKILL');
-    await closed;
-  });
-  return { primaryPort, replicasPort };
-}
 
 /** The node to which a new connection leads; undefined when it leads nowhere. */
 async function nodeBehind(port: number, token: string): Promise<string | undefined> {
@@ -71,7 +38,7 @@ async function untilBehind(port: number, token: string, wanted: readonly (string
 }
 
 test('a balancer follows a primary and replicas that die and are promoted', {
-  skip: program ? false : missing,
+  skip: balancerMissing,
 }, async (t) => {
   const fixture = new ServerFixture(t);
   const first = await fixture.start('node1');

@@ -9,11 +9,67 @@ import {
   namedOptions,
   nodeLimitOptions,
   replicationLimitOptions,
+  securityOptions,
 } from '../src/config/interface.ts';
 import { type MetricFamily, parseExposition } from './exposition.ts';
 import { follow, ServerFixture, type ServerProcess } from './server-process.ts';
 
 const writes = 20;
+
+const limitGroups = [databaseLimitOptions, nodeLimitOptions, replicationLimitOptions, hranaOptions, securityOptions];
+const isNumeric: ReadonlySet<string> = new Set(['integer', 'bytes', 'duration']);
+
+/** The metric that tells how much there is of what an option bounds. */
+const usageOf: Readonly<Record<string, string>> = {
+  'max-group-transactions': 'group_transactions',
+  'writer-queue-limit': 'writer_queue',
+  'writer-queue-bytes': 'writer_queue_bytes',
+  'log-retention-bytes': 'log_size_bytes',
+  'log-retention-min-bytes': 'log_size_bytes',
+  'log-retention-max-bytes': 'log_size_bytes',
+  'min-free-bytes': 'disk_free_bytes',
+  'max-snapshots': 'snapshots',
+  'snapshot-copy-bytes': 'database_size_bytes',
+  'snapshot-wal-bytes': 'wal_bytes',
+  'tail-cache-bytes': 'tail_cache_bytes',
+  'max-unapplied-bytes': 'unapplied_bytes',
+  'max-databases': 'databases',
+  'reader-processes': 'reader_processes',
+  'reader-queue-limit': 'reader_queue',
+  'max-read-transactions': 'read_transactions',
+  'writer-stall-timeout': 'writer_silent_seconds',
+  'max-replicas': 'attached_replicas',
+  'snapshot-rate-bytes': 'snapshot_sent_bytes_total',
+  'receive-window-bytes': 'received_bytes',
+  'grpc-max-connections': 'grpc_connections',
+  'hrana-max-http-requests': 'hrana_http_requests',
+  'hrana-max-http-streams': 'hrana_http_streams',
+  'hrana-max-connections': 'hrana_connections',
+  'hrana-max-connection-streams': 'hrana_most_streams',
+  'hrana-max-connection-requests': 'hrana_most_requests',
+  'hrana-max-stored-sql': 'hrana_most_stored_sql',
+  'hrana-max-stored-sql-bytes': 'hrana_most_stored_sql_bytes',
+  'max-users': 'users',
+  'max-revoked-tokens': 'revoked_tokens',
+  'audit-files': 'audit_files',
+  'audit-file-bytes': 'audit_file_bytes',
+};
+
+/** Options that bound one message, statement, transaction, token, round or wait by itself: nothing of them piles up. */
+const ofOneThing: ReadonlySet<string> = new Set([
+  ...['max-group-bytes', 'max-group-time', 'max-transaction-bytes', 'max-value-bytes', 'max-result-bytes'],
+  ...['transaction-idle-timeout', 'transaction-total-timeout', 'query-timeout', 'log-segment-bytes'],
+  ...['log-retention-age', 'replica-retention-age', 'snapshot-ttl', 'max-apply-records', 'max-apply-bytes'],
+  ...['grpc-max-connection-calls', 'group-write-wait'],
+  ...['max-message-bytes', 'reader-idle-timeout', 'drain-delay', 'drain-timeout'],
+  ...['scrub-interval', 'scrub-bytes-per-second'],
+  ...['export-batch-bytes', 'export-message-bytes', 'snapshot-chunk-bytes', 'snapshot-write-loss-percent'],
+  ...['snapshot-seed-bytes', 'max-record-bytes', 'heartbeat-interval', 'upstream-timeout'],
+  ...['replication-backoff-initial', 'replication-backoff-max', 'replication-refused-retry'],
+  ...['hrana-max-request-bytes', 'hrana-max-response-bytes', 'hrana-max-sql-bytes', 'hrana-max-pipeline'],
+  ...['hrana-max-batch-steps', 'hrana-stream-idle-timeout', 'hrana-write-wait', 'hrana-position-wait'],
+  ...['token-ttl', 'max-token-ttl'],
+]);
 
 async function scrape(server: ServerProcess): Promise<string> {
   const response = await fetch(`${server.httpUrl}/metrics`);
@@ -74,13 +130,33 @@ describe('metrics', () => {
 
   test('every limit of a number is told by the name of its option', () => {
     const told = primary.get('quorate_limit')?.samples.map(({ labels }) => labels['option']) ?? [];
-    const declared = [databaseLimitOptions, nodeLimitOptions, replicationLimitOptions, hranaOptions].flatMap(
-      namedOptions,
-    );
+    const declared = limitGroups.flatMap(namedOptions).filter(({ declaration }) => isNumeric.has(declaration.type));
     assert.deepEqual(
       declared.map(({ flag }) => flag).filter((flag) => !told.includes(flag)),
       [],
     );
+  });
+
+  test('what is bounded is told beside its limit', () => {
+    const declared = limitGroups.flatMap(namedOptions).filter(({ declaration }) => isNumeric.has(declaration.type));
+    const flags = declared.map(({ flag }) => flag);
+    assert.deepEqual(
+      flags.filter((flag) => !(flag in usageOf) && !ofOneThing.has(flag)),
+      [],
+      'name the metric of a new limit here, or say that it bounds one thing by itself',
+    );
+    assert.deepEqual(
+      [...Object.keys(usageOf), ...ofOneThing].filter((flag) => !flags.includes(flag)),
+      [],
+    );
+    for (const name of Object.values(usageOf)) {
+      assert.ok(primary.has(`quorate_${name}`), name);
+    }
+    for (const name of [...primary.keys()].filter((key) => key.endsWith('_limit') && key !== 'quorate_limit')) {
+      const value = sampleOf(primary, name.replace(/_limit$/, ''));
+      assert.ok(value !== undefined, `what ${name} bounds is told`);
+      assert.ok(name.startsWith('quorate_disk_free') || value <= (sampleOf(primary, name) ?? 0), name);
+    }
   });
 
   test('the process tells its processor time, memory and open files', () => {

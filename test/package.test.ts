@@ -1,118 +1,141 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { after, before, describe, test } from 'node:test';
+import { compiler, here, minimumNode, nodeFolderOf, PackageProject, pack, repository, run } from './package-project.ts';
+import { adminPassword, ServerProcess } from './server-process.ts';
 
-const repository = fileURLToPath(new URL('..', import.meta.url));
+const manifest = JSON.parse(readFileSync(path.join(repository, 'package.json'), 'utf8'));
 const temporary = mkdtempSync(path.join(os.tmpdir(), 'quorate-package-'));
-const application = path.join(temporary, 'application');
-const installed = path.join(application, 'node_modules', 'quorate');
-after(() => rmSync(temporary, { recursive: true }));
 
-function run(directory: string, program: string, ...argumentList: string[]): string {
-  return execFileSync(program, argumentList, {
-    cwd: directory,
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-}
+/** More than the package has; reached, somebody looks at what has come into it. */
+const maxArchiveBytes = 2 * 1024 * 1024;
 
-/** Builds and packs a copy, so that the clone is left as it is. */
-function pack(): string {
-  const staging = path.join(temporary, 'staging');
-  mkdirSync(staging);
-  for (const name of ['package.json', 'bin', 'proto', 'docs', 'deploy', 'README.md', 'LICENSE']) {
-    cpSync(path.join(repository, name), path.join(staging, name), { recursive: true });
-  }
-  const compiler = path.join(repository, 'node_modules', '.bin', 'tsc');
-  run(repository, compiler, '-p', 'tsconfig.build.json', '--outDir', path.join(staging, 'dist'));
-  run(staging, 'npm', 'pack', '--ignore-scripts', '--silent', '--pack-destination', temporary);
-  const archive = readdirSync(temporary).find((name) => name.endsWith('.tgz'));
-  assert.ok(archive !== undefined);
-  return path.join(temporary, archive);
-}
-
-/** The packages that an application gets with Quorate: a missing entry in `dependencies` shows. */
-function linkDependencies(): void {
-  const { packages } = JSON.parse(readFileSync(path.join(repository, 'package-lock.json'), 'utf8')) as {
-    packages: Record<string, { dev?: boolean; devOptional?: boolean }>;
-  };
-  const names = Object.keys(packages).filter((name) => /^node_modules\/(@[^/]+\/)?[^/]+$/.test(name));
-  for (const name of names.filter((entry) => packages[entry]?.dev !== true && packages[entry]?.devOptional !== true)) {
-    mkdirSync(path.dirname(path.join(application, name)), { recursive: true });
-    symlinkSync(path.join(repository, name), path.join(application, name));
-  }
-}
+let archive = '';
 
 before(() => {
-  const archive = pack();
-  mkdirSync(installed, { recursive: true });
-  run(temporary, 'tar', '-xzf', archive, '-C', installed, '--strip-components=1');
-  linkDependencies();
-  writeFileSync(path.join(application, 'package.json'), '{"type": "module"}');
+  archive = pack(temporary);
 });
+after(() => rmSync(temporary, { recursive: true }));
 
-const program = `import { Quorate } from 'quorate';
+const program = `import { isQuorateError, Quorate } from 'quorate';
 
-await using quorate = await Quorate.open({ directory: process.argv[2] ?? '' });
+await using quorate = await Quorate.open({ directory: './library' });
 const shop = await quorate.openOrCreate('shop');
 await shop.execute('CREATE TABLE product (id INTEGER PRIMARY KEY, name TEXT)');
 await shop.execute('INSERT INTO product (name) VALUES (?)', ['Teapot']);
-const rows: { id: number; name: string }[] = shop.query<{ id: number; name: string }>('SELECT * FROM product');
-console.log(JSON.stringify(rows));
+const code = await shop.execute('ATTACH ? AS x', ['x']).then(() => 'none', (error) => isQuorateError(error) && error.code);
+console.log(JSON.stringify([process.version, code, shop.query('SELECT * FROM product')]));
 `;
 
-test('an application that installed the package can import it, write and read', () => {
-  writeFileSync(path.join(application, 'main.ts'), program);
-  const output = run(application, process.execPath, 'main.ts', path.join(temporary, 'data'));
-  assert.deepEqual(JSON.parse(output), [{ id: 1, name: 'Teapot' }]);
-});
+const consumer = `import { type ErrorCode, isQuorateError, Quorate } from 'quorate';
+
+await using quorate = await Quorate.open({ directory: './library' });
+const shop = await quorate.openOrCreate('shop');
+const rows: { id: number; name: string }[] = shop.query<{ id: number; name: string }>('SELECT * FROM product');
+try {
+  await shop.execute('INSERT INTO product (name) VALUES (?)', [rows[0]?.name ?? null]);
+} catch (error) {
+  const code: ErrorCode | undefined = isQuorateError(error) ? error.code : undefined;
+  console.log(code);
+}
+// @ts-expect-error a directory is a text
+await Quorate.open({ directory: 1 });
+`;
 
 const clientProgram = `import { connect, isQuorateError } from 'quorate/client';
 
-try {
-  const db = await connect({ nodes: ['http://127.0.0.1:1'], database: 'shop', token: 'x', limits: { timeoutMs: 1 } });
-  const rows: { id: number }[] = await db.query<{ id: number }>('SELECT 1 AS id');
-  console.log(rows.length);
-} catch (error) {
-  console.log(isQuorateError(error) ? error.code : error);
-}
+const nodes = ['http://127.0.0.1:1'];
+await connect({ nodes, database: 'shop', token: 'x', limits: { timeoutMs: 1 } }).catch((error) =>
+  console.log(isQuorateError(error) && error.code),
+);
 `;
 
-test('an application that installed the package can import the client that follows', () => {
-  writeFileSync(path.join(application, 'client.ts'), clientProgram);
-  assert.equal(run(application, process.execPath, 'client.ts').trim(), 'UNAVAILABLE');
+const clientConsumer = `import { connect, type FollowingClient } from 'quorate/client';
+
+const db: FollowingClient = await connect({ nodes: ['http://127.0.0.1:3380'], database: 'shop', token: 'x' });
+const rows: { id: number }[] = await db.query<{ id: number }>('SELECT id FROM product', [], { consistency: { maxLagMs: 500 } });
+// @ts-expect-error there is no such level
+await db.query('SELECT 1', [], { consistency: 'best' });
+console.log(rows);
+`;
+
+const compilerOptions = {
+  target: 'ES2024',
+  lib: ['ES2024', 'ESNext.Disposable'],
+  module: 'nodenext',
+  moduleResolution: 'nodenext',
+  types: ['node'],
+  strict: true,
+  noEmit: true,
+};
+
+/** The oldest Node that is supported, and the one that Quorate is developed on. */
+for (const version of [minimumNode, manifest.devDependencies.node as string]) {
+  describe(`in an empty project on Node ${version}`, () => {
+    let project: PackageProject;
+
+    before(() => {
+      const nodeFolder = nodeFolderOf(version, path.join(temporary, `node-${version}`));
+      project = new PackageProject(path.join(temporary, `project-${version}`), nodeFolder);
+      project.install(archive);
+    });
+
+    test('the library is imported, writes, reads and refuses', () => {
+      project.write('main.mjs', program);
+      const expected = [`v${version}`, 'UNSUPPORTED_STATEMENT', [{ id: 1, name: 'Teapot' }]];
+      assert.deepEqual(JSON.parse(run(project, 'node', 'main.mjs')), expected);
+    });
+
+    test('the client that follows is imported', () => {
+      project.write('client.mjs', clientProgram);
+      assert.equal(run(project, 'node', 'client.mjs').trim(), 'UNAVAILABLE');
+    });
+
+    test('the declarations type-check', () => {
+      project.write('consumer.ts', consumer);
+      project.write('client-consumer.ts', clientConsumer);
+      const files = ['consumer.ts', 'client-consumer.ts'];
+      project.write('tsconfig.json', JSON.stringify({ compilerOptions, files }));
+      run({ ...here, directory: project.directory }, compiler, '--noEmit', '-p', '.');
+    });
+
+    test('the command starts a server, writes and reads over it, and the server stops in order', async () => {
+      const quorate = (...args: string[]) => run(project, project.linked('quorate'), ...args);
+      assert.equal(quorate('--version').trim(), manifest.version);
+      const command = [path.join(project.nodeFolder, 'node'), project.linked('quorate')] as const;
+      const server = await ServerProcess.start({ directory: path.join(project.directory, 'data'), command });
+      const port = ['--port', String(server.port)];
+      project.write('password.txt', adminPassword);
+      quorate('login', 'admin', '--password-file', 'password.txt', ...port);
+      quorate('query', 'defaultdb', 'CREATE TABLE product (name TEXT)', ...port);
+      quorate('query', 'defaultdb', "INSERT INTO product VALUES ('Teapot')", ...port);
+      assert.match(quorate('query', 'defaultdb', 'SELECT name FROM product', ...port), /Teapot/);
+      assert.equal(await server.stop(), 0);
+    });
+  });
+}
+
+test('the package says which Node it needs, as its launcher does', () => {
+  assert.equal(manifest.engines.node, `>=${minimumNode.replace(/\.0$/, '')}`);
 });
 
-test('the declarations of the package type-check in an application', () => {
-  writeFileSync(path.join(application, 'main.ts'), program);
-  const compilerOptions = {
-    target: 'ES2024',
-    lib: ['ES2024', 'ESNext.Disposable'],
-    module: 'NodeNext',
-    types: ['node'],
-    strict: true,
-    noEmit: true,
-  };
-  writeFileSync(path.join(application, 'client.ts'), clientProgram);
-  const files = ['main.ts', 'client.ts'];
-  writeFileSync(path.join(application, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
-  run(application, path.join(repository, 'node_modules', '.bin', 'tsc'), '-p', '.');
-});
-
-test('the command of the package runs without the sources', () => {
-  const { version } = JSON.parse(readFileSync(path.join(repository, 'package.json'), 'utf8')) as { version: string };
-  assert.equal(run(application, process.execPath, path.join(installed, 'bin', 'quorate'), '--version').trim(), version);
-});
-
-test('the package holds what was built and nothing of the tests', () => {
-  const files = readdirSync(installed, { recursive: true, encoding: 'utf8' });
+test('the package holds what was built, its documents and nothing of the development', () => {
+  const listed = run(here, 'tar', '-tzf', archive).trim().split('\n');
+  const files = listed.map((name) => name.replace('package/', ''));
+  const belongs =
+    /^(bin\/|dist\/.*(\.js|\.js\.map|\.d\.ts)$|docs\/|deploy\/|proto\/.*\.proto$|package\.json$|README\.md$|LICENSE$)/;
   assert.deepEqual(
-    files.filter((name) => /\.test\.|^src|^test|^dist\/demo|node_modules/.test(name)),
+    files.filter(
+      (name) => !belongs.test(name) || /\.test\.|\/testing\/|^dist\/demo\/|^dist\/.*(?<!\.d)\.ts$/.test(name),
+    ),
     [],
   );
-  assert.ok(files.includes('LICENSE') && files.includes('proto/quorate/v1/replication.proto'));
+  for (const name of ['LICENSE', 'README.md', 'bin/quorate', 'dist/library/interface.d.ts', 'docs/options.md']) {
+    assert.ok(files.includes(name), name);
+  }
+  const sizeBytes = statSync(archive).size;
+  console.log(`the package has ${files.length} files in ${Math.ceil(sizeBytes / 1024)} KiB`);
+  assert.ok(sizeBytes < maxArchiveBytes, `${sizeBytes} bytes`);
 });

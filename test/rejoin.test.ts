@@ -99,10 +99,11 @@ for (const how of ['stood still', 'was killed and starts again']) {
     let former = await fixture.start('former');
     const primary = await fixture.start('primary', ...follow(former));
     await former.execute('defaultdb', createItems);
-    const acks = { level: 'sync', acks: 1, members: [], whenShort: '', degradeAfterMs: 0, timeoutMs: 300 };
+    const acks = { level: 'sync', acks: 1, members: [], whenShort: '', degradeAfterMs: 0, timeoutMs: 0 };
     await (await former.client()).updateDatabase(update({ acks }));
     const common = await former.execute('defaultdb', "INSERT INTO items (name) VALUES ('kept')");
     await primary.until('defaultdb', ({ appliedTxId }) => appliedTxId >= common);
+    await (await former.client()).updateDatabase(update({ acks: { ...acks, timeoutMs: 300 } }));
     await primary.stop('SIGKILL');
     await assert.rejects(former.execute('defaultdb', "INSERT INTO items (name) VALUES ('doubtful')"), {
       code: 'COMMIT_IN_DOUBT',

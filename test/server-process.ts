@@ -15,6 +15,9 @@ export const adminPassword = 'correct horse battery staple';
 
 const program = fileURLToPath(new URL('../bin/quorate', import.meta.url));
 
+/** The program of this clone, on this Node. */
+export const serverCommand: readonly string[] = [process.execPath, program];
+
 /** How long a server may take to be ready, and how long a condition may take to come true, on a busy machine. */
 const patienceMs = 30_000;
 
@@ -40,6 +43,10 @@ export interface StartOptions {
   readonly password?: string | null;
   /** From an earlier life of the server: spares it the hashing of a password. */
   readonly token?: string | undefined;
+  /** The program before its arguments; the one of this clone, on this Node, when absent. */
+  readonly command?: readonly string[];
+  /** Where clients in this process reach it, if not where it listens. */
+  readonly reach?: { readonly host: string; readonly port: number } | undefined;
   /** How its clients connect; in plain text when absent. */
   readonly security?: ConnectionSecurity | undefined;
 }
@@ -52,10 +59,11 @@ export class ServerProcess {
   readonly #log: string[];
   readonly #token: string | undefined;
   readonly #security: ConnectionSecurity | undefined;
+  readonly #reach: { readonly host: string; readonly port: number };
   #client: Promise<NodeClient> | undefined;
 
   private constructor(
-    { directory, token, security }: StartOptions,
+    { directory, token, security, reach }: StartOptions,
     child: ChildProcess,
     ready: ReadyEvent,
     log: string[],
@@ -63,6 +71,7 @@ export class ServerProcess {
     this.directory = directory;
     this.#token = token;
     this.#security = security;
+    this.#reach = reach ?? ready.grpc;
     this.#child = child;
     this.ready = ready;
     this.#log = log;
@@ -70,9 +79,10 @@ export class ServerProcess {
 
   /** Resolves when the server says that it is ready; rejects with what it printed when it ends before. */
   static async start(options: StartOptions): Promise<ServerProcess> {
-    const { directory, args = [], password = adminPassword } = options;
+    const { directory, args = [], password = adminPassword, command = serverCommand } = options;
     const flags = ['--json', '--dir', directory, '--log-level', 'warn', ...defaults(args, password), ...args];
-    const child = spawn(process.execPath, [program, 'server', ...flags], {
+    const [executable = '', ...parameters] = command;
+    const child = spawn(executable, [...parameters, 'server', ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     running.add(child);
@@ -116,8 +126,7 @@ export class ServerProcess {
 
   async #logIn(password: string): Promise<NodeClient> {
     const client = new NodeClient({
-      host: this.ready.grpc.host,
-      port: this.port,
+      ...this.#reach,
       token: this.#token,
       security: this.#security,
     });
@@ -175,7 +184,7 @@ export class ServerProcess {
   }
 
   /** Stops the server with a signal and returns its exit code, or the signal that ended it. */
-  async stop(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL' = 'SIGTERM'): Promise<number | string> {
+  async stop(signal: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGKILL' = 'SIGTERM'): Promise<number | string> {
     const client = this.#client;
     this.#client = undefined;
     client?.then((connected) => connected[Symbol.dispose]()).catch(() => {});
@@ -207,6 +216,18 @@ export function sqliteFile(directory: string, database: string): string {
     throw new Error(`there is not one content of ${database} in ${directory}`);
   }
   return file;
+}
+
+/** Looks until what is found is enough; what was found then. */
+export async function eventually<T>(look: () => Promise<T>, isEnough: (found: T) => boolean): Promise<T> {
+  let found = await look();
+  for (const end = Date.now() + 30_000; !isEnough(found); found = await look()) {
+    if (Date.now() > end) {
+      throw new Error(`what was awaited did not come: ${JSON.stringify(found)}`);
+    }
+    await sleep(20);
+  }
+  return found;
 }
 
 /** Flags that make a database follow one of another server. */

@@ -37,6 +37,15 @@ async function fill(server: ServerProcess, rows: number): Promise<void> {
   }
 }
 
+/** Writes, without a larger database, until the log has lost all that it has now. */
+async function leaveBehind(server: ServerProcess): Promise<void> {
+  const { tipTxId } = await server.database('defaultdb');
+  for (let first = 0; first <= tipTxId + 1; ) {
+    await server.execute('defaultdb', 'UPDATE items SET body = randomblob(50000) WHERE id = 1');
+    first = (await server.database('defaultdb')).storage?.firstTxId ?? 0;
+  }
+}
+
 /** Keeps writing until the returned function is called, which tells the last transaction. */
 function keepWriting(server: ServerProcess): () => Promise<number> {
   let stopped = false;
@@ -80,6 +89,21 @@ test('a new replica of a database whose log was cut is seeded while writers run,
   const leaf = await fixture.start('leaf', ...smallLog, ...follow(replica));
   await leaf.until('defaultdb', streams);
   await expectEqual(leaf, primary);
+});
+
+test('a snapshot that the log has left behind before it was there is followed by a newer one at once', async (t) => {
+  const fixture = new ServerFixture(t);
+  const tiny = ['--log-segment-bytes=64KiB', '--log-retention-bytes=64KiB', '--log-retention-max-bytes=64KiB'];
+  const verySlowly = ['--snapshot-rate-bytes=128KiB', '--snapshot-chunk-bytes=16KiB'];
+  const primary = await fixture.start('primary', ...verySlowly, ...tiny, '--min-free-bytes=0');
+  await primary.execute('defaultdb', createItems, ...Array.from({ length: 20 }, () => insertItem));
+  await leaveBehind(primary);
+  const replica = await fixture.start('replica', '--replication-refused-retry=1h', ...follow(primary));
+  await replica.until('defaultdb', copies);
+  await leaveBehind(primary);
+  assert.ok(copies(await replica.database('defaultdb')), 'the first snapshot is still being copied');
+  await replica.until('defaultdb', streams);
+  await expectEqual(replica, primary);
 });
 
 test('a replica that is killed while it copies goes on where it was, and its old content is read meanwhile', async (t) => {

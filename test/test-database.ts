@@ -56,9 +56,9 @@ export async function catchUp(from: Database, to: Database): Promise<void> {
   await to.sink.initialize(databaseId);
   for (let next = to.positions().tip + 1; next <= from.source.exportableTxId(); ) {
     const batch = await from.source.read(next, 1024 * 1024);
-    await to.sink.append(Uint8Array.from(batch.bytes), from.positions().commit);
+    await to.sink.append(Uint8Array.from(batch.bytes), from.positions().commit, from.positions().term);
     next = batch.lastTxId + 1;
   }
-  to.sink.commitTo(from.positions().commit);
+  to.sink.commitTo(from.positions().commit, from.positions().term);
   await to.waitFor(from.positions().commit, 10_000);
 }

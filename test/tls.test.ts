@@ -184,6 +184,26 @@ test('a replaced certificate holds for new connections while streams go on, and 
   await untilCertificate(primary, ({ fingerprint, lastError }) => lastError === undefined && fingerprint !== after);
 });
 
+test('SIGHUP makes a server look at its certificate now, and one without a certificate stops', async (t) => {
+  const fixture = new ServerFixture(t);
+  const own = await authority(fixture);
+  const node = await own.issue('node');
+  const server = await fixture.startWith('server', {
+    args: [...node.flags, '--tls-reload-interval=1d'],
+    security: node.security,
+  });
+  const { certificate: before } = await (await server.client()).status();
+  await own.issue('node');
+  process.kill(server.processId, 'SIGHUP');
+  await untilCertificate(server, ({ fingerprint }) => fingerprint !== before?.fingerprint);
+  assert.equal(
+    await shownCertificate(server.port, own.caPath),
+    (await (await server.client()).status()).certificate?.fingerprint,
+  );
+  const plain = await fixture.start('plain');
+  assert.equal(await plain.stop('SIGHUP'), 0);
+});
+
 test('plain text stays on this machine unless an option allows more', async (t) => {
   const fixture = new ServerFixture(t);
   const everywhere = ['--address', '0.0.0.0'];

@@ -3,11 +3,10 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { NodeClient } from '../src/client/interface.ts';
 import type { CreateDatabaseRequest, UpdateDatabaseRequest } from '../src/proto/interface.ts';
 import { quorate } from './command-line.ts';
-import { adminPassword, follow, ServerFixture, type ServerProcess } from './server-process.ts';
+import { adminPassword, eventually, follow, ServerFixture, type ServerProcess } from './server-process.ts';
 
 /** Asks often, so that a test need not wait. */
 const eager = '--replication-discovery-interval=50ms';
@@ -32,17 +31,6 @@ async function untilNames(server: ServerProcess, expected: readonly string[]): P
     async () => (await names(server)).join(),
     (found) => found === wanted,
   );
-}
-
-async function eventually<T>(look: () => Promise<T>, isEnough: (found: T) => boolean): Promise<T> {
-  let found = await look();
-  for (const end = Date.now() + 30_000; !isEnough(found); found = await look()) {
-    if (Date.now() > end) {
-      throw new Error(`what was awaited did not come: ${JSON.stringify(found)}`);
-    }
-    await sleep(20);
-  }
-  return found;
 }
 
 async function untilEqual(of: ServerProcess, to: ServerProcess, database: string): Promise<void> {

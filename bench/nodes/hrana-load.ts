@@ -2,45 +2,78 @@
 import { Agent, request } from 'node:http';
 import process from 'node:process';
 import { WebSocket } from 'ws';
+import { insertItem, itemValues, scatter, selectItem } from './item-table.ts';
 
 /** What one process does. */
 export interface LoadOrder {
-  readonly transport: 'http' | 'ws';
-  /** `host:port/database`. */
+  /** Hrana over HTTP or WebSocket, or the HTTP interface of rqlite. */
+  readonly transport: 'http' | 'ws' | 'rqlite';
+  /** `host:port/database`; of rqlite without a database. */
   readonly target: string;
   readonly token: string;
-  readonly sql: string;
+  /** Reads rows by their ids, which begin with 1, or inserts some. */
+  readonly kind: 'reads' | 'writes';
+  /** Rows that there are. */
+  readonly rowCount: number;
   /** Requests that wait for their answers at once. */
   readonly inFlight: number;
   readonly seconds: number;
 }
 
 const order = JSON.parse(process.argv[2] ?? '') as LoadOrder;
-const { target, token, sql, inFlight, seconds } = order;
+const { transport, target, token, kind, rowCount, inFlight, seconds } = order;
 let answered = 0;
 
+type Statement = readonly [sql: string, ...values: (string | number)[]];
+
+function nextStatement(): Statement {
+  return kind === 'reads' ? [selectItem, 1 + (scatter(answered) % rowCount)] : [insertItem, ...itemValues(answered)];
+}
+
+/** The statement in the form of Hrana. */
 function statement(): unknown {
-  return { sql, args: [{ type: 'integer', value: String(1 + (answered % 10_000)) }], want_rows: true };
+  const [sql, ...values] = nextStatement();
+  const args = values.map((value) =>
+    typeof value === 'number' ? { type: 'integer', value: String(value) } : { type: 'text', value },
+  );
+  return { sql, args, want_rows: true };
+}
+
+function httpRequest(): [url: string, body: unknown] {
+  if (transport === 'rqlite') {
+    return [`http://${target}/db/${kind === 'reads' ? 'query' : 'execute'}`, [nextStatement()]];
+  }
+  return [`http://${target}/v2/pipeline`, { requests: [{ type: 'execute', stmt: statement() }, { type: 'close' }] }];
 }
 
 /** Sends one request after the other until the time is over. */
 async function overHttp(endMs: number, agent: Agent): Promise<void> {
   while (performance.now() < endMs) {
-    await post(agent, JSON.stringify({ requests: [{ type: 'execute', stmt: statement() }, { type: 'close' }] }));
-    answered += 1;
+    const [url, body] = httpRequest();
+    if (await post(agent, url, JSON.stringify(body))) {
+      answered += 1;
+    }
   }
 }
 
-function post(agent: Agent, body: string): Promise<void> {
+/** False for a write that was refused because others were at it: it does not count. */
+function post(agent: Agent, url: string, body: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const headers = { authorization: `Bearer ${token}`, 'content-length': Buffer.byteLength(body) };
-    const url = `http://${target}/v2/pipeline`;
-    const call = request(url, { method: 'POST', agent, headers }, (response) => {
+    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+    const authorization = token === '' ? undefined : { authorization: `Bearer ${token}` };
+    const call = request(url, { method: 'POST', agent, headers: { ...headers, ...authorization } }, (response) => {
       let text = '';
       response.on('data', (chunk: Buffer) => {
         text += chunk.toString();
       });
-      response.on('end', () => (text.includes('"type":"error"') ? reject(new Error(text)) : resolve()));
+      response.on('end', () => {
+        const isBusy = text.includes('"SQLITE_BUSY"');
+        if (text.includes('"error"') && !isBusy) {
+          reject(new Error(text));
+        } else {
+          resolve(!isBusy);
+        }
+      });
     });
     call.on('error', reject);
     call.end(body);
@@ -86,7 +119,7 @@ function overSocket(endMs: number): Promise<void> {
 }
 
 const endMs = performance.now() + seconds * 1000;
-if (order.transport === 'ws') {
+if (transport === 'ws') {
   await overSocket(endMs);
 } else {
   const agent = new Agent({ keepAlive: true });

@@ -7,6 +7,8 @@ export const itemTableStatements: readonly string[] = [
 
 export const insertItem = 'INSERT INTO item(k, v, n) VALUES (?, ?, ?)';
 
+export const selectItem = 'SELECT id, k, n FROM item WHERE id = ?';
+
 /** 100 bytes. */
 export const insertedText = 'x'.repeat(100);
 

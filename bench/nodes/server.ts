@@ -14,6 +14,13 @@ interface ReadyLine {
   readonly http: { readonly host: string; readonly port: number };
 }
 
+/** A request that makes a database the replica of the one of the same name on another server of this machine. */
+export function replicaOf({ port }: { readonly port: number }, database: string) {
+  const upstream = { primaryHost: '127.0.0.1', primaryPort: port, primaryDatabase: database };
+  const credentials = { primaryUsername: 'admin', primaryPassword: adminPassword };
+  return { database, role: '', replication: { enabled: true, ...upstream, ...credentials } };
+}
+
 /** A `quorate server` in a process of its own, with its default options unless told otherwise. */
 export class BenchServer implements AsyncDisposable {
   readonly client: NodeClient;

@@ -6,8 +6,8 @@ import { type Client, credentials, loadPackageDefinition, Metadata, type Service
 import { loadSync } from '@grpc/proto-loader';
 import { exitOf, startChild } from '../measuring/children.ts';
 import { itemValues } from '../nodes/item-table.ts';
-import { findGoProgram } from './go-programs.ts';
 import { freePorts, type Peer, untilReady } from './peer.ts';
+import { findProgram } from './programs.ts';
 
 const host = '127.0.0.1';
 const protoFile = fileURLToPath(new URL('./immudb.proto', import.meta.url));
@@ -49,7 +49,7 @@ export class ImmudbPair implements Peer {
 
   /** Undefined when immudb is not installed. */
   static async start(directory: string): Promise<ImmudbPair | undefined> {
-    const program = findGoProgram('immudb');
+    const program = findProgram('immudb');
     if (program === undefined) {
       return undefined;
     }

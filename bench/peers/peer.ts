@@ -1,4 +1,5 @@
 import { createServer } from 'node:net';
+import { closedLoopRate } from '../measuring/closed-loop.ts';
 
 /** Another database with replicas that hold each write before it is answered. */
 export interface Peer extends AsyncDisposable {
@@ -15,17 +16,7 @@ export interface Peer extends AsyncDisposable {
 /** Single-row inserts by clients that each wait for their answer, no more than the peer takes at once. Returns transactions per second. */
 export async function peerRate(peer: Peer, clients: number, seconds: number): Promise<number> {
   await peer.recreateTable();
-  const start = performance.now();
-  const end = start + seconds * 1000;
-  let count = 0;
-  const write = async () => {
-    while (performance.now() < end) {
-      count += 1;
-      await peer.insert(count);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(clients, peer.maxAtOnce ?? clients) }, write));
-  return count / ((performance.now() - start) / 1000);
+  return closedLoopRate(Math.min(clients, peer.maxAtOnce ?? clients), seconds, (index) => peer.insert(index));
 }
 
 const readyTimeoutMs = 60_000;

@@ -19,7 +19,7 @@ type Standby = Exclude<Member, 'primary'>;
 const sharedBuffers = '512MB';
 
 /** The user and group that a process runs as; empty for those of this process. */
-interface Identity {
+export interface ServerIdentity {
   readonly uid?: number;
   readonly gid?: number;
 }
@@ -35,11 +35,11 @@ export interface PostgresOptions {
 export class PostgresCluster implements AsyncDisposable {
   readonly #bin: string;
   readonly #directory: string;
-  readonly #identity: Identity;
+  readonly #identity: ServerIdentity;
   readonly #servers: ChildProcess[] = [];
   readonly version: string;
 
-  private constructor(bin: string, directory: string, identity: Identity, version: string) {
+  private constructor(bin: string, directory: string, identity: ServerIdentity, version: string) {
     this.#bin = bin;
     this.#directory = directory;
     this.#identity = identity;
@@ -55,7 +55,7 @@ export class PostgresCluster implements AsyncDisposable {
       return undefined;
     }
     const version = (await runProgram(path.join(bin, 'postgres'), ['--version'], {})).trim();
-    const identity: Identity = process.getuid?.() === 0 ? await identityOf(serverUser) : {};
+    const identity: ServerIdentity = process.getuid?.() === 0 ? await identityOf(serverUser) : {};
     mkdirSync(directory, { mode: 0o700 });
     if (identity.uid !== undefined && identity.gid !== undefined) {
       chownSync(directory, identity.uid, identity.gid);
@@ -175,7 +175,7 @@ export class PostgresCluster implements AsyncDisposable {
   }
 }
 
-async function identityOf(user: string): Promise<Identity> {
+export async function identityOf(user: string): Promise<ServerIdentity> {
   const id = async (option: string) => Number(await runProgram('id', [option, user], {}));
   return { uid: await id('-u'), gid: await id('-g') };
 }

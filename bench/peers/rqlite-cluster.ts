@@ -4,11 +4,10 @@ import http from 'node:http';
 import path from 'node:path';
 import { exitOf, startChild } from '../measuring/children.ts';
 import { insertItem, itemTableStatements, itemValues } from '../nodes/item-table.ts';
-import { findGoProgram } from './go-programs.ts';
 import { freePorts, type Peer, untilReady } from './peer.ts';
+import { findProgram } from './programs.ts';
 
 const host = '127.0.0.1';
-const nodes = 3;
 
 /** More connections than clients, so that none ever waits for one. */
 const maxConnections = 256;
@@ -18,7 +17,7 @@ interface ExecuteAnswer {
 }
 
 /**
- * Three nodes of rqlite with its default options: a write is answered when two of them hold it in their Raft logs. Clients use
+ * Nodes of rqlite with its default options: a write is answered when most of them hold it in their Raft logs. Clients use
  * its HTTP interface at the leader over connections that stay open, with one parameterized statement in each request.
  */
 export class RqliteCluster implements Peer {
@@ -27,19 +26,24 @@ export class RqliteCluster implements Peer {
   readonly #agent = new http.Agent({ keepAlive: true, maxSockets: maxConnections });
   #leaderPort = 0;
 
+  /** `host:port` of the leader's HTTP interface. */
+  get address(): string {
+    return `${host}:${this.#leaderPort}`;
+  }
+
   /** Undefined when rqlite is not installed. */
-  static async start(directory: string): Promise<RqliteCluster | undefined> {
-    const program = findGoProgram('rqlited');
+  static async start(directory: string, nodes = 3): Promise<RqliteCluster | undefined> {
+    const program = findProgram('rqlited');
     if (program === undefined) {
       return undefined;
     }
     const cluster = new RqliteCluster();
     mkdirSync(directory, { recursive: true });
-    await cluster.#begin(program, directory);
+    await cluster.#begin(program, directory, nodes);
     return cluster;
   }
 
-  async #begin(program: string, directory: string): Promise<void> {
+  async #begin(program: string, directory: string, nodes: number): Promise<void> {
     const ports = await freePorts(2 * nodes);
     this.#leaderPort = ports[0] ?? 0;
     const leaderRaft = `${host}:${ports[nodes]}`;
@@ -62,8 +66,14 @@ export class RqliteCluster implements Peer {
     await this.#execute([[insertItem, ...itemValues(index)]]);
   }
 
-  async #execute(statements: readonly (readonly unknown[])[]): Promise<void> {
-    const answer = JSON.parse(await this.#post('/db/execute', JSON.stringify(statements))) as ExecuteAnswer;
+  /** Inserts rows 1 to `count` in one transaction. */
+  async fill(count: number): Promise<void> {
+    const rows = Array.from({ length: count }, (_value, index) => [insertItem, ...itemValues(index + 1)]);
+    await this.#execute(rows, '?transaction');
+  }
+
+  async #execute(statements: readonly (readonly unknown[])[], query = ''): Promise<void> {
+    const answer = JSON.parse(await this.#post(`/db/execute${query}`, JSON.stringify(statements))) as ExecuteAnswer;
     const failed = answer.results?.find(({ error }) => error !== undefined);
     if (answer.results === undefined || failed !== undefined) {
       throw new Error(`rqlite refused a statement: ${failed?.error ?? JSON.stringify(answer)}`);

@@ -8,6 +8,8 @@ import { clientOptions } from './client-options.ts';
 import { CommandContext } from './command-context.ts';
 import { addCompletionCommand } from './completion-command.ts';
 import { addDatabaseCommands } from './database-commands.ts';
+import { addFailoverCommands } from './failover-commands.ts';
+import { addGroupCommands } from './group-commands.ts';
 import { addLoginCommand } from './login-command.ts';
 import { type Streams, writeError } from './output.ts';
 import { addQueryCommand } from './query-command.ts';
@@ -52,6 +54,8 @@ function buildProgram(context: CommandContext): Command {
   addTokenCommands(program, context);
   addTlsCommands(program, context);
   addDatabaseCommands(program, context);
+  addGroupCommands(program, context);
+  addFailoverCommands(program, context);
   addQueryCommand(program, context);
   addShellCommand(program, context);
   addStatusCommand(program, context);

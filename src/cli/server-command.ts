@@ -1,6 +1,9 @@
 import path from 'node:path';
+import process from 'node:process';
 import type { Command } from 'commander';
 import {
+  clusterOptions,
+  coordinatorOptions,
   databaseLimitOptions,
   hranaOptions,
   nodeLimitOptions,
@@ -11,12 +14,14 @@ import {
   securityOptions,
   serverOptions,
   tlsOptions,
+  tracingOptions,
 } from '../config/interface.ts';
 import { asQuorateError } from '../errors/interface.ts';
 import { createNodeRuntime, type Runtime } from '../runtime/interface.ts';
 import { Server, type ServerOptions, version } from '../server/interface.ts';
 import { outputOptions } from './client-options.ts';
 import { type CommandContext, describe } from './command-context.ts';
+import { logProcessWarnings } from './process-warnings.ts';
 import { createServerLogger } from './server-logger.ts';
 import { stopSignal } from './stop-signal.ts';
 
@@ -36,13 +41,36 @@ export function addServerCommand(program: Command, context: CommandContext): voi
     const parsed = context.parse(command, options);
     const { json, logLevel } = parsed.values;
     const runtime = createNodeRuntime(createServerLogger(logLevel, json));
-    using stop = stopSignal();
-    await using server = await started(serverOptionsOf(parsed), runtime, stop.signal);
-    if (server !== undefined) {
+    using _warnings = logProcessWarnings(runtime.logger);
+    let server: Server | undefined;
+    using stop = stopSignal(() => reloadCertificate(server));
+    server = await started(serverOptionsOf(parsed), runtime, stop.signal);
+    if (server === undefined) {
+      return;
+    }
+    try {
       announce(context, server, parsed.values);
       await stopped(stop.signal);
+    } finally {
+      await server[Symbol.asyncDispose]();
     }
+    killIfHung(server, runtime);
   });
+}
+
+/** What SIGHUP means where there is a certificate; false where there is none. */
+function reloadCertificate(server: Server | undefined): boolean {
+  const certificate = server?.node.certificate;
+  certificate?.reload();
+  return certificate !== undefined;
+}
+
+/** A process waits at its end for the threads that SQLite or a disk holds, whichever way it ends by itself. */
+function killIfHung({ hungWriters }: Server, { logger }: Runtime): void {
+  if (hungWriters.length > 0) {
+    logger.error({ databases: hungWriters }, 'writers did not come back, and this process ends without them');
+    process.kill(process.pid, 'SIGKILL');
+  }
 }
 
 /** The server when it is ready; undefined when it was told to stop before. */
@@ -85,6 +113,11 @@ function serverOptionsOf({ values, given, report }: ParsedOptions<typeof options
     port: values.port,
     httpPort: values.httpPort,
     adminPassword: values.adminPassword,
+    cluster: {
+      ...pick(values, clusterOptions),
+      ...pick(values, coordinatorOptions),
+      allowPlainText: values.allowPlainText,
+    },
     security: pick(values, securityOptions),
     tls: pick(values, tlsOptions),
     replication: {
@@ -100,6 +133,7 @@ function serverOptionsOf({ values, given, report }: ParsedOptions<typeof options
     },
     limits: pick(values, nodeLimitOptions),
     hrana: pick(values, hranaOptions),
+    tracing: pick(values, tracingOptions),
     databaseLimits: pick(values, databaseLimitOptions),
     replicationLimits: pick(values, replicationLimitOptions),
     settings: report,

@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { type Level, pino } from 'pino';
 import type { Logger } from '../runtime/interface.ts';
+import { tracing } from '../tracing/interface.ts';
 
 const levelNames = new Map([
   [20, 'debug'],
@@ -21,5 +22,7 @@ function readable(line: string): string {
 /** Writes log lines to standard error: JSON for programs, text for people. */
 export function createServerLogger(level: string, json: boolean): Logger {
   const write = (line: string) => process.stderr.write(json ? line : readable(line));
-  return pino({ level: level as Level, base: null }, { write });
+  // What is logged while a request is answered names its trace.
+  const mixin = () => tracing()?.logFields() ?? {};
+  return pino({ level: level as Level, base: null, mixin }, { write });
 }

@@ -1,7 +1,10 @@
 import process from 'node:process';
 
-/** Aborts at the first SIGINT, SIGTERM or SIGHUP; a second one ends the process in the usual way. */
-export function stopSignal(): { readonly signal: AbortSignal } & Disposable {
+/**
+ * Aborts at the first SIGINT, SIGTERM or SIGHUP; a second one ends the process in the usual way.
+ * @param takesHangup is asked at SIGHUP, and says whether it means something else
+ */
+export function stopSignal(takesHangup = () => false): { readonly signal: AbortSignal } & Disposable {
   const abort = new AbortController();
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   const release = () => {
@@ -9,9 +12,11 @@ export function stopSignal(): { readonly signal: AbortSignal } & Disposable {
       process.off(name, stop);
     }
   };
-  const stop = () => {
-    release();
-    abort.abort();
+  const stop = (name: NodeJS.Signals) => {
+    if (name !== 'SIGHUP' || !takesHangup()) {
+      release();
+      abort.abort();
+    }
   };
   for (const name of signals) {
     process.on(name, stop);

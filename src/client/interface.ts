@@ -1,5 +1,5 @@
 /** The public face of the `client` layer: talking to a node over gRPC. */
-export { writeMessage } from './call.ts';
+export { unary, writeMessage } from './call.ts';
 export { type ComparedNode, pageLimits, rangeLimits } from './compared-node.ts';
 export {
   type Comparison,

@@ -5,11 +5,14 @@ import {
   type CreateDatabaseRequest,
   type DatabaseStatus,
   type DigestResponse,
+  type ExecuteRequest,
   type ExecuteResponse,
   type ExportSnapshotRequest,
+  GroupsClient,
   type LoginResponse,
   type OutcomeResponse,
   QueryClient,
+  QueryService,
   ReplicationClient,
   type Setting,
   type SettingsResponse,
@@ -22,7 +25,10 @@ import { errorFromGrpc } from '../replication/interface.ts';
 import { type Clock, createNodeRuntime } from '../runtime/interface.ts';
 import type { Statement } from '../sqlite/interface.ts';
 import { type ConnectionSecurity, channelSecurity } from '../tls/interface.ts';
+import { inSpan, tracing } from '../tracing/interface.ts';
 import { unary, writeMessage } from './call.ts';
+import { callSpan, withTrace } from './call-span.ts';
+import { RemoteGroups } from './remote-groups.ts';
 import { RemoteUsers } from './remote-users.ts';
 import { RemoteVerification } from './remote-verification.ts';
 import { fromWireResult, type QueryResult, toWireStatement } from './value-codec.ts';
@@ -32,6 +38,9 @@ const maxReceiveBytes = 256 * 1024 * 1024;
 
 /** Milliseconds after which a call that does next to nothing is given up. */
 const shortCallMs = 15_000;
+
+/** The same for a change of a group, for which members may have to get something first. */
+const orderMs = 60_000;
 
 const channelOptions: ChannelOptions & ClientOptions = {
   'grpc.max_receive_message_length': maxReceiveBytes,
@@ -80,6 +89,7 @@ export class NodeClient implements Disposable {
   readonly #metadata = new Metadata();
   readonly verification: RemoteVerification;
   readonly users: RemoteUsers;
+  readonly groups: RemoteGroups;
   readonly #clock: Clock;
 
   /** @throws QuorateError INVALID_ARGUMENT for plain text beyond this machine; TLS_FAILED, IO_ERROR */
@@ -101,6 +111,8 @@ export class NodeClient implements Disposable {
     this.users = new RemoteUsers(new UsersClient(address, credentials, shared), this.#metadata, () =>
       this.#shortCall(),
     );
+    const orders = new GroupsClient(address, credentials, shared);
+    this.groups = new RemoteGroups(orders, this.#metadata, () => ({ deadline: this.#clock.nowMs() + orderMs }));
     this.#useToken(token);
   }
 
@@ -211,10 +223,7 @@ export class NodeClient implements Disposable {
       acks: options.acks,
       idempotencyKey: options.key ?? '',
     };
-    const response = await unary<ExecuteResponse>(
-      (callback) => this.#query.execute(request, this.#metadata, callback),
-      options.signal,
-    );
+    const response = await this.#execute(request, options.signal);
     const { results, txId, term, acks } = response;
     return { results: results.map(fromWireResult), txId: Number(txId), term: Number(term), acks };
   }
@@ -223,16 +232,27 @@ export class NodeClient implements Disposable {
   async transact(
     database: string,
     statements: readonly Statement[],
-    { acks, key }: Pick<ExecuteOptions, 'acks' | 'key'>,
+    { acks, key, signal }: Pick<ExecuteOptions, 'acks' | 'key' | 'signal'>,
   ): Promise<ExecuteResponse> {
     const wire = statements.map(toWireStatement);
     const request = { database, statements: wire, waitForTxId: 0n, timeoutMs: 0, acks, idempotencyKey: key ?? '' };
-    return await unary<ExecuteResponse>((callback) => this.#query.execute(request, this.#metadata, callback));
+    return await this.#execute(request, signal);
+  }
+
+  #execute(request: ExecuteRequest, signal?: AbortSignal): Promise<ExecuteResponse> {
+    return inSpan(
+      () => callSpan(QueryService.execute.path, request.database),
+      (span) => {
+        const metadata = span === undefined ? this.#metadata : withTrace(this.#metadata, span.headers);
+        return unary<ExecuteResponse>((callback) => this.#query.execute(request, metadata, callback), signal);
+      },
+    );
   }
 
   /** Opens an interactive transaction with the token of this client. */
   openTransaction(): ReturnType<QueryClient['transaction']> {
-    return this.#query.transaction(this.#metadata);
+    const headers = tracing()?.headers();
+    return this.#query.transaction(headers === undefined ? this.#metadata : withTrace(this.#metadata, headers));
   }
 
   /** What became of a transaction: committed, waiting (in the log, not yet acknowledged) or absent. */

@@ -14,28 +14,39 @@ interface Waiting {
   readonly reject: (error: QuorateError) => void;
 }
 
+export interface TransactionConnection {
+  readonly client: NodeClient;
+  /** Aborted when nobody is there any more who could answer. */
+  readonly gone?: AbortSignal | undefined;
+  /** Called once, when the client is not needed any more. */
+  readonly onEnd?: () => void;
+}
+
 /** An interactive transaction on another node. Answers come in the order of the requests. */
 export class RemoteTransaction implements InteractiveTransaction, Disposable {
   readonly #call: ClientDuplexStream<TransactionRequest, TransactionResponse>;
   readonly #waiting: Waiting[] = [];
   #failure: QuorateError | undefined;
 
-  private constructor(client: NodeClient, onEnd: () => void) {
+  private constructor({ client, gone, onEnd }: TransactionConnection) {
     this.#call = client.openTransaction();
+    const cancel = () => this.#call.cancel();
+    gone?.addEventListener('abort', cancel, { once: true });
     this.#call.on('data', (response: TransactionResponse) => this.#receive(response));
     this.#call.on('error', (error) => this.#fail(errorFromGrpc(error as ServiceError)));
     this.#call.on('end', () => this.#fail(new QuorateError('TRANSACTION_CLOSED', 'the transaction has ended')));
-    this.#call.once('close', onEnd);
+    this.#call.once('close', () => {
+      gone?.removeEventListener('abort', cancel);
+      onEnd?.();
+    });
   }
 
-  /** @param onEnd called once, when the client is not needed any more */
   static async begin(
-    client: NodeClient,
+    connection: TransactionConnection,
     database: string,
-    { foreignKeys = true }: BeginOptions,
-    onEnd: () => void,
+    { foreignKeys = true }: BeginOptions = {},
   ): Promise<RemoteTransaction> {
-    const transaction = new RemoteTransaction(client, onEnd);
+    const transaction = new RemoteTransaction(connection);
     const begin = { database, foreignKeysOff: !foreignKeys };
     try {
       await transaction.#ask({ $case: 'begin', value: begin });
@@ -55,19 +66,15 @@ export class RemoteTransaction implements InteractiveTransaction, Disposable {
   }
 
   async commit(key?: string): Promise<Position> {
-    if (key !== undefined) {
-      throw new QuorateError('NOT_IMPLEMENTED', 'a transaction that is forwarded takes no idempotency key');
-    }
-    const answer = await this.#ask({ $case: 'commit', value: true }, 'COMMIT_IN_DOUBT');
-    this.#call.end();
+    const request = key === undefined ? ({ $case: 'commit', value: true } as const) : keyedCommit(key);
+    const answer = await this.#askLast(request, 'COMMIT_IN_DOUBT');
     return answer.$case === 'done'
       ? { txId: Number(answer.value.txId), term: Number(answer.value.term) }
       : unexpected(answer);
   }
 
   async rollback(): Promise<void> {
-    await this.#ask({ $case: 'rollback', value: true });
-    this.#call.end();
+    await this.#askLast({ $case: 'rollback', value: true });
   }
 
   /** Waits for nothing more; what is not committed is rolled back as soon as what runs has ended. */
@@ -78,6 +85,15 @@ export class RemoteTransaction implements InteractiveTransaction, Disposable {
   async #result(request: NonNullable<TransactionRequest['request']>): Promise<StatementResult> {
     const answer = await this.#ask(request);
     return answer.$case === 'result' ? fromWireStatementResult(answer.value) : unexpected(answer);
+  }
+
+  /** Nothing goes on after it, even if it fails. */
+  async #askLast(request: NonNullable<TransactionRequest['request']>, lost?: 'COMMIT_IN_DOUBT'): Promise<Answer> {
+    try {
+      return await this.#ask(request, lost);
+    } finally {
+      this.#call.end();
+    }
   }
 
   /** @param lost the code for an answer that never came, where that of the connection would say too little */
@@ -107,6 +123,10 @@ export class RemoteTransaction implements InteractiveTransaction, Disposable {
       reject(error);
     }
   }
+}
+
+function keyedCommit(key: string) {
+  return { $case: 'keyedCommit', value: key } as const;
 }
 
 function sentError(json: string): QuorateError {

@@ -8,7 +8,7 @@ import { rangeOf } from './option-value.ts';
  */
 export function limitValues<D extends OptionDeclarations>(
   declarations: D,
-  given: { readonly [K in keyof D]?: number | undefined },
+  given: { readonly [K in keyof D]?: OptionValues<D>[K] | undefined },
 ): OptionValues<D> {
   const named = new Map(namedOptions(declarations).map(({ key, declaration }) => [key, declaration]));
   const values: Record<string, unknown> = {};
@@ -23,11 +23,19 @@ export function limitValues<D extends OptionDeclarations>(
       });
     }
     if (value !== undefined) {
-      values[key] = checkLimit(key, value, rangeOf(declaration));
+      values[key] =
+        declaration.type === 'boolean' ? checkFlag(key, value) : checkLimit(key, value, rangeOf(declaration));
     }
   }
   // Every declared limit has a default, which the type system cannot see through the map.
   return values as OptionValues<D>;
+}
+
+function checkFlag(key: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') {
+    throw new QuorateError('INVALID_ARGUMENT', `${String(value)} is no value for the limit ${key}: say true or false`);
+  }
+  return value;
 }
 
 function checkLimit(key: string, value: unknown, { min, max }: { min: number; max: number }): number {

@@ -4,7 +4,9 @@
  * A declaration gives the flag, the variable, the name in a config file, the check, the help text and the line in
  * docs/options.md.
  */
+export { clusterOptions } from './cluster-options.ts';
 export { addFlags, placeholderOf, readFlags } from './command-flags.ts';
+export { coordinatorOptions } from './coordinator-options.ts';
 export { followingOptions } from './following-options.ts';
 export { limitValues } from './given-limits.ts';
 export { hranaOptions } from './hrana-options.ts';
@@ -24,4 +26,5 @@ export { securityOptions } from './security-options.ts';
 export { nodeOptions, serverOptions } from './server-options.ts';
 export { syncOptions } from './sync-options.ts';
 export { tlsOptions } from './tls-options.ts';
+export { tracingOptions } from './tracing-options.ts';
 export { formatBytes, formatDuration, parseBytes, parseDurationMs } from './units.ts';

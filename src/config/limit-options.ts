@@ -186,6 +186,20 @@ export const nodeLimitOptions = defineOptions('Limits of a node', {
     max: maxBufferBytes,
     help: 'Size of one gRPC message; larger records are sent in pieces.',
   },
+  grpcMaxConnections: {
+    type: 'integer',
+    default: 10_000,
+    min: 1,
+    max: 1_000_000,
+    help: 'Connections to the gRPC port at once, of clients and of replicas; one more is closed at once.',
+  },
+  grpcMaxConnectionCalls: {
+    type: 'integer',
+    default: 1_000,
+    min: 1,
+    max: 1_000_000,
+    help: 'Calls that one of them may have open at once, streams among them; clients keep more back until one has ended.',
+  },
   readerProcesses: { type: 'integer', default: 2, min: 1, max: 256, help: 'Processes that run queries.' },
   readerIdleTimeoutMs: {
     type: 'duration',
@@ -207,6 +221,16 @@ export const nodeLimitOptions = defineOptions('Limits of a node', {
     max: 100_000,
     help: 'Transactions that only read and stay open over several requests; one more is refused with OVERLOADED.',
   },
+  writerStallTimeoutMs: {
+    type: 'duration',
+    default: 30 * second,
+    help: 'After how long at one statement or fsync a writer counts as stalled: status, metrics and health checks say so. 0 never.',
+  },
+  writerStallLiveness: {
+    type: 'boolean',
+    default: false,
+    help: 'Answer 503 on /liveness while a writer is stalled, so that whoever watches it starts the server again.',
+  },
   drainDelayMs: {
     type: 'duration',
     default: 0,
@@ -218,6 +242,12 @@ export const nodeLimitOptions = defineOptions('Limits of a node', {
     default: 5 * second,
     max: 10 * minute,
     help: 'How long running requests may then go on.',
+  },
+  groupWriteWaitMs: {
+    type: 'duration',
+    default: 10 * second,
+    max: 10 * minute,
+    help: 'How long a write to a database of a group waits while it has no primary.',
   },
   scrubIntervalMs: {
     type: 'duration',

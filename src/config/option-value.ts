@@ -32,6 +32,8 @@ function parseByType(declaration: OptionDeclaration, raw: unknown): OptionValue 
       return parseBoolean(raw);
     case 'integer':
       return parseInteger(raw);
+    case 'fraction':
+      return parseFraction(raw);
     case 'bytes':
       return parseBytes(String(raw));
     case 'duration':
@@ -58,6 +60,11 @@ function parseInteger(raw: unknown): number | undefined {
   return typeof text === 'string' && /^-?\d+$/.test(text) && Number.isSafeInteger(Number(text))
     ? Number(text)
     : undefined;
+}
+
+function parseFraction(raw: unknown): number | undefined {
+  const text = String(raw);
+  return /^(0|1|[01]?\.\d+)$/.test(text) && Number(text) <= 1 ? Number(text) : undefined;
 }
 
 /** A host name, an IPv4 or an IPv6 address; a port or a scheme belongs elsewhere. */
@@ -90,6 +97,8 @@ function expectation(declaration: OptionDeclaration): string {
       return 'Give true or false.';
     case 'integer':
       return 'Give a whole number.';
+    case 'fraction':
+      return 'Give a number from 0 to 1, such as 0.05.';
     case 'bytes':
       return 'Give a size with its unit, such as 512KiB, 16MiB or 1GiB.';
     case 'duration':

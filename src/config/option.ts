@@ -7,6 +7,8 @@ interface CommonDeclaration {
   readonly flag?: string;
   /** Older names of the flag: accepted, not shown. */
   readonly aliases?: readonly string[];
+  /** Environment variables of other programs that give it, too; the own one wins. */
+  readonly variables?: readonly string[];
   /** What stands for the value in `--help`. */
   readonly placeholder?: string;
   /** Overrides the heading of its group. */
@@ -30,6 +32,12 @@ interface NumberDeclaration extends CommonDeclaration {
   readonly max?: number;
 }
 
+interface FractionDeclaration extends CommonDeclaration {
+  /** A number from 0 to 1. */
+  readonly type: 'fraction';
+  readonly default?: number;
+}
+
 interface BooleanDeclaration extends CommonDeclaration {
   readonly type: 'boolean';
   readonly default?: boolean;
@@ -42,7 +50,12 @@ interface ChoiceDeclaration extends CommonDeclaration {
 }
 
 /** One option, declared once: everything that reads, checks, explains or documents it derives from this. */
-export type OptionDeclaration = TextDeclaration | NumberDeclaration | BooleanDeclaration | ChoiceDeclaration;
+export type OptionDeclaration =
+  | TextDeclaration
+  | NumberDeclaration
+  | FractionDeclaration
+  | BooleanDeclaration
+  | ChoiceDeclaration;
 
 /** Options by the name that the code uses: camelCase, with the unit at the end (`queryTimeoutMs`, `maxResultBytes`). */
 export type OptionDeclarations = Readonly<Record<string, OptionDeclaration>>;
@@ -51,7 +64,7 @@ type BaseValue<D extends OptionDeclaration> = D extends { type: 'boolean' }
   ? boolean
   : D extends { type: 'choice'; choices: readonly (infer Choice)[] }
     ? Choice
-    : D extends NumberDeclaration
+    : D extends NumberDeclaration | FractionDeclaration
       ? number
       : string;
 

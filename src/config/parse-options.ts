@@ -102,8 +102,9 @@ function envLayer(env: Readonly<Record<string, string | undefined>>): Layer {
   return {
     source: (origin) => origin,
     lookUp(option) {
-      const raw = env[option.env];
-      return raw === undefined || raw === '' ? undefined : { raw, origin: option.env };
+      const names = [option.env, ...(option.declaration.variables ?? [])];
+      const origin = names.find((name) => env[name] !== undefined && env[name] !== '');
+      return origin === undefined ? undefined : { raw: env[origin], origin };
     },
   };
 }

@@ -1,9 +1,12 @@
+import { clusterOptions } from './cluster-options.ts';
+import { coordinatorOptions } from './coordinator-options.ts';
 import { hranaOptions } from './hrana-options.ts';
 import { databaseLimitOptions, nodeLimitOptions, replicationLimitOptions } from './limit-options.ts';
 import { defineOptions } from './option.ts';
 import { defaultPort, replicationOptions, wholeServerOptions } from './replication-options.ts';
 import { securityOptions } from './security-options.ts';
 import { tlsOptions } from './tls-options.ts';
+import { tracingOptions } from './tracing-options.ts';
 
 export const nodeOptions = defineOptions('Node', {
   config: { type: 'path', placeholder: 'FILE', help: 'JSON file with options, named as the flags are.' },
@@ -40,8 +43,11 @@ export const serverOptions = {
   ...nodeOptions,
   ...replicationOptions,
   ...wholeServerOptions,
+  ...clusterOptions,
   ...securityOptions,
   ...tlsOptions,
+  ...coordinatorOptions,
+  ...tracingOptions,
   ...databaseLimitOptions,
   ...nodeLimitOptions,
   ...hranaOptions,

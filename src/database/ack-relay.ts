@@ -23,6 +23,12 @@ export class AckRelay {
     this.#tell();
   }
 
+  /** The writer changes its role: what replicas had is to be said anew. */
+  forget(): void {
+    this.#state = { durable: [], applied: [] };
+    this.#reported = this.#state;
+  }
+
   /** Takes what the writer waits for now, in place of what it waited for earlier. */
   wanted(wish: AckWish): void {
     this.#wish = wish;

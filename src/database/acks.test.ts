@@ -228,10 +228,10 @@ test('a replica applies nothing that its primary has not committed', async () =>
   const pending = write(primary);
   await logged(primary, 2);
   const batch = await primary.source.read(2, 1024);
-  await replica.sink.append(Uint8Array.from(batch.bytes), primary.positions().commit);
+  await replica.sink.append(Uint8Array.from(batch.bytes), primary.positions().commit, 1);
   assert.deepEqual([replica.positions().durable, replica.positions().applied, shown(replica)], [2, 1, 0]);
   await acknowledge(primary, [2]);
   await pending.result;
-  replica.sink.commitTo(primary.positions().commit);
+  replica.sink.commitTo(primary.positions().commit, 1);
   await replica.waitFor(2, 10_000);
 });

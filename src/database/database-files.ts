@@ -10,7 +10,7 @@ import {
 } from './content-directory.ts';
 import type { DatabaseContext } from './database-context.ts';
 import { savedFolder } from './saved-lines.ts';
-import { readSettings, type StoredSettings, settingsExist, writeSettings } from './settings-file.ts';
+import { readSettings, type StoredSettings, settingsExist, type TermPromise, writeSettings } from './settings-file.ts';
 import type { DatabaseSettings } from './types.ts';
 import type { RoleSettings } from './writer-messages.ts';
 
@@ -30,7 +30,7 @@ export function databaseExists({ runtime, directory }: Place): boolean {
  */
 export function setContentAside({ runtime, directory }: Place): string {
   const { files, clock } = runtime;
-  const { settings, content } = readSettings(files, directory);
+  const { settings, content, promise } = readSettings(files, directory);
   const saved = savedFolder(files, directory);
   const target = path.join(saved, `${contentName(content)}-${Math.floor(clock.nowMs())}`);
   if (files.existsSync(contentPath(directory, content))) {
@@ -39,8 +39,19 @@ export function setContentAside({ runtime, directory }: Place): string {
   }
   files.makeDirectorySync(contentPath(directory, content + 1));
   files.syncDirectorySync(directory);
-  writeSettings(files, directory, { settings, content: content + 1 });
+  writeSettings(files, directory, { settings, content: content + 1, promise });
   return target;
+}
+
+/** As what a database opens: a member of a group has no role until it is given one. */
+export function settingsAtOpening(settings: DatabaseSettings): DatabaseSettings {
+  return settings.group === undefined ? settings : followingNobody(settings);
+}
+
+/** A replica that follows nobody. */
+export function followingNobody({ replication, ...settings }: DatabaseSettings): DatabaseSettings {
+  const { upstream, ...lasting } = replication;
+  return { ...settings, role: 'replica', replication: { ...lasting, enabled: false } };
 }
 
 /** What one database has on disk: its settings, and the folder that holds its content now. */
@@ -49,6 +60,9 @@ export class DatabaseFiles {
   #settings: DatabaseSettings;
   #content: number;
   #replaceThrough: number | undefined;
+  #promise: TermPromise | undefined;
+  /** As a primary it committed whatever was durable, and nothing was saved since. */
+  #hasCommittedAll: boolean;
 
   /** Makes the folders of a new database. @throws QuorateError DATABASE_EXISTS, IO_ERROR, DISK_FULL */
   static create(context: DatabaseContext, settings: DatabaseSettings): void {
@@ -66,9 +80,11 @@ export class DatabaseFiles {
     if (!databaseExists(context)) {
       throw new QuorateError('DATABASE_NOT_FOUND', `there is no database ${context.name}`);
     }
-    const { settings, content, replaceThrough } = readSettings(context.runtime.files, context.directory);
+    const { settings, content, replaceThrough, promise } = readSettings(context.runtime.files, context.directory);
     this.#context = context;
-    this.#settings = settings;
+    this.#settings = settingsAtOpening(settings);
+    this.#hasCommittedAll = this.#settings.role === 'replica' && committedAlone(settings);
+    this.#promise = promise;
     this.#content = content;
     this.#replaceThrough = replaceThrough;
     this.#removeOld();
@@ -95,6 +111,11 @@ export class DatabaseFiles {
     return this.#replaceThrough;
   }
 
+  /** The highest term that was promised. */
+  get promise(): TermPromise | undefined {
+    return this.#promise;
+  }
+
   get contentDirectory(): string {
     return contentPath(this.#context.directory, this.#content);
   }
@@ -112,6 +133,11 @@ export class DatabaseFiles {
     return this.#context.runtime.files.fileSizeSync(this.sqlitePath);
   }
 
+  /** Size of SQLite's WAL; 0 when there is none. */
+  walBytes(): number {
+    return this.#context.runtime.files.fileSizeSync(`${this.sqlitePath}-wal`);
+  }
+
   freeBytes(): number {
     return this.#context.runtime.files.freeBytesSync(this.#context.directory);
   }
@@ -121,23 +147,23 @@ export class DatabaseFiles {
     const { role, term, replication, acks } = this.#settings;
     const { upstream, delayMs } = replication;
     const primary = upstream === undefined ? '' : `${upstream.host}:${upstream.port}/${upstream.database}`;
-    return { role, term, primary, acks, delayMs };
+    return { role, term, primary, acks, delayMs, hasCommittedAll: this.#hasCommittedAll };
   }
 
   /** What was saved was compared with one upstream: another one may lack more, so the wish for a new copy ends with it. */
-  saveSettings(settings: DatabaseSettings): void {
+  saveSettings(settings: DatabaseSettings, promise = this.#promise): void {
     const replaceThrough = hasSameUpstream(settings, this.#settings) ? this.#replaceThrough : undefined;
-    this.#write({ settings, content: this.#content, replaceThrough });
+    this.#write({ settings, content: this.#content, replaceThrough, promise });
   }
 
   /** From now on, and after any crash, the content is in this folder. */
   switchTo(content: number): void {
-    this.#write({ settings: this.#settings, content });
+    this.#write({ settings: this.#settings, content, promise: this.#promise });
   }
 
   /** From now on, and after any crash, nothing but a snapshot is taken, which may lack transactions up to this one. */
   requireSnapshot(replaceThrough: number): void {
-    this.#write({ settings: this.#settings, content: this.#content, replaceThrough });
+    this.#write({ settings: this.#settings, content: this.#content, replaceThrough, promise: this.#promise });
   }
 
   /** Removes the replaced content after a while: readers that are about to open it still find it. */
@@ -166,9 +192,16 @@ export class DatabaseFiles {
   #write(stored: StoredSettings): void {
     writeSettings(this.#context.runtime.files, this.#context.directory, stored);
     this.#settings = stored.settings;
+    this.#hasCommittedAll = false;
     this.#content = stored.content;
     this.#replaceThrough = stored.replaceThrough;
+    this.#promise = stored.promise;
   }
+}
+
+/** Whether settings are those of a primary that waited for nobody. */
+function committedAlone({ role, acks }: DatabaseSettings): boolean {
+  return role === 'primary' && (acks === undefined || acks.level.kind === 'async');
 }
 
 function hasSameUpstream(one: DatabaseSettings, other: DatabaseSettings): boolean {

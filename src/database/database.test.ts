@@ -164,9 +164,9 @@ test('a record above the commit position is durable but not shown', async () => 
   await using replica = await Database.create(folder.context('replica'), replicaSettings);
   await replica.sink.initialize(primary.databaseId ?? new Uint8Array());
   const batch = await primary.source.read(1, 1024);
-  await replica.sink.append(Uint8Array.from(batch.bytes), 0);
+  await replica.sink.append(Uint8Array.from(batch.bytes), 0, 1);
   assert.deepEqual(replica.positions(), { tip: 1, durable: 1, commit: 0, applied: 0, term: 1 });
-  replica.sink.commitTo(1);
+  replica.sink.commitTo(1, 1);
   await replica.waitFor(1, 10_000);
 });
 
@@ -177,10 +177,10 @@ test('a replica cuts what was never committed and refuses to cut what was', asyn
   await primary.writer.transact([{ sql: "INSERT INTO t (v) VALUES ('a')" }]);
   await replica.sink.initialize(primary.databaseId ?? new Uint8Array());
   const batch = await primary.source.read(1, 1024 * 1024);
-  await replica.sink.append(Uint8Array.from(batch.bytes), 1);
+  await replica.sink.append(Uint8Array.from(batch.bytes), 1, 1);
   await replica.waitFor(1, 10_000);
-  await assert.rejects(replica.sink.truncateAfter(0), hasCode('DIVERGED'));
-  await replica.sink.truncateAfter(1);
+  await assert.rejects(replica.sink.truncateAfter(0, 1), hasCode('DIVERGED'));
+  await replica.sink.truncateAfter(1, 1);
   assert.equal(replica.positions().tip, 1);
 });
 
@@ -194,7 +194,8 @@ test('a replica that becomes primary accepts writes in a higher term and keeps a
     await catchUp(primary, replica);
     await replica.updateSettings(primarySettings);
     const { position } = await replica.writer.transact([{ sql: "INSERT INTO t (v) VALUES ('b')" }]);
-    assert.deepEqual(position, { term: 2, txId: 3 });
+    // The third is the one that begins the term.
+    assert.deepEqual(position, { term: 2, txId: 4 });
   }
   await using reopened = await Database.open(context);
   assert.equal(reopened.settings.role, 'primary');
@@ -210,7 +211,7 @@ test('a record from another history is refused before it is logged', async () =>
   await assert.rejects(replica.sink.initialize(two.databaseId ?? new Uint8Array()), hasCode('WRONG_DATABASE'));
   await two.writer.transact([{ sql: "INSERT INTO t (v) VALUES ('two')" }]);
   const batch = await two.source.read(2, 1024);
-  await assert.rejects(replica.sink.append(Uint8Array.from(batch.bytes), 2), hasCode('DIVERGED'));
+  await assert.rejects(replica.sink.append(Uint8Array.from(batch.bytes), 2, 1), hasCode('DIVERGED'));
   assert.equal(replica.positions().tip, 1);
 });
 

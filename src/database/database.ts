@@ -1,13 +1,13 @@
 import path from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import type { MessagePort } from 'node:worker_threads';
-import { QuorateError } from '../errors/interface.ts';
+import { tracing } from '../tracing/interface.ts';
 import { AckRelay } from './ack-relay.ts';
-import { checkAckSettings, defaultAckSettings } from './acks.ts';
 import { AppliedWaiters } from './applied-waiters.ts';
 import type { DatabaseContext } from './database-context.ts';
-import { DatabaseFiles, databaseExists } from './database-files.ts';
+import { DatabaseFiles, databaseExists, settingsAtOpening } from './database-files.ts';
+import { DatabaseGauges } from './database-gauges.ts';
 import { Feeds } from './feed.ts';
+import { Leadership, type UpdateOptions } from './leadership.ts';
 import { runMaintenance } from './maintenance.ts';
 import { Mending } from './mending.ts';
 import { outcomeOf, type TransactionOutcome } from './outcome.ts';
@@ -29,13 +29,12 @@ import type {
   ReplicationSource,
   SnapshotInbox,
   SnapshotSource,
-  StorageReport,
   Writer,
 } from './types.ts';
 import { Verifications } from './verifications.ts';
-import { startWriterThread, type WriterLink } from './writer-link.ts';
-import { noReply, type WriterEvent, type WriterRequest } from './writer-messages.ts';
-import type { WriterTimings } from './writer-timings.ts';
+import { WriterHold } from './writer-hold.ts';
+import { startWriterThread } from './writer-link.ts';
+import { noReply, type WriterEvent } from './writer-messages.ts';
 
 /** One database on this node: its writer, its log for those who follow it, and its role. */
 export class Database implements AsyncDisposable {
@@ -49,14 +48,17 @@ export class Database implements AsyncDisposable {
   readonly #waiters: AppliedWaiters;
   /** Snapshots of this database that are compared with those of other nodes. */
   readonly verifications: Verifications;
+  /** Whether this database may write, in which term, and until when. */
+  readonly leadership: Leadership;
+  readonly gauges: DatabaseGauges;
   /** What makes this replica again what its upstream is. */
   readonly mending: Mending;
   /** What feeds this replica on its writer's thread. */
-  readonly feeds = new Feeds(() => this.#writer().client);
+  readonly feeds = new Feeds(() => this.#writer.client);
   readonly #files: DatabaseFiles;
-  #link: WriterLink | undefined;
+  readonly #writer: WriterHold;
   #failure: DatabaseFailure | undefined;
-  readonly #acks = new AckRelay(({ durable, applied }) => this.#tell(['acks', noReply, durable, applied]));
+  readonly #acks = new AckRelay(({ durable, applied }) => this.#writer.tell(['acks', noReply, durable, applied]));
   #firstTxId = 0;
 
   /** Makes a new, empty database. @throws QuorateError DATABASE_EXISTS, IO_ERROR, DISK_FULL */
@@ -78,7 +80,7 @@ export class Database implements AsyncDisposable {
 
   /** The settings of a database that need not be open. @throws QuorateError DATABASE_CORRUPT, IO_ERROR */
   static settingsOf({ runtime, directory }: Pick<DatabaseContext, 'runtime' | 'directory'>): DatabaseSettings {
-    return readSettings(runtime.files, directory).settings;
+    return settingsAtOpening(readSettings(runtime.files, directory).settings);
   }
 
   private constructor(context: DatabaseContext) {
@@ -86,23 +88,20 @@ export class Database implements AsyncDisposable {
     this.#files = new DatabaseFiles(context);
     this.#positions = new SharedPositions();
     this.#positions.set('content', this.#files.content);
+    this.#writer = new WriterHold({ database: context.name, positions: this.#positions, clock: context.runtime.clock });
     this.#waiters = new AppliedWaiters(this.#positions, context.runtime.timers);
     this.#source = new DatabaseSource({
       files: context.runtime.files,
       logDirectory: () => this.#files.logPath,
       positions: this.#positions,
       tailCacheBytes: context.limits.tailCacheBytes,
-      role: () => this.settings.role,
+      settings: () => this.settings,
+      acks: this.#acks,
       // Appended records are copied to this thread only while somebody follows.
-      onDemand: (wanted) => this.#tell(['stream', noReply, wanted]),
+      onDemand: (wanted) => this.#writer.tell(['stream', noReply, wanted]),
       databaseBytes: () => this.#files.sqliteBytes(),
-      bytesAt: (txId) => this.#writer().client.request((id) => ['bytes-at', id, txId]),
+      bytesAt: (txId) => this.#writer.client.request((id) => ['bytes-at', id, txId]),
       onHold: (replica) => this.#holds.note(replica),
-      ackMembers: () => this.settings.acks?.members ?? [],
-      asksForAcks: () => this.#acks.asksFor(this.settings.acks),
-      onAcknowledged: (durable, applied) => this.#acks.acknowledge({ durable, applied }),
-      awaited: () => this.#acks.awaited,
-      awaitedCount: () => this.#acks.awaitedCount,
     });
     this.#holds = new ReplicaHolds({
       runtime: context.runtime,
@@ -110,29 +109,29 @@ export class Database implements AsyncDisposable {
       database: context.name,
       retentionAgeMs: context.limits.replicaRetentionAgeMs,
       firstTxId: () => this.#positions.get('logFirst'),
-      onNeeded: (txId) => this.#tell(['hold', noReply, txId]),
+      onNeeded: (txId) => this.#writer.tell(['hold', noReply, txId]),
     });
     this.#snapshots = new SnapshotStore({
       ...context,
       directory: path.join(context.directory, 'snapshots'),
       filePath: () => this.filePath,
       source: this.#source,
-      client: () => this.#writer().client,
+      client: () => this.#writer.client,
     });
     this.#inbox = openInbox({
       context,
       files: this.#files,
       sink: () => this.#sink,
-      saveRecords: () => this.#writer().client.request((id) => ['save-records', id]),
+      saveRecords: () => this.#writer.client.request((id) => ['save-records', id]),
       changeContent: (content) => this.#changeContent(content),
     });
     this.#sink = new DatabaseSink({
-      client: () => this.#writer().client,
+      client: () => this.#writer.client,
       positions: this.#positions,
       databaseId: () => this.#source.databaseId,
     });
     this.mending = new Mending({
-      client: () => this.#writer().client,
+      client: () => this.#writer.client,
       files: this.#files,
       positions: this.#positions,
       onGoneBack: () => {
@@ -140,12 +139,42 @@ export class Database implements AsyncDisposable {
         this.#snapshots.discard();
       },
     });
+    this.leadership = this.#newLeadership();
     this.verifications = new Verifications({
       runtime: context.runtime,
       name: context.name,
       file: () => this.filePath,
-      client: () => this.#writer().client,
+      client: () => this.#writer.client,
       failure: () => this.#failure,
+    });
+    this.gauges = this.#gauges();
+  }
+
+  #gauges(): DatabaseGauges {
+    return new DatabaseGauges({
+      writer: this.#writer,
+      source: this.#source,
+      positions: this.#positions,
+      snapshots: this.#snapshots,
+      verifications: this.verifications,
+      holds: this.#holds,
+      files: this.#files,
+    });
+  }
+
+  #newLeadership(): Leadership {
+    return new Leadership({
+      context: this.#context,
+      client: () => this.#writer.client,
+      files: this.#files,
+      positions: this.#positions,
+      inbox: () => this.#inbox,
+      databaseId: () => this.#source.databaseId,
+      onRole: () => this.#forget(),
+      onChanged: () => {
+        this.#source.moved();
+        this.#sink.moved();
+      },
     });
   }
 
@@ -162,7 +191,8 @@ export class Database implements AsyncDisposable {
       neededFrom: this.#holds.neededFrom,
       feedModule: this.#context.feedModule,
     };
-    this.#link = await startWriter(start, runtime.logger, (event) => this.#onEvent(event), signal);
+    this.#writer.take(await startWriter(start, runtime.logger, (event) => this.#onEvent(event), signal));
+    this.leadership.opened(this.#writer.client);
     this.#noteFirstTxId();
     this.#holds.resume();
   }
@@ -171,17 +201,17 @@ export class Database implements AsyncDisposable {
     switch (event[0]) {
       case 'appended':
         this.#positions.add('streamedBytes', -event[1].length);
-        this.#source.appended(event[1], event[2]);
+        this.#source.appended(event[1], event[2], event[3]);
         return;
       case 'truncated':
-        this.#source.forget();
-        return;
+        return this.#source.forget();
       case 'feed':
-        this.feeds.reported(event[1], event[2]);
-        return;
+        return this.feeds.reported(event[1], event[2]);
       case 'log-opened':
         this.#source.databaseId = event[1];
         return;
+      case 'traced':
+        return tracing()?.add(event[1]);
       case 'failure':
         this.#failure = event[1] ?? undefined;
         this.#sink.setFailure(this.#failure);
@@ -191,11 +221,9 @@ export class Database implements AsyncDisposable {
       case 'at-marker':
         return this.verifications.reached(event[1], event[2]);
       case 'acks-wanted':
-        this.#acks.wanted(event[1]);
-        return;
+        return this.#acks.wanted(event[1]);
       case 'ack-status':
-        this.#acks.changed(event[1]);
-        return;
+        return this.#acks.changed(event[1]);
       case 'moved':
         this.#noteFirstTxId();
         this.#source.moved({ tip: event[1], commit: event[2] });
@@ -214,21 +242,9 @@ export class Database implements AsyncDisposable {
     }
   }
 
-  /** Sends what needs no answer: a lost message changes nothing, since the next one says it again or nobody can be served. */
-  #tell(request: WriterRequest): void {
-    this.#link?.client.tell(request);
-  }
-
   /** How it stands with the acknowledgements that this database asks for; how often it degraded since it was opened. */
   ackReport(): { status: AckStatus; degradations: number } {
     return this.#acks.report;
-  }
-
-  #writer(): WriterLink {
-    if (this.#link === undefined) {
-      throw new QuorateError('DATABASE_UNLOADED', `database ${this.name} is closed`);
-    }
-    return this.#link;
   }
 
   get name(): string {
@@ -253,7 +269,7 @@ export class Database implements AsyncDisposable {
   }
 
   get writer(): Writer {
-    return this.#writer().client;
+    return this.#writer.client;
   }
 
   get source(): ReplicationSource {
@@ -278,13 +294,19 @@ export class Database implements AsyncDisposable {
     const oldPath = this.filePath;
     this.#files.switchTo(content);
     const { contentDirectory, role } = this.#files;
-    await this.#writer().client.request((id) => ['set-content', id, contentDirectory, content, role]);
+    await this.#writer.client.request((id) => ['set-content', id, contentDirectory, content, role]);
     this.#source.reopen();
     this.#snapshots.discard();
+    this.#forget();
+    this.#context.onFileReplaced?.(oldPath, this.filePath);
+    this.#files.removeOldLater(() => this.#writer.isOpen);
+  }
+
+  /** What was known belongs to another role or another content. */
+  #forget(): void {
+    this.#acks.forget();
     this.#failure = undefined;
     this.#sink.setFailure(undefined);
-    this.#context.onFileReplaced?.(oldPath, this.filePath);
-    this.#files.removeOldLater(() => this.#link !== undefined);
   }
 
   positions(): DatabasePositions {
@@ -300,30 +322,25 @@ export class Database implements AsyncDisposable {
     return this.#positions.get('logBytes');
   }
 
-  /** How long what the writer does has taken since the database was opened, for metrics. */
-  get timings(): Pick<WriterTimings, 'read'> {
-    return this.#positions.timings;
-  }
-
-  /** What is on disk, what it is kept for, and what room there is. */
-  storage(): StorageReport {
-    return {
-      firstTxId: this.#positions.get('logFirst'),
-      logBytes: this.logSizeBytes(),
-      databaseBytes: this.#source.databaseBytes(),
-      freeBytes: this.#files.freeBytes(),
-      holds: this.#holds.list(),
-    };
-  }
-
   /** Keeps the log no longer for a replica; false if it is not known. `replica` is its name or its id. */
   forgetReplica(replica: string): boolean {
     return this.#holds.forget(replica);
   }
 
-  /** What waits inside this database now, for metrics. */
-  queues(): { writerRequests: number; tailCacheBytes: number } {
-    return { writerRequests: this.#link?.client.waitingCount ?? 0, tailCacheBytes: this.#source.tailBytes };
+  /**
+   * How long the writer has been at one thing, in milliseconds, counted from when this was first asked meanwhile; 0 when it is
+   * free. Neither a statement nor an fsync can be interrupted: while it is at one, nobody writes, and no term ends.
+   */
+  writerSilentMs(): number {
+    return this.#writer.silentMs();
+  }
+
+  /**
+   * Takes the writer for hung, also while the database is being closed: whoever waits for it is told WRITER_STALLED or
+   * COMMIT_IN_DOUBT, and the closing does not wait for its thread, which ends with the process.
+   */
+  giveUpWriter(): void {
+    this.#writer.giveUp();
   }
 
   failure(): DatabaseFailure | undefined {
@@ -342,35 +359,17 @@ export class Database implements AsyncDisposable {
 
   /** A further channel to the writer, for another thread; see `attachWriter`. */
   connectWriter(): Promise<MessagePort> {
-    return this.#writer().connect();
+    return this.#writer.connect();
   }
 
-  /**
-   * Takes new settings; a change of role is in force when this resolves. A replica that becomes primary keeps all records
-   * of its log and starts a higher term.
-   */
-  async updateSettings(settings: DatabaseSettings): Promise<void> {
-    const before = this.settings;
-    const promoted = before.role === 'replica' && settings.role === 'primary';
-    const term = promoted ? Math.max(before.term, this.#positions.get('term')) + 1 : before.term;
-    const onlyAcks = isDeepStrictEqual({ ...settings, term, acks: null }, { ...before, acks: null });
-    checkAckSettings(settings.acks ?? defaultAckSettings);
-    this.#files.saveSettings({ ...settings, term });
-    if (settings.role === 'primary') {
-      await this.#inbox.discard();
-    }
-    if (onlyAcks && settings.role === 'primary') {
-      return this.#writer().client.request((id) => ['set-acks', id, settings.acks]);
-    }
-    this.#failure = undefined;
-    this.#sink.setFailure(undefined);
-    await this.#writer().client.request((id) => ['set-role', id, this.#files.role]);
-    this.#source.moved();
+  /** See `Leadership.update`. */
+  updateSettings(settings: DatabaseSettings, options?: UpdateOptions): Promise<void> {
+    return this.leadership.update(settings, options);
   }
 
   /** Copies a SQLite file into this empty primary, through the log. @throws QuorateError UNSUPPORTED_STATEMENT, WRONG_ROLE … */
   importFrom(sqlitePath: string): Promise<void> {
-    return this.#writer().client.request((id) => ['import', id, sqlitePath]);
+    return this.#writer.client.request((id) => ['import', id, sqlitePath]);
   }
 
   /** Writes a plain SQLite file with the content at one position. */
@@ -387,12 +386,11 @@ export class Database implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.verifications[Symbol.asyncDispose]();
     await this.#snapshots.end();
-    const link = this.#link;
-    this.#link = undefined;
+    this.#writer.leave();
     this.#source.close();
     this.#holds.close();
     await this.#inbox.pause();
-    await link?.stop();
+    await this.#writer.stop();
     this.#snapshots.closeFiles();
   }
 }

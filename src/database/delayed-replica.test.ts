@@ -129,7 +129,7 @@ async function received(folder: TestFolder, time: Time, role: RoleSettings): Pro
   const replica = new ManualWriter(folder, 'replica', role, time);
   replica.request((id) => ['initialize', id, primary.databaseId]);
   const records = Uint8Array.from(Buffer.concat(primary.appended));
-  const id = replica.request((request) => ['append', request, records, 4, undefined]);
+  const id = replica.request((request) => ['append', request, records, 4, undefined, 1]);
   await settle();
   assert.ok(replica.succeeded(id), 'the records are confirmed');
   assert.equal(replica.positions.get('durable'), 4);
@@ -193,7 +193,7 @@ test('a delayed replica that starts again without its upstream shows what is old
   using again = new ManualWriter(folder, 'replica', delayed, time);
   await settle();
   assert.deepEqual([again.positions.get('applied'), again.positions.get('commit')], [0, 4]);
-  const cut = again.request((id) => ['truncate', id, 3]);
+  const cut = again.request((id) => ['truncate', id, 3, 1]);
   assert.ok(!again.succeeded(cut), 'what is committed is not cut');
   advance(time, hour);
   await settle();

@@ -26,7 +26,7 @@ async function insert(database: Database, rows: number): Promise<void> {
 }
 
 async function carry(lease: SnapshotLease, to: Database, from = 0, end = lease.header.sizeBytes): Promise<void> {
-  await to.inbox.begin(lease.header, from);
+  await to.inbox.begin(lease.header, from, 0);
   for (let offset = from; offset < end; ) {
     const chunk = Buffer.alloc(Math.min(20_000, end - offset));
     const count = await lease.read(chunk, offset);
@@ -144,6 +144,6 @@ test('neither a snapshot nor the status takes away the locks by which other proc
   lease[Symbol.dispose]();
   // That the second can be made shows that the first was let go of.
   using _next = await primary.snapshots.acquire('');
-  primary.storage();
+  primary.gauges.storage();
   assert.ok(locksOn(primary.filePath) > 0);
 });

@@ -78,7 +78,7 @@ export class InteractiveSession {
     }
   }
 
-  commit(reply: Pick<PendingTransaction, 'succeed' | 'fail' | 'acks' | 'key'>): void {
+  commit(reply: Pick<PendingTransaction, 'succeed' | 'fail' | 'acks' | 'key' | 'trace'>): void {
     const { connection, pipeline } = this.#options;
     try {
       const captured = connection.endClient(this.#keyed(reply.key));

@@ -9,6 +9,7 @@ export { setContentAside } from './database-files.ts';
 export { failureOf } from './failure.ts';
 export type { FeedOwner, FeedRunner, Feeds, RunningFeed } from './feed.ts';
 export { forwardingLogger, type LogEntry, writeLogEntry } from './forwarding-logger.ts';
+export { Leadership, type UpdateOptions } from './leadership.ts';
 export { type DatabaseLimits, defaultDatabaseLimits } from './limits.ts';
 export type { ReadOptions } from './readers/read-request.ts';
 export type { ReadAnswer } from './readers/reader-messages.ts';
@@ -24,8 +25,11 @@ export type {
   DatabasePositions,
   DatabaseSettings,
   InteractiveTransaction,
+  LeadRequest,
   LogEnds,
+  MemberPosition,
   QueryOptions,
+  RecordRun,
   RejoinReport,
   RejoinRequest,
   RepairPhase,
@@ -46,5 +50,6 @@ export type {
   Writer,
 } from './types.ts';
 export type { SnapshotCall, SnapshotCalls } from './verification-messages.ts';
-export { Verifications } from './verifications.ts';
+export { maxVerifications, Verifications } from './verifications.ts';
+export type { RecordTrace } from './write-trace.ts';
 export { attachWriter, type WriterAttachment } from './writer-client.ts';

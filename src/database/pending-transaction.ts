@@ -7,6 +7,7 @@ import type {
   StatementResult,
 } from '../sqlite/interface.ts';
 import type { AckRule } from './acks.ts';
+import type { WritePart, WriteTrace } from './write-trace.ts';
 import { type CompactResult, compactResult } from './writer-messages.ts';
 
 /** A client's transaction that waits for its group. Exactly one of `succeed` and `fail` is called, once. */
@@ -19,19 +20,33 @@ export interface PendingTransaction {
   readonly acks: AckRule;
   /** When a client's transaction arrived, by the monotonic clock; absent for what no client waits for. */
   readonly sinceMs?: number | undefined;
-  /** `acks`: replicas that held it durably when it was answered. */
-  succeed(term: number, txId: number, results: readonly CompactResult[], acks: number): void;
+  /** Only of a traced one. */
+  readonly trace?: WriteTrace | undefined;
+  /** `acks`: replicas that held it durably when it was answered. `parts`: of a traced one. */
+  succeed(
+    term: number,
+    txId: number,
+    results: readonly CompactResult[],
+    acks: number,
+    parts?: readonly WritePart[],
+  ): void;
   fail(error: QuorateError): void;
 }
 
 /** A transaction that ran inside the open group and waits for the log. */
 export interface ExecutedTransaction {
-  readonly pending: Pick<PendingTransaction, 'succeed' | 'fail' | 'acks' | 'sinceMs'>;
+  readonly pending: Pick<PendingTransaction, 'succeed' | 'fail' | 'acks' | 'sinceMs' | 'trace'>;
   readonly results: readonly CompactResult[];
   /** Its own id; that of the last one before it when it changed nothing; that of the earlier one that it repeats. */
   readonly txId: number;
   /** Of an earlier one that it repeats. */
   readonly term?: number | undefined;
+}
+
+export function failAll(executed: readonly ExecutedTransaction[], error: QuorateError): void {
+  for (const { pending } of executed) {
+    pending.fail(error);
+  }
 }
 
 /** What a client transaction did, or the earlier one that took its idempotency key. */

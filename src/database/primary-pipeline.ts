@@ -1,14 +1,18 @@
-import { asQuorateError, QuorateError } from '../errors/interface.ts';
+import { asQuorateError, type QuorateError } from '../errors/interface.ts';
 import { RecordEncoder, type TransactionLog } from '../log/interface.ts';
 import type { Clock } from '../runtime/interface.ts';
 import type { CapturedTransaction, KeyedTransaction, PrimaryConnection } from '../sqlite/interface.ts';
 import type { AckMonitor } from './ack-monitor.ts';
 import { type AckGoal, type AckRule, type AckWish, lowerOf, noGoal } from './acks.ts';
 import type { HybridClock } from './hybrid-clock.ts';
+import { type Lease, leaseLost } from './lease.ts';
 import type { DatabaseLimits } from './limits.ts';
 import type { MarkerWatch } from './marker-watch.ts';
-import { type ExecutedTransaction, type PendingTransaction, runTransaction } from './pending-transaction.ts';
+import { type ExecutedTransaction, failAll, type PendingTransaction, runTransaction } from './pending-transaction.ts';
 import type { SharedPositions } from './shared-positions.ts';
+import { WriteAnswers } from './write-answers.ts';
+import { inDoubt, leaseEnded, notAcknowledged } from './write-errors.ts';
+import type { RecordTrace, WriteStep, WriteTrace } from './write-trace.ts';
 
 export interface PrimaryPipelineOptions {
   readonly connection: PrimaryConnection;
@@ -20,11 +24,12 @@ export interface PrimaryPipelineOptions {
   readonly term: number;
   readonly limits: DatabaseLimits;
   readonly acks: AckMonitor;
+  readonly lease: Lease;
   /**
    * Called after records were written to the log and before they are fsynced; the bytes are valid during the call only.
-   * `wish`: what clients wait for who wait for acknowledgements of them.
+   * `wish`: what clients wait for who wait for acknowledgements of them. `traces`: of the traced ones among them.
    */
-  readonly onAppended: (records: Uint8Array, wish?: AckWish) => void;
+  readonly onAppended: (records: Uint8Array, wish?: AckWish, traces?: readonly RecordTrace[]) => void;
   /** Called when SQLite did not take what the log has. Throws if the database cannot go on. */
   readonly onCommitFailed: (cause: QuorateError) => void;
   /** Called when an fsync of the log failed: nothing can be written any more. */
@@ -33,6 +38,8 @@ export interface PrimaryPipelineOptions {
 
 interface HeldGroup {
   readonly executed: readonly ExecutedTransaction[];
+  /** Whether it is in the log; otherwise nothing was changed. */
+  readonly logged: boolean;
   /** Its last transaction. */
   readonly txId: number;
   /** Replicas that must hold it. */
@@ -52,12 +59,14 @@ export class PrimaryPipeline {
   readonly #encoder: RecordEncoder;
   /** A group that is in the log and in an open SQLite transaction. */
   #held: HeldGroup | undefined;
-  /** Committed transactions whose clients wait until replicas show them, oldest first. */
-  #unshown: { readonly transaction: ExecutedTransaction; readonly sinceMs: number }[] = [];
+  readonly #answers: WriteAnswers;
+  /** The traced transactions of the group whose records are encoded. */
+  #traced: { readonly txId: number; readonly trace: WriteTrace }[] = [];
 
   constructor(options: PrimaryPipelineOptions) {
     this.#options = options;
     this.#encoder = new RecordEncoder(options.log.tip);
+    this.#answers = new WriteAnswers(options);
   }
 
   /** Commits one group of what `next` gives, and answers everyone in it. */
@@ -75,8 +84,8 @@ export class PrimaryPipeline {
 
   /** Commits what ran in a SQLite transaction of its own, outside any group. */
   commitAlone(captured: CapturedTransaction, pending: ExecutedTransaction['pending']): void {
-    this.#encoder.reset(this.#options.log.tip);
-    this.#persist([{ pending, results: [], txId: this.#encode(captured) }]);
+    this.#beginGroup();
+    this.#persist([{ pending, results: [], txId: this.#encode(captured, pending.trace) }]);
   }
 
   /** Writes a record that is nothing but a marker. Where somebody waits for it, nothing may be committed until they are done. */
@@ -110,11 +119,11 @@ export class PrimaryPipeline {
     executed: ExecutedTransaction[];
     lost: PendingTransaction[] | undefined;
   } {
-    const { connection, clock, limits, log } = this.#options;
+    const { connection, clock, limits } = this.#options;
     const ran: PendingTransaction[] = [];
     const executed: ExecutedTransaction[] = [];
     const endMs = clock.monotonicMs() + limits.maxGroupMs;
-    this.#encoder.reset(log.tip);
+    this.#beginGroup();
     connection.begin();
     let full = false;
     for (let pending = next(); pending !== undefined; pending = full ? undefined : next()) {
@@ -132,19 +141,27 @@ export class PrimaryPipeline {
     return { executed, lost: undefined };
   }
 
+  #beginGroup(): void {
+    this.#encoder.reset(this.#options.log.tip);
+    this.#traced = [];
+  }
+
   /** What a record after the one of `txId` will be. */
   recordAfter(txId = this.#options.log.tip.txId): Omit<KeyedTransaction, 'key'> {
     return { txId: txId + 1, term: this.#options.term, timeMs: Math.floor(this.#options.clock.nowMs()) };
   }
 
   #run(pending: PendingTransaction): ExecutedTransaction {
+    const { trace } = pending;
+    trace?.done('queue');
     const { connection } = this.#options;
     const run = runTransaction(connection, pending, this.recordAfter(this.#lastTxId()));
+    trace?.done('execute');
     if ('repeats' in run) {
       return { pending, results: [], txId: run.repeats.txId, term: run.repeats.term };
     }
     try {
-      return { pending, results: run.results, txId: this.#encode(run.captured) };
+      return { pending, results: run.results, txId: this.#encode(run.captured, trace) };
     } catch (error) {
       // Its changes are in the group already, and without a record they must not stay: the others run again.
       connection.rollback();
@@ -169,7 +186,7 @@ export class PrimaryPipeline {
   }
 
   /** Adds the record of a transaction, if it needs one, and returns the id that its client is told. */
-  #encode(captured: CapturedTransaction): number {
+  #encode(captured: CapturedTransaction, trace: WriteTrace | undefined): number {
     const { hybridClock, origin, term } = this.#options;
     const last = this.#lastTxId();
     if (captured.operations.length === 0) {
@@ -178,7 +195,17 @@ export class PrimaryPipeline {
     const { timeMs, timeCounter } = hybridClock.next();
     const { operations, schemaHash } = captured;
     this.#encoder.add({ txId: last + 1, term, timeMs, timeCounter, origin, schemaHash, operations });
+    if (trace !== undefined) {
+      this.#traced.push({ txId: last + 1, trace });
+    }
     return last + 1;
+  }
+
+  /** What the writer does for a whole group. */
+  #done(step: WriteStep): void {
+    for (const { trace } of this.#traced) {
+      trace.done(step);
+    }
   }
 
   #lastTxId(): number {
@@ -187,12 +214,17 @@ export class PrimaryPipeline {
 
   /** Logs and fsyncs what ran in the open SQLite transaction, and commits it when it is held by enough replicas. */
   #persist(executed: readonly ExecutedTransaction[]): void {
+    const { connection, log, clock, lease } = this.#options;
+    if (!lease.isValid) {
+      connection.rollback();
+      return failAll(executed, leaseLost());
+    }
     const logged = this.#encoder.count > 0;
     const durable = logged ? Math.max(0, ...executed.map(({ pending }) => pending.acks.durable)) : 0;
     if (logged && !(this.#append(executed, durable) && this.#makeDurable(executed))) {
       return;
     }
-    this.#held = { executed, txId: this.#options.log.tip.txId, durable, sinceMs: this.#options.clock.monotonicMs() };
+    this.#held = { executed, logged, txId: log.tip.txId, durable, sinceMs: clock.monotonicMs() };
     this.acknowledged();
   }
 
@@ -204,8 +236,11 @@ export class PrimaryPipeline {
   /** To be called when acknowledgements came in or the settings changed: commits the held group if it may. */
   acknowledged(): void {
     const held = this.#held;
-    const { acks } = this.#options;
+    const { acks, lease } = this.#options;
     if (held !== undefined) {
+      if (held.logged && !lease.isValid) {
+        return this.#forbid(held);
+      }
       if (!acks.isDurable(held.txId, held.durable)) {
         return acks.waiting();
       }
@@ -213,16 +248,24 @@ export class PrimaryPipeline {
       acks.released();
       this.#timeAckWait(held);
       if (this.#commit(held.executed)) {
-        this.#answerAll(held.executed);
+        this.#answers.committed(held.executed, held.logged);
       }
     }
-    this.#answerShown();
+    this.#answers.acknowledged();
+  }
+
+  /** The lease has ended: what is in the log waits for another one, or for the end of this role. */
+  #forbid(held: HeldGroup): void {
+    failAll(held.executed, leaseEnded(held.txId));
+    this.#held = { ...held, executed: [] };
+    this.#options.acks.waiting();
   }
 
   #timeAckWait({ durable, sinceMs }: HeldGroup): void {
     if (durable > 0) {
       const { clock, positions } = this.#options;
       positions.timings.observeMs('ackWait', sinceMs, clock.monotonicMs());
+      this.#done('acks');
     }
   }
 
@@ -237,7 +280,7 @@ export class PrimaryPipeline {
       const lower = Math.min(durable, rule.durable);
       this.#held = { ...this.#held, executed: executed.map(relaxed), durable: lower };
     }
-    this.#unshown = this.#unshown.map(({ transaction, sinceMs }) => ({ transaction: relaxed(transaction), sinceMs }));
+    this.#answers.relax(relaxed);
     this.acknowledged();
   }
 
@@ -248,18 +291,13 @@ export class PrimaryPipeline {
       failAll(this.#held.executed, notAcknowledged(this.#held.txId, limitMs));
       this.#held = { ...this.#held, executed: [] };
     }
-    const late = this.#unshown.filter(({ sinceMs }) => sinceMs <= endMs);
-    this.#unshown = this.#unshown.filter(({ sinceMs }) => sinceMs > endMs);
-    for (const { transaction } of late) {
-      transaction.pending.fail(notShown(transaction.txId, limitMs));
-    }
+    this.#answers.expire(endMs, limitMs);
   }
 
   /** Gives up what waits for acknowledgements, because the database is closed: its clients do not learn the outcome. */
   abandon(cause: QuorateError): void {
-    const waiting = [...(this.#held?.executed ?? []), ...this.#unshown.map(({ transaction }) => transaction)];
+    const waiting = [...(this.#held?.executed ?? []), ...this.#answers.takeWaiting()];
     this.#held = undefined;
-    this.#unshown = [];
     for (const { pending, txId } of waiting) {
       pending.fail(inDoubt(txId, cause));
     }
@@ -272,43 +310,11 @@ export class PrimaryPipeline {
   }
 
   #wishFor(durable: AckGoal): AckWish {
-    const first = this.#unshown[0]?.transaction;
-    return { durable, applied: first === undefined ? noGoal : { count: first.pending.acks.applied, txId: first.txId } };
+    return { durable, applied: this.#answers.goal };
   }
 
   get waitsForReplicas(): boolean {
-    return this.#held !== undefined || this.#unshown.length > 0;
-  }
-
-  #answerAll(executed: readonly ExecutedTransaction[]): void {
-    const sinceMs = this.#options.clock.monotonicMs();
-    for (const transaction of executed) {
-      if (transaction.pending.acks.applied > 0) {
-        this.#unshown.push({ transaction, sinceMs });
-      } else {
-        this.#answer(transaction, sinceMs);
-      }
-    }
-  }
-
-  /** Answers those who wait for replicas to show their transaction. */
-  #answerShown(): void {
-    const { acks } = this.#options;
-    while (true) {
-      const [first] = this.#unshown;
-      if (first === undefined || !acks.isApplied(first.transaction.txId, first.transaction.pending.acks.applied)) {
-        return;
-      }
-      this.#unshown.shift();
-      this.#answer(first.transaction, this.#options.clock.monotonicMs());
-    }
-  }
-
-  #answer({ pending, results, txId, term = this.#options.term }: ExecutedTransaction, nowMs: number): void {
-    if (pending.sinceMs !== undefined) {
-      this.#options.positions.timings.observeMs('write', pending.sinceMs, nowMs);
-    }
-    pending.succeed(term, txId, results, this.#options.acks.holders(txId));
+    return this.#held !== undefined || this.#answers.areWaiting;
   }
 
   #append(executed: readonly ExecutedTransaction[], durable: number): boolean {
@@ -324,13 +330,15 @@ export class PrimaryPipeline {
     }
     positions.set('tip', log.tip.txId);
     const wish = durable > 0 ? this.#wishFor({ count: durable, txId: log.tip.txId }) : undefined;
-    onAppended(this.#encoder.bytes, wish);
+    const traced = this.#traced.map(({ txId, trace }): RecordTrace => [txId, trace.traceparent]);
+    onAppended(this.#encoder.bytes, wish, traced.length === 0 ? undefined : traced);
     return true;
   }
 
   /** A failed fsync leaves open what is on disk: nobody is told either way, and nothing more is written. */
   #makeDurable(executed: readonly ExecutedTransaction[]): boolean {
     const { connection, log, positions, onLogFailed, clock } = this.#options;
+    this.#done('group');
     const sinceMs = clock.monotonicMs();
     try {
       log.sync();
@@ -343,6 +351,7 @@ export class PrimaryPipeline {
     positions.set('durable', log.tip.txId);
     positions.timings.observeMs('fsync', sinceMs, clock.monotonicMs());
     positions.timings.observe('groupSize', executed.length);
+    this.#done('fsync');
     return true;
   }
 
@@ -361,39 +370,7 @@ export class PrimaryPipeline {
     positions.set('term', term);
     positions.set('commit', log.tip.txId);
     positions.set('applied', log.tip.txId);
+    this.#done('commit');
     return true;
   }
-}
-
-function failAll(executed: readonly ExecutedTransaction[], error: QuorateError): void {
-  for (const { pending } of executed) {
-    pending.fail(error);
-  }
-}
-
-function notAcknowledged(txId: number, limitMs: number): QuorateError {
-  return new QuorateError('COMMIT_IN_DOUBT', `too few replicas acknowledged transaction ${txId} within ${limitMs} ms`, {
-    hint: 'It is in the log and commits when enough replicas are back. Ask for its outcome by its id, or see the status.',
-    details: { txId, limitMs },
-  });
-}
-
-function notShown(txId: number, limitMs: number): QuorateError {
-  return new QuorateError(
-    'COMMIT_IN_DOUBT',
-    `transaction ${txId} is committed, but too few replicas showed it within ${limitMs} ms`,
-    {
-      hint: 'Nothing is lost. Read from the primary, or wait for the position on a replica.',
-      details: { txId, limitMs, committed: true },
-    },
-  );
-}
-
-function inDoubt(txId: number, cause: unknown): QuorateError {
-  const reason = asQuorateError(cause);
-  return new QuorateError('COMMIT_IN_DOUBT', `the outcome of the transaction is not known: ${reason.message}`, {
-    cause,
-    hint: 'Load the database again, or restart the node, and read the data: recovery decides from the log.',
-    details: { txId },
-  });
 }

@@ -4,20 +4,21 @@ import type { TransactionLog } from '../log/interface.ts';
 import type { Timer } from '../runtime/interface.ts';
 import { checkKey, type PrimaryConnection } from '../sqlite/interface.ts';
 import { AckMonitor } from './ack-monitor.ts';
-import { type AckWish, defaultAckSettings, noGoal } from './acks.ts';
+import { defaultAckSettings } from './acks.ts';
 import { EndReasons } from './end-reasons.ts';
 import { ImportRun } from './import-run.ts';
 import { InteractiveSession } from './interactive-session.ts';
+import { Lease, leaseLost } from './lease.ts';
 import type { PendingTransaction } from './pending-transaction.ts';
-import { PrimaryPipeline } from './primary-pipeline.ts';
-import { openAtLogEnd } from './recovery.ts';
+import { PrimaryStore } from './primary-store.ts';
+import { startTerm } from './term-start.ts';
 import type { AckSettings } from './types.ts';
-import type { ClientRequest, RoleSettings, TransactionWishes } from './writer-messages.ts';
+import { notBegun } from './write-errors.ts';
+import { WritePause } from './write-pause.ts';
+import { WriteTrace } from './write-trace.ts';
+import type { ClientRequest, PrimaryRequest, RoleSettings, TransactionWishes } from './writer-messages.ts';
 import { type Queued, WriterQueue } from './writer-queue.ts';
 import type { Call, WriterRole, WriterServices } from './writer-role.ts';
-
-/** How often a database that failed tries to open itself again, in milliseconds. */
-const reopenIntervalMs = 1000;
 
 /** How often time limits are looked at while something waits for replicas, in milliseconds. */
 const waitTickMs = 50;
@@ -26,26 +27,20 @@ const waitTickMs = 50;
 export class PrimaryRole implements WriterRole {
   readonly #services: WriterServices;
   readonly #log: TransactionLog;
-  readonly #term: number;
-  #connection: PrimaryConnection | undefined;
-  #pipeline: PrimaryPipeline | undefined;
+  readonly #store: PrimaryStore;
   readonly #queue = new WriterQueue();
   #session: InteractiveSession | undefined;
   #import: ImportRun | undefined;
   #lastTransaction = 0;
   readonly #endReasons = new EndReasons();
-  #failure: QuorateError | undefined;
-  #fatal = false;
-  #nextReopenMs = 0;
   readonly #acks: AckMonitor;
-  /** The end of the log has not been acknowledged since this role began: it is not shown, and nothing is written. */
-  #tailWaits = false;
+  readonly #lease: Lease;
+  readonly #pause: WritePause;
   #tick: Timer | undefined;
 
   constructor(services: WriterServices, log: TransactionLog, settings: RoleSettings) {
     this.#services = services;
     this.#log = log;
-    this.#term = settings.term;
     this.#acks = new AckMonitor({
       database: services.start.name,
       clock: services.runtime.clock,
@@ -53,52 +48,21 @@ export class PrimaryRole implements WriterRole {
       settings: settings.acks,
       onStatus: services.onAckStatus,
     });
-    this.#open();
-  }
-
-  /** Opens SQLite at the end of the log; or, when that end may not be shown yet, waits with it. */
-  #open(isTailCommitted = this.#isTailCommitted()): void {
-    const { start, positions, hybridClock, runtime } = this.#services;
-    const connection = openAtLogEnd(this.#services.file(), this.#log, start.limits, isTailCommitted);
-    if (typeof connection === 'number') {
-      return this.#awaitTail(connection);
+    this.#lease = new Lease(services.positions, services.runtime.clock);
+    this.#pause = new WritePause(services.runtime.timers);
+    this.#startTerm(settings);
+    this.#store = new PrimaryStore({ services, log, term: settings.term, acks: this.#acks, lease: this.#lease });
+    if (this.#store.waitsForReplicas) {
+      this.#startTick();
     }
-    this.#connection = connection;
-    this.#pipeline = new PrimaryPipeline({
-      connection,
-      log: this.#log,
-      positions,
-      hybridClock,
-      clock: runtime.clock,
-      origin: start.origin,
-      term: this.#term,
-      limits: start.limits,
-      acks: this.#acks,
-      onAppended: this.#services.onAppended,
-      onCommitFailed: (cause) => this.#reopenAfter(cause),
-      onLogFailed: (cause) => this.#fail(cause, true),
-    });
-    positions.set('term', this.#term);
-    positions.set('commit', this.#log.tip.txId);
-    positions.set('applied', this.#log.tip.txId);
   }
 
-  /**
-   * Records that SQLite does not have may be unacknowledged: the node stopped while they waited. They are not to be shown
-   * before enough replicas hold them (invariants I1, I2).
-   */
-  #isTailCommitted(): boolean {
-    return this.#acks.isDurable(this.#log.tip.txId, this.#acks.rule(undefined).durable);
-  }
-
-  #awaitTail(appliedTxId: number): void {
-    const { positions } = this.#services;
-    this.#tailWaits = true;
-    positions.set('term', this.#term);
-    positions.set('commit', appliedTxId);
-    positions.set('applied', appliedTxId);
-    this.#acks.waiting();
-    this.#startTick();
+  /** Begins the term, also where a crash came between the settings that say so and the log. A new database begins without. */
+  #startTerm({ term, beginsTerm = false }: RoleSettings): void {
+    const { tip } = this.#log;
+    if (beginsTerm || (tip.txId > 0 && tip.term < term)) {
+      startTerm(this.#services, { log: this.#log, term, acks: this.#acks.rule(undefined).durable });
+    }
   }
 
   /** Takes what the replicas have. */
@@ -107,11 +71,29 @@ export class PrimaryRole implements WriterRole {
     this.#acknowledged();
   }
 
+  /** What its node asks of a primary. */
+  control(request: PrimaryRequest, call: Call): void {
+    switch (request[0]) {
+      case 'set-acks':
+        this.#configureAcks(request[2]);
+        return call.succeed(undefined);
+      case 'import':
+        return this.#importFrom(request[2], call);
+      case 'write-marker':
+        return this.#writeMarker(request[2], call);
+      case 'pause-writes':
+        return this.#pauseWrites(request[2], call);
+      case 'resume-writes':
+        this.#resumeWrites();
+        return call.succeed(undefined);
+    }
+  }
+
   /** Takes new settings. What waits now asks for no more than they do, whatever its client had asked for. */
-  configureAcks(settings: AckSettings | undefined): void {
+  #configureAcks(settings: AckSettings | undefined): void {
     if (!isDeepStrictEqual(settings ?? defaultAckSettings, this.#acks.settings)) {
       this.#acks.configure(settings);
-      this.#pipeline?.relax(this.#acks.rule(undefined));
+      this.#store.pipeline?.relax(this.#acks.rule(undefined));
       this.#queue.relax(this.#acks.rule(undefined));
     }
     this.#acknowledged();
@@ -119,104 +101,38 @@ export class PrimaryRole implements WriterRole {
 
   /** Goes on with what the acknowledgements allow. */
   #acknowledged(): void {
-    if (this.#tailWaits && this.#isTailCommitted()) {
-      this.#tailWaits = false;
-      this.#acks.released();
-      this.#openTail();
-    }
-    this.#pipeline?.acknowledged();
+    this.#store.acknowledged();
     this.#services.wake();
-  }
-
-  /** Nobody asked for this now, so nobody can be told but by the status; the next write tries again. */
-  #openTail(): void {
-    try {
-      this.#open(true);
-    } catch (error) {
-      this.#fail(asQuorateError(error), false);
-    }
-  }
-
-  get #waitsForReplicas(): boolean {
-    return this.#tailWaits || this.#pipeline?.waitsForReplicas === true;
-  }
-
-  get #wish(): AckWish {
-    const ofTail = { count: this.#acks.rule(undefined).durable, txId: this.#log.tip.txId };
-    return this.#tailWaits || this.#pipeline === undefined ? { durable: ofTail, applied: noGoal } : this.#pipeline.wish;
   }
 
   /** While something waits for replicas, clients' time limits run and the database may degrade. */
   #startTick(again = false): void {
-    this.#services.onAcksWanted(this.#wish, again);
+    this.#services.onAcksWanted(this.#store.wish, again);
     this.#tick ??= this.#services.runtime.timers.after(waitTickMs, () => {
       this.#tick = undefined;
-      if (this.#waitsForReplicas) {
+      if (this.#waits) {
         this.#acks.tick(this.#log.tip.txId);
         this.#acknowledged();
-        this.#pipeline?.expire(this.#acks.settings.timeoutMs);
+        this.#store.pipeline?.expire(this.#acks.settings.timeoutMs);
         this.#expireQueued(this.#acks.settings.timeoutMs);
         this.#startTick(true);
       }
     });
   }
 
+  /** Whether time limits have to be looked at. */
+  get #waits(): boolean {
+    return this.#store.waitsForReplicas || this.#pause.isOn;
+  }
+
   /** Refuses requests that have waited too long behind what waits for replicas; nothing of them was begun. */
   #expireQueued(limitMs: number): void {
-    const message = `too few replicas acknowledge; the write waited ${limitMs} ms and was not begun`;
-    this.#queue.failOlderThan(
-      this.#services.runtime.clock.monotonicMs() - limitMs,
-      new QuorateError('QUORUM_UNAVAILABLE', message, {
-        hint: 'See the status for the replicas. Start them, or lower the level with database update.',
-        details: { limitMs },
-      }),
-    );
+    if (!this.#lease.isValid) {
+      this.#queue.failAll(leaseLost());
+    }
+    const expired = notBegun(limitMs, this.#store.waitsForReplicas);
+    this.#queue.failOlderThan(this.#services.runtime.clock.monotonicMs() - limitMs, expired);
     this.#services.wake();
-  }
-
-  /** SQLite did not take a group that the log has: opening again replays it from there. Throws if that fails, too. */
-  #reopenAfter(cause: QuorateError): void {
-    this.#services.runtime.logger.error(
-      { database: this.#services.start.name, error: cause.message },
-      'SQLite refused a commit; recovering from the log',
-    );
-    try {
-      this.#connection?.close();
-      this.#connection = undefined;
-      this.#open(true);
-    } catch (error) {
-      this.#fail(asQuorateError(error), false);
-      throw error;
-    }
-  }
-
-  #fail(failure: QuorateError, fatal: boolean): void {
-    this.#failure = failure;
-    this.#fatal = fatal;
-    this.#nextReopenMs = this.#services.runtime.clock.monotonicMs() + reopenIntervalMs;
-    this.#services.onFailure(failure);
-  }
-
-  /** A database that failed refuses writes; from time to time a write makes it try to open again. */
-  #ensureOpen(): PrimaryConnection {
-    const { runtime, onFailure } = this.#services;
-    if (this.#failure !== undefined) {
-      if (this.#fatal || runtime.clock.monotonicMs() < this.#nextReopenMs) {
-        throw this.#failure;
-      }
-      try {
-        this.#open();
-      } catch (error) {
-        this.#fail(asQuorateError(error), false);
-        throw error;
-      }
-      this.#failure = undefined;
-      onFailure(undefined);
-    }
-    if (this.#connection === undefined) {
-      throw new QuorateError('UNAVAILABLE', 'the database is closed');
-    }
-    return this.#connection;
   }
 
   accept(call: Call<ClientRequest>): void {
@@ -234,11 +150,12 @@ export class PrimaryRole implements WriterRole {
           sinceMs: this.#services.runtime.clock.monotonicMs(),
         });
       case 'run':
+        this.#lease.check();
         return call.succeed(this.#sessionOf(request[2]).run(request[3], request[4]));
       case 'describe':
         return call.succeed(this.#sessionOf(request[2]).describe(request[3]));
       case 'commit':
-        return this.#sessionOf(request[2]).commit(this.#pendingOf(call, [], false, { key: request[3] }));
+        return this.#sessionOf(request[2]).commit(this.#pendingOf(call, [], false, request[3]));
       case 'rollback':
         this.#sessionOf(request[2]).abort(undefined);
         return call.succeed(undefined);
@@ -259,11 +176,11 @@ export class PrimaryRole implements WriterRole {
 
   /** Whether nothing can run until replicas, or those who wait for a marker, let it go on. */
   get #stands(): boolean {
-    return this.#tailWaits || this.#pipeline?.isHeld === true || this.#services.markers.isHeld;
+    return this.#store.stands || this.#services.markers.isHeld;
   }
 
   work(): boolean {
-    if (this.#waitsForReplicas) {
+    if (this.#waits) {
       this.#startTick();
     }
     if (this.#stands) {
@@ -273,35 +190,47 @@ export class PrimaryRole implements WriterRole {
       this.#importChunk(this.#import);
       return true;
     }
-    if (this.#session !== undefined || this.#queue.isEmpty) {
+    if (this.#session !== undefined) {
       return false;
     }
-    const { first } = this.#queue;
-    try {
-      const connection = this.#ensureOpen();
-      if (first?.kind === 'begin') {
-        this.#begin(connection, first);
-        this.#queue.shift();
-      } else if (first?.kind === 'marker') {
-        this.#pipeline?.commitMarker(first.marker, this.#services.markers, first.call);
-        this.#queue.shift();
-      } else {
-        this.#pipeline?.runGroup(() => this.#queue.shiftTransaction());
-      }
-    } catch (error) {
-      this.#connection?.rollback();
-      this.#queue.failAll(asQuorateError(error));
+    if (this.#pause.isOn) {
+      this.#settlePause();
+      return false;
     }
-    if (this.#waitsForReplicas) {
+    if (!this.#queue.isEmpty) {
+      this.#runFirst();
+    }
+    if (this.#waits) {
       this.#startTick();
     }
     return this.#session === undefined && !this.#stands && !this.#queue.isEmpty;
   }
 
+  #runFirst(): void {
+    const { first } = this.#queue;
+    try {
+      this.#lease.check();
+      const connection = this.#store.ensureOpen();
+      const { pipeline } = this.#store;
+      if (first?.kind === 'begin') {
+        this.#begin(connection, first);
+        this.#queue.shift();
+      } else if (first?.kind === 'marker') {
+        pipeline?.commitMarker(first.marker, this.#services.markers, first.call);
+        this.#queue.shift();
+      } else {
+        pipeline?.runGroup(() => this.#queue.shiftTransaction());
+      }
+    } catch (error) {
+      this.#store.connection?.rollback();
+      this.#queue.failAll(asQuorateError(error));
+    }
+  }
+
   #begin(connection: PrimaryConnection, { call, foreignKeys }: Extract<Queued, { kind: 'begin' }>): void {
     this.#lastTransaction += 1;
     const id = this.#lastTransaction;
-    const pipeline = this.#pipeline;
+    const { pipeline } = this.#store;
     if (pipeline === undefined) {
       throw new QuorateError('UNAVAILABLE', 'the database is closed');
     }
@@ -326,74 +255,114 @@ export class PrimaryRole implements WriterRole {
   }
 
   /** Writes a record that changes nothing, in its turn. Answers when SQLite has committed it and nothing after it. */
-  writeMarker(marker: Uint8Array, call: Call): void {
+  #writeMarker(marker: Uint8Array, call: Call): void {
     this.#enqueue({ kind: 'marker', marker, call, sinceMs: this.#services.runtime.clock.monotonicMs() });
   }
 
   /** Copies a SQLite file through the pipeline, so that replicas receive it like any write. Other writes wait meanwhile. */
-  importFrom(sourcePath: string, call: Call): void {
-    if (this.#session !== undefined || this.#import !== undefined) {
-      throw new QuorateError('OVERLOADED', 'a transaction or an import holds the writer', {
+  #importFrom(sourcePath: string, call: Call): void {
+    if (this.#session !== undefined || this.#import !== undefined || this.#pause.isOn) {
+      throw new QuorateError('OVERLOADED', 'a transaction, an import or a pause holds the writer', {
         hint: 'Import again when it has ended.',
       });
     }
-    this.#import = new ImportRun(this.#ensureOpen(), sourcePath, call);
+    this.#import = new ImportRun(this.#store.ensureOpen(), sourcePath, call);
     this.#services.wake();
   }
 
   /** Logs and commits one chunk of the running import. */
   #importChunk(running: ImportRun): void {
     const fail = (error: QuorateError) => {
-      throw error;
+      this.#import = undefined;
+      running.abort(error);
     };
     const reply = { acks: this.#acks.rule(undefined), succeed: () => {}, fail };
     const goesOn = running.step((captured) => {
       this.#services.requireRoom();
-      this.#pipeline?.commitAlone(captured, reply);
+      this.#store.pipeline?.commitAlone(captured, reply);
     });
-    this.#import = goesOn ? running : undefined;
+    if (!goesOn) {
+      this.#import = undefined;
+    }
+  }
+
+  /**
+   * Begins nothing new from now on; the call is answered when all that was begun is committed. A transaction over several
+   * requests may end within the time limit and is rolled back after it.
+   */
+  #pauseWrites(limitMs: number, call: Call): void {
+    if (this.#import !== undefined) {
+      throw new QuorateError('OVERLOADED', 'an import holds the writer', { hint: 'Try again when it has ended.' });
+    }
+    this.#pause.begin(limitMs, call, () => this.#limitPause(limitMs));
+    this.#services.wake();
+  }
+
+  #limitPause(limitMs: number): void {
+    this.#session?.abort(
+      new QuorateError('STEPPED_DOWN', 'the transaction was rolled back: another node is about to become primary', {
+        hint: 'Begin it again; nothing of it was done.',
+      }),
+    );
+    if (this.#store.waitsForReplicas) {
+      const message = `the replicas did not acknowledge everything within ${limitMs} ms; writes go on`;
+      this.#pause.end(new QuorateError('QUORUM_UNAVAILABLE', message, { hint: 'See the status for the replicas.' }));
+    }
+    this.#services.wake();
+  }
+
+  /** All that was begun is committed, and whoever waits until replicas show it was answered. */
+  #settlePause(): void {
+    if (this.#pause.isAwaited && !this.#store.waitsForReplicas) {
+      this.#pause.settle(this.#log.tip);
+    }
+  }
+
+  #resumeWrites(): void {
+    this.#pause.end(new QuorateError('CANCELLED', 'writes were let go on again'));
+    this.#services.wake();
   }
 
   /** Not while a SQLite transaction is open. */
   checkpoint(): number | undefined {
-    const isBusy = this.#tailWaits || this.#session !== undefined || this.#pipeline?.isHeld !== false;
-    if (isBusy || this.#connection === undefined || this.#failure !== undefined) {
-      return undefined;
-    }
-    const applied = this.#services.positions.get('applied');
-    return this.#connection.checkpoint('passive').complete ? applied : undefined;
+    return this.#session === undefined ? this.#store.checkpoint() : undefined;
   }
 
   holdCheckpoints(held: boolean): void {
-    this.#connection?.holdCheckpoints(held);
+    this.#store.connection?.holdCheckpoints(held);
   }
 
-  close(): void {
-    const closing = new QuorateError('CANCELLED', 'the database is being closed or changes its role', {
-      hint: 'Send the write again when the database is open; nothing of it was done.',
-    });
+  close(reason = closing()): void {
     this.#tick?.cancel();
-    this.#session?.abort(closing);
-    this.#pipeline?.abandon(closing);
-    this.#import?.abort(closing);
+    this.#session?.abort(reason);
+    this.#store.pipeline?.abandon(reason);
+    this.#import?.abort(reason);
     this.#import = undefined;
-    this.#queue.failAll(closing);
-    this.#connection?.close();
-    this.#connection = undefined;
+    this.#queue.failAll(reason);
+    this.#pause.end(reason);
+    this.#store.close();
   }
 
   #pendingOf(
     call: Call,
     statements: PendingTransaction['statements'],
     bigint: boolean,
-    { acks, key }: TransactionWishes = {},
+    { acks, key, trace: traceparent }: TransactionWishes = {},
   ): PendingTransaction & { readonly sinceMs: number } {
     if (key !== undefined) {
       checkKey(key);
     }
     const succeed: PendingTransaction['succeed'] = (...answer) => call.succeed(answer);
-    const sinceMs = this.#services.runtime.clock.monotonicMs();
+    const { clock } = this.#services.runtime;
+    const sinceMs = clock.monotonicMs();
     const rule = this.#acks.rule(acks);
-    return { statements, bigint, key, acks: rule, sinceMs, succeed, fail: (error) => call.fail(error) };
+    const trace = traceparent === undefined ? undefined : new WriteTrace(traceparent, clock);
+    return { statements, bigint, key, acks: rule, trace, sinceMs, succeed, fail: (error) => call.fail(error) };
   }
+}
+
+function closing(): QuorateError {
+  return new QuorateError('CANCELLED', 'the database is being closed', {
+    hint: 'Send the write again when the database is open; nothing of it was done.',
+  });
 }

@@ -19,7 +19,7 @@ async function seed(from: Database, to: Database): Promise<void> {
   const { sizeBytes } = lease.header;
   const content = Buffer.alloc(sizeBytes);
   await lease.read(content, 0);
-  await to.inbox.begin(lease.header, 0);
+  await to.inbox.begin(lease.header, 0, 0);
   await to.inbox.write(0, content);
   await to.inbox.install(await lease.sha256());
 }
@@ -199,7 +199,7 @@ test('a crash after SQLite went back and before the log was cut leaves a replica
   await using again = await Database.open(folder.context('former'));
   assert.deepEqual([again.positions().applied, again.positions().tip], [5, 6]);
   assert.equal((await again.sink.ends()).committed.txId, 5);
-  await again.sink.truncateAfter(5);
+  await again.sink.truncateAfter(5, 2);
   await catchUp(one, again);
   assert.deepEqual(await again.digest(), await one.digest());
 });

@@ -5,11 +5,8 @@ import { test } from 'node:test';
 import { primarySettings, TestFolder } from '../../test/test-database.ts';
 import { createSeededRandom, SimulatedFileSystem } from '../runtime/interface.ts';
 import { contentPath } from './content-directory.ts';
-import { Database, type DatabaseContext } from './interface.ts';
-import { WriterClient } from './writer-client.ts';
-import { WriterCore } from './writer-core.ts';
-import type { WriterStarter } from './writer-link.ts';
-import type { WriterToHost } from './writer-messages.ts';
+import { Database } from './interface.ts';
+import { openOnThisThread } from './testing/on-this-thread.ts';
 
 test('a database that was opened again can be followed before anybody writes to it', async () => {
   using folder = new TestFolder();
@@ -25,40 +22,6 @@ test('a database that was opened again can be followed before anybody writes to 
   assert.deepEqual(database.source.databaseId, identity);
 });
 
-/** Opens a database, or makes it, with a writer that has no thread of its own. */
-async function openOnThisThread(context: DatabaseContext): Promise<Database> {
-  const startWriter: WriterStarter = async (start, _logger, onEvent) => {
-    let deliver: (message: unknown) => void = () => {};
-    const unused = { onMessage: () => {}, onClose: () => {}, close: () => {} };
-    const client = new WriterClient(
-      { ...unused, post: (message) => queueMicrotask(() => deliver(message)) },
-      start.limits,
-    );
-    const receive = ({ events = [], replies = [] }: WriterToHost) => {
-      for (const event of events) {
-        onEvent(event);
-      }
-      client.receive(replies);
-    };
-    const onMessage = (listener: (message: unknown) => void) => {
-      deliver = listener;
-    };
-    const host = {
-      ...unused,
-      onMessage,
-      post: (message: unknown) => queueMicrotask(() => receive(message as WriterToHost)),
-    };
-    new WriterCore(context.runtime, start, host, queueMicrotask).open();
-    return {
-      client,
-      connect: () => Promise.reject(new Error('not used')),
-      stop: () => client.request((id) => ['close', id]),
-    };
-  };
-  const own = { ...context, startWriter };
-  return Database.exists(own) ? Database.open(own) : Database.create(own, primarySettings);
-}
-
 test('a database whose creation was cut off by a kill loses nothing later on when the power fails', async () => {
   for (let callsBefore = 0; callsBefore < 14; callsBefore += 1) {
     using folder = new TestFolder();
@@ -70,7 +33,7 @@ test('a database whose creation was cut off by a kill loses nothing later on whe
       files.syncDirectorySync(path.dirname(parent));
     }
     const first = files.operations;
-    const openHere = () => openOnThisThread({ ...context, runtime: { ...context.runtime, files } });
+    const openHere = () => openOnThisThread({ ...context, runtime: { ...context.runtime, files } }, primarySettings);
 
     files.planFaults(({ index }) => (index >= first + callsBefore ? 'disk-full' : undefined));
     const unfinished = await openHere().catch(() => undefined);

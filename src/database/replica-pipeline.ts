@@ -5,10 +5,12 @@ import type { ReplicaConnection } from '../sqlite/interface.ts';
 import type { DatabaseLimits } from './limits.ts';
 import type { MarkerWatch } from './marker-watch.ts';
 import { applyRecords } from './recovery.ts';
+import type { ReplicaTraces, TracedArrival } from './replica-traces.ts';
 import type { SharedPositions } from './shared-positions.ts';
 import type { Tolerance } from './tolerance.ts';
 import type { Awaited } from './types.ts';
 import { UnappliedRecords } from './unapplied-records.ts';
+import type { RecordTrace } from './write-trace.ts';
 
 export interface ReplicaPipelineOptions {
   readonly connection: ReplicaConnection;
@@ -16,7 +18,7 @@ export interface ReplicaPipelineOptions {
   readonly positions: SharedPositions;
   readonly limits: DatabaseLimits;
   /** Called after new records are durable. */
-  readonly onAppended: (records: Uint8Array) => void;
+  readonly onAppended: (records: Uint8Array, wish: undefined, traces: readonly RecordTrace[] | undefined) => void;
   /** Called after those were answered that wait for records to be durable, and before anything is applied. */
   readonly onDurable: () => void;
   /** Where applying has to stop for a moment. */
@@ -26,12 +28,16 @@ export interface ReplicaPipelineOptions {
   readonly tolerance: Tolerance;
   /** Milliseconds that a record must be old, by its own time and this clock, before it is applied. */
   readonly delayMs: number;
+  readonly traces: ReplicaTraces;
 }
 
 interface Arrival {
   readonly records: Uint8Array;
   /** What clients of the upstream wait for. */
   readonly awaited: Awaited | undefined;
+  /** Of the upstream. */
+  readonly term: number;
+  readonly traced: TracedArrival | undefined;
   done(): void;
   fail(error: QuorateError): void;
 }
@@ -106,8 +112,13 @@ export class ReplicaPipeline {
 
   /** Queues records; `arrival.done` is called when they are durable. */
   append(arrival: Arrival, commitTxId: number): void {
-    this.#arrivals.push(arrival);
+    this.#keep(arrival);
     this.#upstreamCommit = Math.max(this.#upstreamCommit, commitTxId);
+  }
+
+  #keep(arrival: Arrival): void {
+    this.#arrivals.push(arrival);
+    this.#options.positions.add('receivedBytes', arrival.records.length);
   }
 
   /** The upstream has nothing else to say, or somebody waits: there is no reason to rest. */
@@ -129,17 +140,18 @@ export class ReplicaPipeline {
   /**
    * Makes everything that has arrived durable, then applies one SQLite transaction's worth of committed records. Where
    * somebody waits for the first only, the second rests for a moment: the processors are needed to carry confirmations,
-   * and many transactions applied at once cost much less than each by itself.
+   * and many transactions applied at once cost much less than each by itself. A confirmation leaves when this turn ends.
    */
   step(): void {
-    this.#log();
+    const confirms = this.#log();
     this.#advanceCommit();
     if (this.#failure === undefined) {
       this.#attempt(() => this.#options.tolerance.check());
-      if (this.#mayApply()) {
+      if (!confirms && this.#mayApply()) {
         this.#applySlice();
       }
     }
+    this.#options.positions.set('unappliedBytes', this.#unapplied.sizeBytes);
   }
 
   /** Ends the repair of this replica. @throws QuorateError DIVERGED when something wrong may be left; nothing is applied then */
@@ -165,38 +177,50 @@ export class ReplicaPipeline {
     }
   }
 
-  #log(): void {
-    const arrivals = this.#arrivals;
-    this.#arrivals = [];
+  /** Returns whether somebody waits for the confirmation of what was logged. */
+  #log(): boolean {
+    const arrivals = this.#takeArrivals();
     const [first] = arrivals;
     if (first === undefined) {
-      return;
+      return false;
     }
     try {
       if (this.#failure !== undefined) {
         throw this.#failure;
       }
-      this.#appendFrame(arrivals.length === 1 ? first.records : Buffer.concat(arrivals.map(({ records }) => records)));
+      this.#appendFrame(arrivals, first);
     } catch (error) {
       for (const arrival of arrivals) {
         arrival.fail(asQuorateError(error));
       }
-      return;
+      return false;
     }
     for (const arrival of arrivals) {
       arrival.done();
     }
-    if (arrivals.some(({ awaited }) => awaited?.durable)) {
+    const confirms = arrivals.some(({ awaited }) => awaited?.durable);
+    if (confirms) {
       this.#restUntilMs ??= this.#options.clock.monotonicMs() + applyRestMs;
       this.#options.onDurable();
     }
     if (arrivals.some(({ awaited }) => awaited?.applied)) {
       this.#restUntilMs = undefined;
     }
+    return confirms;
   }
 
-  #appendFrame(records: Uint8Array): void {
-    const { log, positions, onAppended, clock } = this.#options;
+  #takeArrivals(): readonly Arrival[] {
+    const arrivals = this.#arrivals;
+    if (arrivals.length > 0) {
+      this.#arrivals = [];
+      this.#options.positions.set('receivedBytes', 0);
+    }
+    return arrivals;
+  }
+
+  #appendFrame(arrivals: readonly Arrival[], first: Arrival): void {
+    const { log, positions, onAppended, clock, traces } = this.#options;
+    const records = arrivals.length === 1 ? first.records : Buffer.concat(arrivals.map((arrival) => arrival.records));
     const batch = verifyBatch(records, log.tip);
     log.append(records, batch.lastTxId - batch.firstTxId + 1, batch.end);
     positions.set('tip', log.tip.txId);
@@ -206,11 +230,15 @@ export class ReplicaPipeline {
     positions.set('durable', log.tip.txId);
     positions.set('term', log.tip.term);
     this.#unapplied.add(records, batch.firstTxId);
-    onAppended(records);
+    const traced = arrivals.flatMap((arrival) => arrival.traced ?? []);
+    for (const arrival of traced) {
+      traces.logged(arrival);
+    }
+    onAppended(records, undefined, traced.length === 0 ? undefined : traced.flatMap((arrival) => arrival.traces));
   }
 
   #applySlice(): void {
-    const { connection, positions, limits, markers, tolerance, clock } = this.#options;
+    const { connection, positions, limits, markers, tolerance, clock, traces } = this.#options;
     const applied = positions.get('applied');
     const commit = positions.get('commit');
     this.#restUntilMs = undefined;
@@ -222,6 +250,7 @@ export class ReplicaPipeline {
       const reached = slice.at(-1)?.txId ?? applied;
       if (reached > applied) {
         positions.timings.observeMs('apply', sinceMs, clock.monotonicMs());
+        traces.applied(slice, sinceMs);
       }
       positions.set('applied', reached);
       positions.set(
@@ -261,10 +290,15 @@ export class ReplicaPipeline {
     return records.slice(0, young);
   }
 
-  /** Refuses what has arrived and was not logged yet. */
-  failArrivals(error: QuorateError): void {
-    for (const arrival of this.#arrivals.splice(0)) {
-      arrival.fail(error);
+  /** Refuses what has arrived and was not logged yet, where `refusal` has a reason for the term of its upstream. */
+  failArrivals(refusal: (term: number) => QuorateError | undefined): void {
+    for (const arrival of this.#takeArrivals()) {
+      const error = refusal(arrival.term);
+      if (error === undefined) {
+        this.#keep(arrival);
+      } else {
+        arrival.fail(error);
+      }
     }
   }
 
@@ -286,6 +320,7 @@ export class ReplicaPipeline {
     positions.set('tip', log.tip.txId);
     positions.set('durable', log.tip.txId);
     this.#unapplied = this.#unappliedRecords();
+    this.#options.traces.clear();
     this.#nextDueAtMs = undefined;
   }
 }

@@ -9,18 +9,12 @@ import { checkAgainstLog } from './recovery.ts';
 import { rejoin } from './rejoin.ts';
 import { repair } from './repair.ts';
 import { ReplicaPipeline } from './replica-pipeline.ts';
+import { ReplicaTraces } from './replica-traces.ts';
 import { type RecordSaving, type SavedRecords, saveRecords } from './saved-records.ts';
+import { staleTerm } from './terms.ts';
 import { Tolerance } from './tolerance.ts';
-import type {
-  Awaited,
-  LogEnds,
-  RejoinReport,
-  RejoinRequest,
-  RepairPhase,
-  RepairReport,
-  RepairRequest,
-} from './types.ts';
-import type { ClientRequest, ReplicaRequest, RoleSettings } from './writer-messages.ts';
+import type { LogEnds, RejoinReport, RejoinRequest, RepairPhase, RepairReport, RepairRequest } from './types.ts';
+import type { AppendRequest, ClientRequest, ReplicaRequest, RoleSettings } from './writer-messages.ts';
 import type { Call, WriterRole, WriterServices } from './writer-role.ts';
 
 /** How long applying waits after a condition of the machine (a full disk, a lock) stopped it, in milliseconds. */
@@ -45,6 +39,7 @@ export class ReplicaRole implements WriterRole {
   /** Wakes this role when whoever repairs it has gone. */
   #lease: Timer | undefined;
   readonly #tolerance: Tolerance;
+  readonly #traces: ReplicaTraces;
 
   constructor(services: WriterServices, log: TransactionLog | undefined, settings: RoleSettings) {
     this.#services = services;
@@ -53,10 +48,11 @@ export class ReplicaRole implements WriterRole {
     this.#mark = new CommitMark(services.runtime.files, services.runtime.clock, path.dirname(services.file()));
     const { files, clock } = services.runtime;
     this.#tolerance = new Tolerance({ files, clock, directory: this.#databaseDirectory });
+    this.#traces = new ReplicaTraces(services.start.name, clock, services.onTraced);
     this.#connection = ReplicaConnection.open(services.file());
     try {
       if (log !== undefined) {
-        this.useLog(log);
+        this.useLog(log, settings.hasCommittedAll);
       }
     } catch (error) {
       this.#connection.close();
@@ -64,15 +60,22 @@ export class ReplicaRole implements WriterRole {
     }
   }
 
-  /** Starts following into this log. */
-  useLog(log: TransactionLog): void {
+  /** Starts following into this log, of which all may be known to be committed. */
+  useLog(log: TransactionLog, isCommitted = false): void {
     const { positions, start, onAppended, onDurable, markers, runtime } = this.#services;
     const applied = this.#connection.readPosition();
     checkAgainstLog(applied, log);
     this.#log = log;
+    this.#traces.clear();
     positions.set('applied', applied.txId);
     positions.set('appliedBytes', log.recordBytesAt(applied.txId));
-    positions.set('commit', Math.max(applied.txId, this.#mark.read(log)));
+    // What was known to be committed stays so, whoever is followed next.
+    const known = isCommitted ? log.tip.txId : Math.min(positions.get('commit'), log.tip.txId);
+    positions.set('commit', Math.max(applied.txId, known, this.#mark.read(log)));
+    if (isCommitted) {
+      // Another start must not take it for what an upstream may have lost: what goes of it is to be saved.
+      this.#mark.write(log, known);
+    }
     this.#pipeline = new ReplicaPipeline({
       connection: this.#connection,
       log,
@@ -84,6 +87,7 @@ export class ReplicaRole implements WriterRole {
       clock: runtime.clock,
       delayMs: this.#delayMs,
       tolerance: this.#tolerance,
+      traces: this.#traces,
     });
     this.#services.wake();
   }
@@ -106,11 +110,27 @@ export class ReplicaRole implements WriterRole {
     );
   }
 
-  append(records: Uint8Array, commitTxId: number, awaited: Awaited | undefined, call: Call): void {
+  append([, , records, commitTxId, awaited, term, traces]: AppendRequest, call: Call): void {
+    this.#requireTerm(term);
+    const traced = this.#traces.arrived(traces);
     this.#following().append(
-      { records, awaited, done: () => call.succeed(undefined), fail: (error) => call.fail(error) },
+      { records, awaited, term, traced, done: () => call.succeed(undefined), fail: (error) => call.fail(error) },
       commitTxId,
     );
+  }
+
+  /** What has arrived and is not logged yet must not come from a primary of a lower term than was promised. */
+  promised(): void {
+    const promisedTerm = this.#services.positions.get('promised');
+    this.#pipeline?.failArrivals((term) => (term < promisedTerm ? staleTerm(term, promisedTerm) : undefined));
+  }
+
+  /** @throws QuorateError STALE_TERM for the primary of a lower term than was promised */
+  #requireTerm(term: number): void {
+    const promisedTerm = this.#services.positions.get('promised');
+    if (term < promisedTerm) {
+      throw staleTerm(term, promisedTerm);
+    }
   }
 
   /** What whoever feeds this replica asks, or mends it. */
@@ -119,10 +139,12 @@ export class ReplicaRole implements WriterRole {
       case 'ends':
         return this.#ends();
       case 'commit-to':
+        this.#requireTerm(request[3]);
         this.#pipeline?.commitTo(request[2]);
         this.#services.wake();
         return undefined;
       case 'truncate':
+        this.#requireTerm(request[3]);
         this.#following().truncateAfter(request[2]);
         this.#services.onTruncated();
         return undefined;
@@ -288,13 +310,14 @@ export class ReplicaRole implements WriterRole {
     this.#connection.holdCheckpoints(held);
   }
 
-  close(): void {
+  close(reason = new QuorateError('CANCELLED', 'the database is being closed')): void {
     this.#retry?.cancel();
     this.#due?.cancel();
     this.#rest?.cancel();
     this.#lease?.cancel();
     this.#keepMark();
-    this.#pipeline?.failArrivals(new QuorateError('CANCELLED', 'the database is being closed or changes its role'));
+    this.#pipeline?.failArrivals(() => reason);
+    this.#services.positions.set('unappliedBytes', 0);
     this.#connection.close();
   }
 }

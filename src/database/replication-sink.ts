@@ -1,7 +1,9 @@
 import { assertInvariant } from '../errors/interface.ts';
+import type { Term } from '../log/interface.ts';
 import { Listeners } from './listeners.ts';
 import type { SharedPositions } from './shared-positions.ts';
 import type { Awaited, DatabaseFailure, DatabasePositions, LogEnds, ReplicationSink } from './types.ts';
+import type { RecordTrace } from './write-trace.ts';
 import type { WriterClient } from './writer-client.ts';
 import { noReply } from './writer-messages.ts';
 
@@ -42,22 +44,33 @@ export class DatabaseSink implements ReplicationSink {
     return this.#options.client().request((id) => ['initialize', id, databaseId]);
   }
 
-  truncateAfter(txId: number): Promise<void> {
-    return this.#options.client().request((id) => ['truncate', id, txId]);
+  promisedTerm(): Term {
+    return this.#options.positions.get('promised');
+  }
+
+  truncateAfter(txId: number, term: Term): Promise<void> {
+    return this.#options.client().request((id) => ['truncate', id, txId, term]);
   }
 
   /** The buffer moves to the writer thread: the caller must not use it again. */
-  append(records: Uint8Array, commitTxId: number, awaited?: Awaited): Promise<void> {
+  append(
+    records: Uint8Array,
+    commitTxId: number,
+    term: Term,
+    awaited?: Awaited,
+    traces?: readonly RecordTrace[],
+  ): Promise<void> {
     // The `slice` of a Buffer would not copy.
     const owned = records.byteLength === records.buffer.byteLength ? records : Uint8Array.prototype.slice.call(records);
     assertInvariant(owned.buffer instanceof ArrayBuffer, 'records are not in shared memory');
-    return this.#options.client().request((id) => ['append', id, owned, commitTxId, awaited], 0, owned.buffer);
+    const { client } = this.#options;
+    return client().request((id) => ['append', id, owned, commitTxId, awaited, term, traces], 0, owned.buffer);
   }
 
-  commitTo(commitTxId: number): void {
+  commitTo(commitTxId: number, term: Term): void {
     if (commitTxId > this.positions().commit) {
       // A lost request changes nothing: the next heartbeat brings the position again.
-      this.#options.client().tell(['commit-to', noReply, commitTxId]);
+      this.#options.client().tell(['commit-to', noReply, commitTxId, term]);
     }
   }
 

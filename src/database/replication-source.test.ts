@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TransactionLog } from '../log/interface.ts';
 import { databaseId, encodeFrame, directory as logDirectory, simulatedFiles } from '../log/testing/sample-log.ts';
+import { AckRelay } from './ack-relay.ts';
 import { DatabaseSource } from './replication-source.ts';
 import { SharedPositions } from './shared-positions.ts';
 
@@ -23,13 +24,9 @@ function newSource() {
     onHold: () => {},
     positions,
     tailCacheBytes: 100_000,
-    role: () => 'primary',
+    settings: () => ({ role: 'primary' }),
+    acks: new AckRelay(() => {}),
     onDemand: () => {},
-    awaited: () => undefined,
-    awaitedCount: () => 0,
-    ackMembers: () => [],
-    asksForAcks: () => false,
-    onAcknowledged: () => {},
   });
   return { source, bytes: Uint8Array.from(frame.bytes) };
 }

@@ -1,27 +1,26 @@
 import { decodeRecord, type LogPosition, LogReader } from '../log/interface.ts';
 import type { FileSystem } from '../runtime/interface.ts';
+import type { AckRelay } from './ack-relay.ts';
 import { Listeners } from './listeners.ts';
+import { RecentTraces } from './recent-traces.ts';
 import type { KnownReplica } from './replica-holds.ts';
 import type { SharedPositions } from './shared-positions.ts';
 import { TailCache } from './tail-cache.ts';
-import type { Awaited, DatabasePositions, RecordRun, ReplicationSource, Role } from './types.ts';
+import type { Awaited, DatabasePositions, DatabaseSettings, RecordRun, ReplicationSource, Role } from './types.ts';
+import type { RecordTrace } from './write-trace.ts';
 
 export interface DatabaseSourceOptions {
   readonly files: FileSystem;
   readonly logDirectory: () => string;
   readonly positions: SharedPositions;
   readonly tailCacheBytes: number;
-  readonly role: () => Role;
+  readonly settings: () => Pick<DatabaseSettings, 'role' | 'acks'>;
+  readonly acks: AckRelay;
   /** Called when the first subscriber comes and after the last one went. */
   readonly onDemand: (wanted: boolean) => void;
   readonly databaseBytes: () => number;
   readonly bytesAt: (txId: number) => Promise<number>;
   readonly onHold: (replica: KnownReplica) => void;
-  readonly ackMembers: () => readonly string[];
-  readonly asksForAcks: () => boolean;
-  readonly onAcknowledged: (durable: readonly number[], applied: readonly number[]) => void;
-  readonly awaited: () => Awaited | undefined;
-  readonly awaitedCount: () => number;
 }
 
 type LogEnd = Pick<DatabasePositions, 'tip' | 'commit'>;
@@ -31,13 +30,15 @@ export class DatabaseSource implements ReplicationSource {
   readonly #options: DatabaseSourceOptions;
   readonly #listeners = new Listeners();
   readonly #tail: TailCache;
+  readonly #traces = new RecentTraces();
   #reader: LogReader | undefined;
   /**
    * Up to where this thread was told of records. The shared positions run ahead of the messages that bring the records,
    * and what has not arrived yet would be read from the files, at many times the price.
    */
-  #toldTxId: number | undefined;
+  #told: LogEnd | undefined;
   databaseId: Uint8Array | undefined;
+  #cutCount = 0;
 
   constructor(options: DatabaseSourceOptions) {
     this.#options = options;
@@ -49,19 +50,29 @@ export class DatabaseSource implements ReplicationSource {
   }
 
   get role(): Role {
-    return this.#options.role();
+    return this.#options.settings().role;
   }
 
+  /** A member that has promised a term serves nobody of a lower one. */
   positions(): DatabasePositions {
-    return this.#options.positions.read();
+    const positions = this.#options.positions.read();
+    return this.#isPromised ? { ...positions, term: this.#options.positions.get('promised') } : positions;
   }
 
   exportableTxId(): number {
-    return Math.min(this.#ownExportable(this.positions()), this.#toldTxId ?? Number.POSITIVE_INFINITY);
+    const own = this.#ownExportable(this.#options.positions.read());
+    return this.#told === undefined ? own : Math.min(own, this.#ownExportable(this.#told));
   }
 
+  /** What a member has may count in the term that it has promised, so its candidate gets all of it. */
   #ownExportable({ tip, commit }: LogEnd): number {
-    return this.role === 'primary' ? tip : commit;
+    return this.role === 'primary' || this.#isPromised ? tip : commit;
+  }
+
+  /** Whether a term was promised of which no record has come yet. */
+  get #isPromised(): boolean {
+    const { positions } = this.#options;
+    return this.role === 'replica' && positions.get('promised') > positions.get('term');
   }
 
   positionOf(txId: number): Promise<LogPosition | undefined> {
@@ -71,6 +82,10 @@ export class DatabaseSource implements ReplicationSource {
   async read(fromTxId: number, maxBytes: number): Promise<RecordRun> {
     const through = this.exportableTxId();
     return this.#tail.read(fromTxId, through, maxBytes) ?? (await this.#openReader().read(fromTxId, through, maxBytes));
+  }
+
+  traces(fromTxId: number, throughTxId: number, limit: number): readonly RecordTrace[] {
+    return this.#traces.between(fromTxId, throughTxId, limit);
   }
 
   subscribe(listener: () => void): () => void {
@@ -87,13 +102,14 @@ export class DatabaseSource implements ReplicationSource {
     };
   }
 
-  appended(bytes: Uint8Array, lastTxId: number): void {
+  appended(bytes: Uint8Array, lastTxId: number, traces: readonly RecordTrace[] = []): void {
     this.#tail.add({ bytes, firstTxId: decodeRecord(bytes).txId, lastTxId });
+    this.#traces.add(traces);
   }
 
   /** `told`: the positions when the news was sent; absent when the shared ones are to be taken. */
   moved(told?: LogEnd): void {
-    this.#toldTxId = told && this.#ownExportable(told);
+    this.#told = told;
     this.#listeners.notify();
   }
 
@@ -122,23 +138,23 @@ export class DatabaseSource implements ReplicationSource {
   }
 
   acknowledge(durable: readonly number[], applied: readonly number[]): void {
-    this.#options.onAcknowledged(durable, applied);
+    this.#options.acks.acknowledge({ durable, applied });
   }
 
   awaited(): Awaited | undefined {
-    return this.#options.awaited();
+    return this.#options.acks.awaited;
   }
 
   awaitedCount(): number {
-    return this.#options.awaitedCount();
+    return this.#options.acks.awaitedCount;
   }
 
   ackMembers(): readonly string[] {
-    return this.#options.ackMembers();
+    return this.#options.settings().acks?.members ?? [];
   }
 
   asksForAcks(): boolean {
-    return this.#options.asksForAcks();
+    return this.#options.acks.asksFor(this.#options.settings().acks);
   }
 
   /** The oldest records have gone: their files are let go of. */
@@ -146,15 +162,22 @@ export class DatabaseSource implements ReplicationSource {
     this.#reader?.forget();
   }
 
+  cutCount(): number {
+    return this.#cutCount;
+  }
+
   /** Forgets what was read: records were cut from the log. */
   forget(): void {
-    this.#toldTxId = undefined;
+    this.#cutCount += 1;
+    this.#told = undefined;
     this.#tail.clear();
+    this.#traces.clear();
     this.#reader?.forget();
   }
 
   /** The log is another one, in another folder. */
   reopen(): void {
+    this.#cutCount += 1;
     this.#tail.clear();
     this.close();
   }

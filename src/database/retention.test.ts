@@ -64,7 +64,7 @@ test('the log is kept for a replica that is away, across a restart, and no longe
   }
   assert.ok(database.source.firstTxId() <= 3, String(database.source.firstTxId()));
   assert.deepEqual(
-    database.storage().holds.map(({ replicaName, durableTxId, lost }) => ({ replicaName, durableTxId, lost })),
+    database.gauges.storage().holds.map(({ replicaName, durableTxId, lost }) => ({ replicaName, durableTxId, lost })),
     [{ replicaName: 'replica', durableTxId: 2, lost: false }],
   );
   assert.equal(database.forgetReplica('replica'), true);
@@ -81,7 +81,7 @@ test('a replica beyond the cap loses its hold, which is shown', async () => {
   database.source.hold('r1', 'replica', 1);
   await fill(database, 40);
   assert.ok((await dropped(database)) > 2);
-  assert.equal(database.storage().holds[0]?.lost, true);
+  assert.equal(database.gauges.storage().holds[0]?.lost, true);
 });
 
 test('a replica that says nothing for long is forgotten', () => {

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import * as v from 'valibot';
 import { QuorateError } from '../errors/interface.ts';
+import type { Term } from '../log/interface.ts';
 import type { FileSystem } from '../runtime/interface.ts';
 import { contentName, contentNumber, isContentName } from './content-directory.ts';
 import type { DatabaseSettings } from './types.ts';
@@ -30,11 +31,16 @@ const ackSchema = v.object({
   timeoutMs: v.pipe(v.number(), v.minValue(1)),
 });
 
+const term = v.pipe(v.number(), v.integer(), v.minValue(0));
+
 const settingsSchema = v.object({
   content: v.pipe(v.string(), v.check(isContentName, 'no name of a content folder')),
   role: v.picklist(['primary', 'replica']),
   replaceThrough: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
-  term: v.pipe(v.number(), v.integer(), v.minValue(0)),
+  term,
+  group: v.optional(v.object({ id: v.pipe(v.string(), v.minLength(1)) })),
+  promisedTerm: v.optional(term),
+  promisedTo: v.optional(v.string()),
   acks: v.optional(ackSchema),
   replication: v.object({
     enabled: v.boolean(),
@@ -55,6 +61,14 @@ export interface StoredSettings {
    * What only this replica had of them is saved.
    */
   readonly replaceThrough?: number | undefined;
+  readonly promise?: TermPromise | undefined;
+}
+
+/** Nothing of a lower term is acknowledged any more, and nothing of this one but what its candidate sends. */
+export interface TermPromise {
+  readonly term: Term;
+  /** Id of the node that the promise was made to. */
+  readonly candidate: string;
 }
 
 export function settingsExist(files: FileSystem, directory: string): boolean {
@@ -66,8 +80,15 @@ export function readSettings(files: FileSystem, directory: string): StoredSettin
   const file = path.join(directory, fileName);
   const text = Buffer.from(files.readFileSync(file)).toString('utf8');
   try {
-    const { content: name, replaceThrough, ...settings } = v.parse(settingsSchema, JSON.parse(text));
-    return { settings, content: contentNumber(name), replaceThrough };
+    const {
+      content: name,
+      replaceThrough,
+      promisedTerm,
+      promisedTo = '',
+      ...settings
+    } = v.parse(settingsSchema, JSON.parse(text));
+    const promise = promisedTerm === undefined ? undefined : { term: promisedTerm, candidate: promisedTo };
+    return { settings, content: contentNumber(name), replaceThrough, promise };
   } catch (cause) {
     throw new QuorateError('DATABASE_CORRUPT', `${file} cannot be read: ${(cause as Error).message}`, {
       cause,
@@ -78,7 +99,13 @@ export function readSettings(files: FileSystem, directory: string): StoredSettin
 
 /** Atomic, durable, and readable by its owner only, since it may hold the password for the upstream. */
 export function writeSettings(files: FileSystem, directory: string, stored: StoredSettings): void {
-  const { settings, content, replaceThrough } = stored;
-  const text = `${JSON.stringify({ content: contentName(content), replaceThrough, ...settings }, null, 2)}\n`;
+  const { settings, content, replaceThrough, promise } = stored;
+  const state = {
+    content: contentName(content),
+    replaceThrough,
+    promisedTerm: promise?.term,
+    promisedTo: promise?.candidate,
+  };
+  const text = `${JSON.stringify({ ...state, ...settings }, null, 2)}\n`;
   files.writeFileAtomicSync(path.join(directory, fileName), Buffer.from(text), 0o600);
 }

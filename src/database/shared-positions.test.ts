@@ -30,3 +30,25 @@ test('positions that are read while they move are in order: nothing is applied b
   }
   await worker.terminate();
 });
+
+/** Posts once. */
+const post = `
+  import { workerData } from 'node:worker_threads';
+  const { SharedPositions } = await import(workerData.module);
+  new SharedPositions(workerData.buffer).notePost();
+`;
+
+test('who waits for a post is woken by it, and does not wait for one that has come already', async () => {
+  const positions = new SharedPositions();
+  const longMs = 60_000;
+  const workerData = { module: new URL('./shared-positions.ts', import.meta.url).href, buffer: positions.buffer };
+  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(post)}`), { workerData });
+  const exited = new Promise((resolve) => worker.once('exit', resolve));
+  const beganMs = performance.now();
+  positions.waitForPost(0, longMs);
+  assert.equal(positions.get('posted'), 1);
+  positions.waitForPost(0, longMs);
+  assert.ok(performance.now() - beganMs < longMs);
+  positions.waitForPost(1, 1);
+  await exited;
+});

@@ -16,6 +16,17 @@ const slot = {
   /** Bytes of the records up to the tip, and up to the last applied one; only their distances mean something. */
   tipBytes: 9,
   appliedBytes: 10,
+  /** Highest term that was promised to a candidate. */
+  promised: 11,
+  /** Until when a primary may act, by the monotonic clock in milliseconds; 0 when nothing limits it. */
+  leaseUntilMs: 12,
+  /** Odd while the writer's thread does something (writer-pulse.ts). */
+  turns: 13,
+  /** Bytes of records that a replica has received and not yet fsynced, and of those that it keeps in memory to apply them. */
+  receivedBytes: 14,
+  unappliedBytes: 15,
+  /** Messages that the node has posted to the writer. */
+  posted: 16,
 } as const;
 type Slot = keyof typeof slot;
 const slotCount = Object.keys(slot).length;
@@ -47,8 +58,19 @@ export class SharedPositions {
     }
   }
 
-  /** Adds to a number that several threads change; returns the sum. */
-  add(name: 'streamedBytes', amount: number): number {
+  /** Tells the writer, which may wait in `waitForPost`, that a message of the node is in its port. */
+  notePost(): void {
+    Atomics.add(this.#slots, slot.posted, 1n);
+    Atomics.notify(this.#slots, slot.posted);
+  }
+
+  /** Blocks this thread until the node has posted more than `seen` messages, or for `limitMs`. */
+  waitForPost(seen: number, limitMs: number): void {
+    Atomics.wait(this.#slots, slot.posted, BigInt(seen), limitMs);
+  }
+
+  /** Adds to a number; returns the sum. */
+  add(name: 'streamedBytes' | 'turns' | 'receivedBytes', amount: number): number {
     return Number(Atomics.add(this.#slots, slot[name], BigInt(amount))) + amount;
   }
 

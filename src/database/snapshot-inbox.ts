@@ -1,10 +1,12 @@
 import path from 'node:path';
 import * as v from 'valibot';
 import { asQuorateError, QuorateError } from '../errors/interface.ts';
+import type { Term } from '../log/interface.ts';
 import type { FileSystem } from '../runtime/interface.ts';
 import { requireFreeBytes } from './disk-floor.ts';
 import { type FileWork, threadedFileWork } from './file-work.ts';
 import { ReceivedFile } from './received-file.ts';
+import { staleTerm } from './terms.ts';
 import type { SnapshotHeader, SnapshotInbox } from './types.ts';
 
 export interface FileInboxOptions {
@@ -20,8 +22,10 @@ export interface FileInboxOptions {
   readonly check: (header: SnapshotHeader) => Promise<void>;
   /** Looks at the content of the complete file. @throws QuorateError DATABASE_CORRUPT when it is not what it should be */
   readonly verify: (filePath: string, header: SnapshotHeader) => Promise<void>;
-  /** Takes over the complete file, which is durable and verified. */
-  readonly install: (filePath: string, header: SnapshotHeader) => Promise<void>;
+  /** Takes over the complete file, which is durable and verified; `mayInstall` throws when it is not to be after all. */
+  readonly install: (filePath: string, header: SnapshotHeader, mayInstall: () => void) => Promise<void>;
+  /** The highest term that was promised. */
+  readonly promisedTerm: () => Term;
 }
 
 const hexadecimal = v.pipe(
@@ -45,6 +49,8 @@ export class FileInbox implements SnapshotInbox {
   #header: SnapshotHeader | undefined;
   #file: ReceivedFile | undefined;
   #sizeBytes = 0;
+  /** What the sender was told. */
+  #promisedTerm = 0;
 
   constructor(options: FileInboxOptions) {
     this.#options = options;
@@ -68,7 +74,9 @@ export class FileInbox implements SnapshotInbox {
     return { snapshotId: this.#header?.snapshotId ?? '', bytes: this.#sizeBytes };
   }
 
-  async begin(header: SnapshotHeader, offset: number): Promise<void> {
+  async begin(header: SnapshotHeader, offset: number, promisedTerm: Term): Promise<void> {
+    this.#promisedTerm = promisedTerm;
+    this.#checkTerm();
     const { files, fileWork = threadedFileWork, directory, minFreeBytes, check } = this.#options;
     await check(header);
     const goesOn = this.#header?.snapshotId === header.snapshotId && offset > 0;
@@ -85,6 +93,14 @@ export class FileInbox implements SnapshotInbox {
     this.#header = header;
     await this.pause();
     this.#file = new ReceivedFile(files, this.#filePath, this.#sizeBytes, fileWork);
+  }
+
+  /** The sender may have been overtaken by a primary of a later term since it was asked. */
+  #checkTerm(): void {
+    const latest = this.#options.promisedTerm();
+    if (latest > this.#promisedTerm) {
+      throw staleTerm(this.#promisedTerm, latest);
+    }
   }
 
   async write(offset: number, content: Uint8Array): Promise<void> {
@@ -109,7 +125,7 @@ export class FileInbox implements SnapshotInbox {
       await file.complete(sha256, () => verify(this.#filePath, header));
       await this.pause();
       await check(header);
-      await install(this.#filePath, header);
+      await install(this.#filePath, header, () => this.#checkTerm());
     } catch (error) {
       await this.#keepIfUsable(asQuorateError(error));
       throw error;

@@ -12,7 +12,7 @@ import type { ReplicationSink, SnapshotHeader } from './types.ts';
 export interface SnapshotInstallerOptions {
   readonly context: Pick<DatabaseContext, 'runtime' | 'directory' | 'limits' | 'name' | 'fileWork'>;
   /** What the database has on disk now. */
-  readonly files: Pick<DatabaseFiles, 'content' | 'replaceThrough'>;
+  readonly files: Pick<DatabaseFiles, 'content' | 'replaceThrough' | 'promise'>;
   readonly sink: () => ReplicationSink;
   /** Saves all records of the log in a readable form. */
   readonly saveRecords: () => Promise<SavedRecords>;
@@ -63,14 +63,16 @@ export class SnapshotInstaller {
 
   /**
    * Exchanges the content: everything is prepared and durable before the one atomic write that decides.
-   * @throws QuorateError DISK_FULL, IO_ERROR
+   * @param mayInstall is asked at the last moment
+   * @throws QuorateError DISK_FULL, IO_ERROR, and what `mayInstall` throws
    */
-  async install(filePath: string, header: SnapshotHeader): Promise<void> {
+  async install(filePath: string, header: SnapshotHeader, mayInstall: () => void): Promise<void> {
     const { runtime, directory, limits } = this.#options.context;
     await this.#saveUncertain(header);
     const content = this.#options.files.content + 1;
     const segmentSizeBytes = limits.logSegmentBytes;
     buildContent(runtime.files, { databaseDirectory: directory, content, header, filePath, segmentSizeBytes });
+    mayInstall();
     await this.#options.changeContent(content);
   }
 
@@ -106,7 +108,8 @@ export function openInbox(options: SnapshotInstallerOptions): FileInbox {
     isRequired: () => options.files.replaceThrough !== undefined,
     check: (header) => installer.check(header),
     verify: (filePath, header) => installer.verify(filePath, header),
-    install: (filePath, header) => installer.install(filePath, header),
+    install: (filePath, header, mayInstall) => installer.install(filePath, header, mayInstall),
+    promisedTerm: () => options.files.promise?.term ?? 0,
   });
 }
 

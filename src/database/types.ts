@@ -1,6 +1,7 @@
 import type { LogPosition, RecordBatch, Term, TxId } from '../log/interface.ts';
 import type { Position } from '../position/interface.ts';
 import type { Statement, StatementDescription, StatementResult, WantedRow } from '../sqlite/interface.ts';
+import type { RecordTrace } from './write-trace.ts';
 
 export type { Position };
 
@@ -64,6 +65,34 @@ export interface DatabaseSettings {
   };
   /** Of a primary. Absent: `async`. */
   readonly acks?: AckSettings | undefined;
+  /** The replication group that the database belongs to. It then opens as a replica that follows nobody, whatever it was before. */
+  readonly group?: { readonly id: string } | undefined;
+}
+
+/** What a member of a group has, as it says when it promises a term. */
+export interface MemberPosition {
+  readonly promisedTerm: Term;
+  /** End of its log; `txId` 0 when it has none. */
+  readonly durable: LogPosition;
+  /** Last record that it knows to be committed. */
+  readonly committedTxId: TxId;
+  /** Last record that it shows. */
+  readonly appliedTxId: TxId;
+  /** 16 bytes; undefined for a replica that has never met its upstream. */
+  readonly databaseId: Uint8Array | undefined;
+}
+
+/** What makes a database the primary of a term. */
+export interface LeadRequest {
+  /** Higher than that of any record of its log, and not lower than any that it has promised. */
+  readonly term: Term;
+  /** Id of this node, as it was told to those who promised the term. */
+  readonly candidate: string;
+  readonly acks?: AckSettings | undefined;
+  /** See `Leadership.setLease`. */
+  readonly leaseUntilMs?: number | undefined;
+  /** A database that never had a log begins one, as a new database. Default: it is refused. */
+  readonly startsDatabase?: boolean | undefined;
 }
 
 /** Where a database stands; each number is a transaction id. */
@@ -201,12 +230,15 @@ export interface ReplicationSource {
   readonly databaseId: Uint8Array | undefined;
   readonly role: Role;
   positions(): DatabasePositions;
-  /** Highest record that may be sent: the tip of a primary, the commit position of a replica. */
+  /** Highest record that may be sent: the tip of a primary and, for its candidate, of a member that has promised a term; the
+   * commit position of another replica. */
   exportableTxId(): TxId;
   /** Position of a record, or undefined when the log has none of that number. */
   positionOf(txId: TxId): Promise<LogPosition | undefined>;
   /** Whole records from `fromTxId` on, at most about `maxBytes`, at least one. @throws QuorateError SNAPSHOT_REQUIRED */
   read(fromTxId: TxId, maxBytes: number): Promise<RecordRun>;
+  /** The traced transactions from `fromTxId` through `throughTxId`, at most `limit`, as far as they are remembered. */
+  traces(fromTxId: TxId, throughTxId: TxId, limit: number): readonly RecordTrace[];
   /** Calls back after records were appended or committed, until the returned function is called. */
   subscribe(listener: () => void): () => void;
   /** Tells the writer what the replicas have: one position for each that counts, the largest first. */
@@ -215,6 +247,8 @@ export interface ReplicationSource {
   awaited(): Awaited | undefined;
   /** How many replicas must hold the newest records before those who wait are answered. */
   awaitedCount(): number;
+  /** How often records were cut from the end of the log: what was sent before that may not be part of it any more. */
+  cutCount(): number;
   /** Oldest record in the log. */
   firstTxId(): TxId;
   /** Bytes of the log on disk. */
@@ -267,10 +301,11 @@ export interface SnapshotInbox {
   /** What an earlier attempt has received; an empty id and 0 when there is nothing. */
   received(): { readonly snapshotId: string; readonly bytes: number };
   /**
-   * Begins, or goes on at `offset` of the same snapshot.
-   * @throws QuorateError DIVERGED, WRONG_DATABASE, DISK_FULL, PROTOCOL_ERROR
+   * Begins, or goes on at `offset` of the same snapshot. `promisedTerm`: what its sender was told that this replica has
+   * promised; a promise of a later term ends the copy with STALE_TERM, up to the moment of the installation.
+   * @throws QuorateError DIVERGED, WRONG_DATABASE, DISK_FULL, PROTOCOL_ERROR, STALE_TERM
    */
-  begin(header: SnapshotHeader, offset: number): Promise<void>;
+  begin(header: SnapshotHeader, offset: number, promisedTerm: Term): Promise<void>;
   /** @throws QuorateError PROTOCOL_ERROR for a gap, DISK_FULL, IO_ERROR */
   write(offset: number, content: Uint8Array): Promise<void>;
   /**
@@ -328,17 +363,28 @@ export interface ReplicationSink {
   ends(): Promise<LogEnds>;
   /** Starts an empty log of the given identity. @throws QuorateError WRONG_DATABASE when there is one of another identity */
   initialize(databaseId: Uint8Array): Promise<void>;
-  /** Cuts never-committed records above `txId`. @throws QuorateError DIVERGED when a committed one would go */
-  truncateAfter(txId: TxId): Promise<void>;
+  /** The highest term that was promised to a candidate, 0 if there is none: nothing of a lower one is taken. */
+  promisedTerm(): Term;
+  /**
+   * Cuts never-committed records above `txId`. `term`: here and below, that of the one who feeds the replica.
+   * @throws QuorateError DIVERGED when a committed one would go, STALE_TERM
+   */
+  truncateAfter(txId: TxId, term: Term): Promise<void>;
   /**
    * Appends verified records and applies what is committed; resolves when the records are durable. `awaited` tells what
-   * is urgent.
+   * is urgent, `traces` which of the transactions are traced.
    * @throws QuorateError DIVERGED, PROTOCOL_ERROR, STALE_TERM, DISK_FULL, SCHEMA_MISMATCH
    */
-  append(records: Uint8Array, commitTxId: TxId, awaited?: Awaited): Promise<void>;
+  append(
+    records: Uint8Array,
+    commitTxId: TxId,
+    term: Term,
+    awaited?: Awaited,
+    traces?: readonly RecordTrace[],
+  ): Promise<void>;
   /** Learns of a higher commit position without new records. */
-  commitTo(commitTxId: TxId): void;
-  /** Calls back after the durable or applied position moved, or applying failed. */
+  commitTo(commitTxId: TxId, term: Term): void;
+  /** Calls back after the durable or applied position moved, a term was promised, or applying failed. */
   subscribe(listener: () => void): () => void;
   /** Why this replica cannot apply any further, if so. */
   failure(): DatabaseFailure | undefined;

@@ -27,6 +27,11 @@ export class UnappliedRecords {
     this.#nextTxId = appliedTxId + 1;
   }
 
+  /** Bytes of the records in memory. */
+  get sizeBytes(): number {
+    return this.#bytes;
+  }
+
   /** Takes records that were appended to the log, if nothing before them is missing in memory and there is room. */
   add(bytes: Uint8Array, firstTxId: number): void {
     const fits = this.#bytes === 0 || this.#bytes + bytes.length <= this.#limitBytes;

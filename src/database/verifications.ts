@@ -6,7 +6,7 @@ import type { SnapshotCall, SnapshotCalls } from './verification-messages.ts';
 import type { WriterClient } from './writer-client.ts';
 
 /** Snapshots of one database that may be pinned at once: each keeps SQLite from shortening its WAL. */
-const maxVerifications = 8;
+export const maxVerifications = 8;
 
 /** How long the marker may take to arrive, in milliseconds. */
 const pinTimeoutMs = 30_000;
@@ -49,6 +49,10 @@ export class Verifications implements AsyncDisposable {
     this.#options = options;
   }
 
+  get size(): number {
+    return this.#running.size + this.#starting;
+  }
+
   /** From here on this database pins a snapshot when the marker arrives. @throws QuorateError OVERLOADED */
   async prepare(marker: string): Promise<void> {
     if (this.#running.has(marker)) {
@@ -56,7 +60,7 @@ export class Verifications implements AsyncDisposable {
         hint: 'Name another node, or another database.',
       });
     }
-    if (this.#running.size + this.#starting >= maxVerifications) {
+    if (this.size >= maxVerifications) {
       throw new QuorateError('OVERLOADED', `${maxVerifications} verifications of ${this.#options.name} run already`, {
         hint: 'Wait until they have ended.',
       });

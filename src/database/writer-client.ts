@@ -1,6 +1,7 @@
 import type { Transferable } from 'node:worker_threads';
 import { assertInvariant, QuorateError, type SerializedError } from '../errors/interface.ts';
 import type { SqlValue, Statement, StatementResult } from '../sqlite/interface.ts';
+import { inSpan, type Span } from '../tracing/interface.ts';
 import type { DatabaseLimits } from './limits.ts';
 import type {
   BeginOptions,
@@ -10,6 +11,8 @@ import type {
   TransactResult,
   Writer,
 } from './types.ts';
+import { leaseEnded } from './write-errors.ts';
+import { describeWrite, traceOf, writeSpan } from './write-trace.ts';
 import {
   type CompactResult,
   expandResult,
@@ -57,17 +60,30 @@ function inDoubt(cause: QuorateError): QuorateError {
 export class WriterClient implements Writer {
   readonly #port: WriterPort;
   readonly #limits: Pick<DatabaseLimits, 'writerQueueLimit' | 'writerQueueBytes'>;
+  readonly #database: string;
   readonly #waiting = new Map<number, Waiting>();
   #outgoing: WriterRequest[] = [];
   #transfer: Transferable[] = [];
   #nextId = 1;
   #waitingBytes = 0;
   #closed: QuorateError | undefined;
+  #mayAnswer: () => boolean = () => true;
 
-  constructor(port: WriterPort, limits: Pick<DatabaseLimits, 'writerQueueLimit' | 'writerQueueBytes'>) {
+  /** @param database its name, for spans */
+  constructor(
+    port: WriterPort,
+    limits: Pick<DatabaseLimits, 'writerQueueLimit' | 'writerQueueBytes'>,
+    database: string,
+  ) {
     this.#port = port;
     this.#limits = limits;
+    this.#database = database;
     port.onClose(() => this.fail(new QuorateError('CANCELLED', 'the writer of this database has stopped')));
+  }
+
+  /** Where it says no, a write that succeeded is in doubt: this thread may have been stopped since the writer answered. */
+  answerOnlyWhile(mayAnswer: () => boolean): void {
+    this.#mayAnswer = mayAnswer;
   }
 
   /** Requests that wait for an answer. */
@@ -75,18 +91,43 @@ export class WriterClient implements Writer {
     return this.#waiting.size;
   }
 
-  async transact(statements: readonly Statement[], options: TransactOptions = {}): Promise<TransactResult> {
+  /** Rough size of them in memory. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /** Whether the writer has ended or was given up. */
+  get hasFailed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  transact(statements: readonly Statement[], options: TransactOptions = {}): Promise<TransactResult> {
+    return inSpan(
+      () => writeSpan(this.#database),
+      (span) => this.#transact(statements, options, span),
+    );
+  }
+
+  async #transact(
+    statements: readonly Statement[],
+    { bigint = false, acks: level, key }: TransactOptions,
+    span: Span | undefined,
+  ): Promise<TransactResult> {
     let size = 0;
     for (const statement of statements) {
       size += statementBytes(statement);
     }
-    const { bigint = false, acks: level, key } = options;
-    const wishes = level === undefined && key === undefined ? undefined : { acks: level, key };
-    const [term, txId, results, acks] = await this.request<TransactValue>(
+    const trace = traceOf(span);
+    const isPlain = level === undefined && key === undefined && trace === undefined;
+    const wishes = isPlain ? undefined : { acks: level, key, trace };
+    const [term, txId, results, acks, parts = []] = await this.request<TransactValue>(
       (id) =>
         wishes === undefined ? ['transact', id, statements, bigint] : ['transact', id, statements, bigint, wishes],
       size,
     );
+    if (span !== undefined) {
+      describeWrite(span, { term, txId, acks, parts });
+    }
     return { results: results.map(expandResult), position: { term, txId }, acks };
   }
 
@@ -95,7 +136,11 @@ export class WriterClient implements Writer {
     return {
       run: (statement, options = {}) => this.#run(transaction, statement, options),
       describe: (sql) => this.request((id) => ['describe', id, transaction, sql], sql.length),
-      commit: (key) => this.#commit(transaction, key),
+      commit: (key) =>
+        inSpan(
+          () => writeSpan(this.#database),
+          (span) => this.#commit(transaction, key, span),
+        ),
       rollback: () => this.request((id) => ['rollback', id, transaction]),
     };
   }
@@ -108,8 +153,16 @@ export class WriterClient implements Writer {
     return expandResult(compact);
   }
 
-  async #commit(transaction: number, key: string | undefined): Promise<Position> {
-    const [term, txId] = await this.request<TransactValue>((id) => ['commit', id, transaction, key]);
+  async #commit(transaction: number, key: string | undefined, span: Span | undefined): Promise<Position> {
+    const trace = traceOf(span);
+    const [term, txId, , acks, parts = []] = await this.request<TransactValue>((id) =>
+      trace === undefined && key === undefined
+        ? ['commit', id, transaction]
+        : ['commit', id, transaction, { key, trace }],
+    );
+    if (span !== undefined) {
+      describeWrite(span, { term, txId, acks, parts });
+    }
     return { term, txId };
   }
 
@@ -169,12 +222,18 @@ export class WriterClient implements Writer {
 
   /** To be called with every reply that arrives on the port. */
   receive(replies: readonly WriterReply[]): void {
+    if (this.#closed !== undefined) {
+      return;
+    }
     for (const reply of replies) {
       const waiting = this.#waiting.get(reply[0]);
       assertInvariant(waiting !== undefined, `the writer answered request ${reply[0]}, which nobody made`);
       this.#waiting.delete(reply[0]);
       this.#waitingBytes -= waiting.sizeBytes;
-      if (reply[1] === null) {
+      if (reply[1] === null && waiting.writes && !this.#mayAnswer()) {
+        const [, txId] = reply[2] as TransactValue;
+        waiting.reject(leaseEnded(txId));
+      } else if (reply[1] === null) {
         waiting.resolve(reply[2] as never);
       } else {
         waiting.reject(QuorateError.deserialize(reply[1] as SerializedError));
@@ -197,13 +256,15 @@ export class WriterClient implements Writer {
 
 /** What another thread needs to write to a database of this node. */
 export interface WriterAttachment {
+  /** Of the database. */
+  readonly name: string;
   readonly port: WriterPort;
   readonly limits: Pick<DatabaseLimits, 'writerQueueLimit' | 'writerQueueBytes'>;
 }
 
 /** A writer on the far end of a channel made by `Database.connectWriter`. */
 export function attachWriter(attachment: WriterAttachment): WriterClient {
-  const client = new WriterClient(attachment.port, attachment.limits);
+  const client = new WriterClient(attachment.port, attachment.limits, attachment.name);
   attachment.port.onMessage((message) => client.receive(message as WriterReply[]));
   return client;
 }

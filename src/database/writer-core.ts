@@ -1,6 +1,7 @@
-import { asQuorateError, QuorateError } from '../errors/interface.ts';
+import { QuorateError } from '../errors/interface.ts';
 import type { TransactionLog } from '../log/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
+import { AcknowledgementWait } from './acknowledgement-wait.ts';
 import { sqlitePath } from './content-directory.ts';
 import { DiskFloor } from './disk-floor.ts';
 import { failureOf } from './failure.ts';
@@ -12,6 +13,8 @@ import { MarkerWatch } from './marker-watch.ts';
 import { PrimaryRole } from './primary-role.ts';
 import { ReplicaRole } from './replica-role.ts';
 import { SharedPositions } from './shared-positions.ts';
+import { promiseTerm, type WriterPosition } from './terms.ts';
+import { WriterDoor } from './writer-door.ts';
 import { WriterFeeds } from './writer-feeds.ts';
 import { createLog, noteLog, openLog, requireSameDatabase } from './writer-log.ts';
 import {
@@ -19,17 +22,15 @@ import {
   type ClientRequest,
   type ControlRequest,
   isClientRequest,
-  noReply,
   type RoleSettings,
   startsWrite,
   type WriterEvent,
   type WriterPort,
-  type WriterReply,
-  type WriterRequest,
   type WriterStart,
 } from './writer-messages.ts';
 import { WriterOutbox } from './writer-outbox.ts';
-import { type Call, type WriterServices, wrongRole } from './writer-role.ts';
+import { WriterTurns } from './writer-pulse.ts';
+import { type Call, steppedDown, type WriterServices, wrongRole } from './writer-role.ts';
 
 /** How much of the next log segment is made ready in one turn: little enough that no commit waits for it, in bytes. */
 const preparationBytes = 1024 * 1024;
@@ -53,12 +54,15 @@ export class WriterCore {
   /** In `#work`, which ends with `flush`: answers made there need no turn of their own. */
   #working = false;
   readonly #outbox: WriterOutbox;
+  readonly #door: WriterDoor;
   readonly #feeds: WriterFeeds;
+  readonly #acknowledgementWait: AcknowledgementWait;
   #stopped = false;
   #directory: string;
   readonly #retention: LogRetention;
   readonly #floor: DiskFloor;
   readonly #freeze: FileFreeze;
+  readonly #turns: WriterTurns;
 
   /** `schedule` runs a function after the messages that have arrived by now. */
   constructor(
@@ -76,12 +80,17 @@ export class WriterCore {
     this.#retention = new LogRetention({ database, clock, logger, limits, neededFrom });
     this.#floor = new DiskFloor({ files, clock, directory: start.directory, minFreeBytes: limits.minFreeBytes });
     const positions = new SharedPositions(start.positions);
-    this.#outbox = new WriterOutbox({
-      host,
-      positions,
-      timers: runtime.timers,
-      streamLimitBytes: limits.tailCacheBytes,
+    this.#turns = new WriterTurns(positions);
+    const timers = this.#turns.counting(runtime.timers);
+    this.#outbox = new WriterOutbox({ host, positions, timers, streamLimitBytes: limits.tailCacheBytes });
+    this.#door = new WriterDoor({
+      outbox: this.#outbox,
+      turns: this.#turns,
+      accept: (call) => this.#accept(call),
+      onTaken: () => (this.#isUrgent ? this.#work() : this.#outbox.endTurn()),
+      onReply: () => this.#wakeToFlush(),
     });
+    this.#acknowledgementWait = new AcknowledgementWait(clock, host, this.#outbox);
     this.#feeds = new WriterFeeds({
       start,
       positions,
@@ -91,21 +100,22 @@ export class WriterCore {
     });
     const file = () => sqlitePath(this.#directory);
     const wake = () => this.#wake();
-    this.#freeze = new FileFreeze({ runtime, file, role: () => this.#role, wake });
+    this.#freeze = new FileFreeze({ runtime: { ...runtime, timers }, file, role: () => this.#role, wake });
     this.#services = {
-      runtime,
+      runtime: { ...runtime, timers },
       start,
       file,
       positions,
       hybridClock: new HybridClock(runtime.clock),
       markers: new MarkerWatch({
-        timers: runtime.timers,
+        timers,
         onReached: (marker, txId) => this.#outbox.emit(['at-marker', marker, txId]),
         onReleased: wake,
       }),
       wake,
       requireRoom: () => this.#floor.check(),
-      onAppended: (records, wish) => this.#outbox.appended(records, wish),
+      onAppended: (...appended) => this.#outbox.appended(...appended),
+      onTraced: (span) => this.#outbox.emit(['traced', span]),
       onDurable: () => this.#endTurn(),
       onTruncated: () => this.#outbox.emit(['truncated']),
       onFailure: (failure) => this.#emitFailure(failure),
@@ -117,8 +127,8 @@ export class WriterCore {
   /** Opens log and SQLite and recovers. @throws QuorateError LOG_CORRUPT, DATABASE_CORRUPT, IO_ERROR, DISK_FULL */
   open(): void {
     this.#openContent(this.#services.start.role);
-    this.#listen(this.#host);
-    this.#listen(this.#feeds.port);
+    this.#door.listen(this.#host);
+    this.#door.listen(this.#feeds.port);
     // The node must know the identity of its database before anybody asks for anything: nobody can follow it otherwise.
     this.#outbox.flush();
     this.#retainWhileIdle();
@@ -159,11 +169,10 @@ export class WriterCore {
   #retain(): void {
     const log = this.#log;
     const role = this.#role;
-    if (log === undefined || role === undefined) {
-      return;
+    if (log !== undefined && role !== undefined) {
+      this.#retention.step(log, () => (this.#freeze.isFrozen ? undefined : role.checkpoint()));
+      noteLog(this.#services.positions, log);
     }
-    this.#retention.step(log, () => (this.#freeze.isFrozen ? undefined : role.checkpoint()));
-    noteLog(this.#services.positions, log);
   }
 
   #createLog(databaseId: Uint8Array): TransactionLog {
@@ -177,7 +186,7 @@ export class WriterCore {
   }
 
   #takeRole(settings: RoleSettings): void {
-    this.#role?.close();
+    this.#role?.close(steppedDown());
     this.#role = undefined;
     this.#services.markers.clear();
     this.#feeds.setFailure(undefined);
@@ -191,33 +200,12 @@ export class WriterCore {
     this.#freeze.roleChanged();
   }
 
-  #listen(port: WriterPort): void {
-    port.onMessage((message) => {
-      for (const request of message as WriterRequest[]) {
-        this.#dispatch(request, port);
-      }
-      if (this.#isUrgent) {
-        this.#work();
-      } else {
-        this.#outbox.flush();
-      }
-    });
-  }
-
-  #dispatch(request: WriterRequest, port: WriterPort): void {
-    const call: Call = {
-      request,
-      succeed: (value) => this.#reply(port, [request[1], null, value]),
-      fail: (error) => this.#reply(port, [request[1], error.serialize()]),
-    };
-    try {
-      if (isClientRequest(request)) {
-        this.#acceptClient(call as Call<ClientRequest>);
-      } else {
-        this.#control(request, call);
-      }
-    } catch (error) {
-      call.fail(asQuorateError(error));
+  #accept(call: Call): void {
+    const { request } = call;
+    if (isClientRequest(request)) {
+      this.#acceptClient(call as Call<ClientRequest>);
+    } else {
+      this.#control(request, call);
     }
   }
 
@@ -236,7 +224,7 @@ export class WriterCore {
   #control(request: ControlRequest, call: Call): void {
     switch (request[0]) {
       case 'attach':
-        this.#listen(request[2] as WriterPort);
+        this.#door.listen(request[2] as WriterPort);
         return call.succeed(undefined);
       case 'set-role':
         this.#takeRole(request[2]);
@@ -244,8 +232,6 @@ export class WriterCore {
       case 'stream':
         this.#outbox.streaming = request[2];
         return call.succeed(undefined);
-      case 'import':
-        return this.#as(PrimaryRole).importFrom(request[2], call);
       case 'rejoin':
       case 'save-records':
       case 'repair':
@@ -254,8 +240,14 @@ export class WriterCore {
       case 'commit-to':
       case 'truncate':
         return call.succeed(this.#as(ReplicaRole).control(request));
+      case 'import':
       case 'write-marker':
-        return this.#as(PrimaryRole).writeMarker(request[2], call);
+      case 'set-acks':
+      case 'pause-writes':
+      case 'resume-writes':
+        return this.#as(PrimaryRole).control(request, call);
+      case 'promise':
+        return call.succeed(this.#promise(request[2]));
       case 'await-marker':
         return call.succeed(this.#services.markers.await(request[2]));
       case 'release-marker':
@@ -264,9 +256,6 @@ export class WriterCore {
         if (this.#role instanceof PrimaryRole) {
           this.#role.acknowledge(request[2], request[3]);
         }
-        return call.succeed(undefined);
-      case 'set-acks':
-        this.#as(PrimaryRole).configureAcks(request[2]);
         return call.succeed(undefined);
       case 'initialize':
         return call.succeed(this.#initialize(request[2]));
@@ -294,8 +283,9 @@ export class WriterCore {
   }
 
   /** Records that somebody waits for are logged before this thread turns to anything else. */
-  #append([, , records, commitTxId, awaited]: AppendRequest, call: Call): void {
-    this.#as(ReplicaRole).append(records, commitTxId, awaited, call);
+  #append(request: AppendRequest, call: Call): void {
+    this.#as(ReplicaRole).append(request, call);
+    const [, , , , awaited] = request;
     if (awaited?.durable) {
       this.#isUrgent = true;
     } else {
@@ -309,6 +299,19 @@ export class WriterCore {
       throw wrongRole(this.#services.start.name, (kind as unknown) === PrimaryRole ? 'primary' : 'replica');
     }
     return role;
+  }
+
+  /**
+   * Ends everything that a primary of a lower term could still be told, on this very thread: when the answer leaves, nothing
+   * of such a term is confirmed any more. @throws QuorateError STALE_TERM when the log has records of a later term
+   */
+  #promise(term: number): WriterPosition {
+    const position = promiseTerm(this.#services.positions, this.#log, term);
+    if (this.#role instanceof ReplicaRole) {
+      this.#role.promised();
+    }
+    this.#feeds.moved();
+    return position;
   }
 
   #initialize(databaseId: Uint8Array): void {
@@ -332,7 +335,7 @@ export class WriterCore {
   #wake(): void {
     if (!this.#scheduled && !this.#stopped) {
       this.#scheduled = true;
-      this.#schedule(() => this.#work());
+      this.#schedule(() => this.#turns.run(() => this.#work()));
     }
   }
 
@@ -352,6 +355,7 @@ export class WriterCore {
       this.#wake();
     }
     this.#prepareNextSegment();
+    this.#acknowledgementWait.step();
   }
 
   /** Tells everybody what this turn brought. */
@@ -366,13 +370,6 @@ export class WriterCore {
       this.#log?.prepareNextSegment(preparationBytes);
     } catch {
       // The failure was reported when it happened, with its cause.
-    }
-  }
-
-  #reply(port: WriterPort, reply: WriterReply): void {
-    if (reply[0] !== noReply) {
-      this.#outbox.reply(port, reply);
-      this.#wakeToFlush();
     }
   }
 

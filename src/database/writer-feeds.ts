@@ -27,7 +27,7 @@ export class WriterFeeds {
     this.#options = options;
     const { start, positions, databaseId } = options;
     const { near, far } = directChannel();
-    const client = new WriterClient(near, start.limits);
+    const client = new WriterClient(near, start.limits, start.name);
     near.onMessage((message) => client.receive(message as WriterReply[]));
     this.port = far;
     this.#sink = new DatabaseSink({ client: () => client, positions, databaseId });

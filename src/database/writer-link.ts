@@ -2,6 +2,7 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { asQuorateError, QuorateError, type SerializedError } from '../errors/interface.ts';
 import type { Logger } from '../runtime/interface.ts';
 import { type LogEntry, writeLogEntry } from './forwarding-logger.ts';
+import { SharedPositions } from './shared-positions.ts';
 import { WriterClient } from './writer-client.ts';
 import type { WriterEvent, WriterPort, WriterStart, WriterToHost } from './writer-messages.ts';
 
@@ -10,7 +11,7 @@ export interface WriterLink {
   readonly client: WriterClient;
   /** A further channel to the same writer, for another thread. */
   connect(): Promise<MessagePort>;
-  /** Ends the writer after it has closed its files. */
+  /** Ends the writer after it has closed its files; does not wait for one whose client was made to fail. */
   stop(): Promise<void>;
 }
 
@@ -34,15 +35,19 @@ const entry = new URL(import.meta.url.endsWith('.ts') ? './writer-thread.ts' : '
 /** Starts the writer on a thread of its own. */
 export const startWriterThread: WriterStarter = async (start, logger, onEvent, signal) => {
   const worker = new Worker(entry, { workerData: start, name: `quorate writer ${start.name}` });
+  const positions = new SharedPositions(start.positions);
   const opened = Promise.withResolvers<void>();
   const exited = Promise.withResolvers<void>();
   const port: WriterPort = {
-    post: (message, transfer) => worker.postMessage(message, transfer),
+    post(message, transfer) {
+      worker.postMessage(message, transfer);
+      positions.notePost();
+    },
     onMessage: () => {},
     onClose: (listener) => worker.on('exit', listener),
     close: () => {},
   };
-  const client = new WriterClient(port, start.limits);
+  const client = new WriterClient(port, start.limits, start.name);
   worker.on('message', (message: ThreadMessage) => {
     for (const event of message.events ?? []) {
       onEvent(event);
@@ -85,7 +90,15 @@ export const startWriterThread: WriterStarter = async (start, logger, onEvent, s
       return port2;
     },
     async stop() {
-      await client.request((id) => ['close', id]);
+      try {
+        await client.request((id) => ['close', id]);
+      } catch (error) {
+        if (!client.hasFailed) {
+          throw error;
+        }
+        worker.unref();
+        return;
+      }
       await worker.terminate();
       await exited.promise;
     },

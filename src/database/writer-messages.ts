@@ -1,6 +1,7 @@
 import type { Transferable } from 'node:worker_threads';
 import type { SerializedError } from '../errors/interface.ts';
 import type { SqlValue, Statement, StatementResult } from '../sqlite/interface.ts';
+import type { MeasuredSpan } from '../tracing/interface.ts';
 import type { AckWish } from './acks.ts';
 import type { DatabaseLimits } from './limits.ts';
 import type {
@@ -14,6 +15,7 @@ import type {
   RepairRequest,
   Role,
 } from './types.ts';
+import type { RecordTrace, WritePart } from './write-trace.ts';
 
 /**
  * What travels between a writer thread and those who use it. Everything is made of tuples, because the structured
@@ -24,6 +26,8 @@ import type {
 export interface TransactionWishes {
   readonly acks?: AckLevel | undefined;
   readonly key?: string | undefined;
+  /** The span of one that is traced, as `traceparent` says it. */
+  readonly trace?: string | undefined;
 }
 
 /** The id of a request that nobody waits for: it gets no reply. */
@@ -41,16 +45,18 @@ export type ClientRequest =
   | readonly [kind: 'begin', id: number, foreignKeys: boolean]
   | readonly [kind: 'run', id: number, transaction: number, statement: Statement, bigint: boolean]
   | readonly [kind: 'describe', id: number, transaction: number, sql: string]
-  | readonly [kind: 'commit', id: number, transaction: number, key: string | undefined]
+  | readonly [kind: 'commit', id: number, transaction: number, wishes?: Pick<TransactionWishes, 'key' | 'trace'>]
   | readonly [kind: 'rollback', id: number, transaction: number];
 
-/** Records from the upstream. `awaited`: what clients there wait for. */
+/** Records from the upstream, which is at `term`. `awaited`: what clients there wait for. `traces`: of the traced ones among them. */
 export type AppendRequest = readonly [
   kind: 'append',
   id: number,
   records: Uint8Array,
   commitTxId: number,
   awaited: Awaited | undefined,
+  term: number,
+  traces?: readonly RecordTrace[] | undefined,
 ];
 
 /** What helps a replica that is not what its upstream is. */
@@ -70,13 +76,24 @@ export type FeedRequest =
 /** What a replica is told by whoever feeds it, or mends it. */
 export type ReplicaRequest =
   | MendRequest
-  | readonly [kind: 'truncate', id: number, txId: number]
-  | readonly [kind: 'commit-to', id: number, commitTxId: number]
+  | readonly [kind: 'truncate', id: number, txId: number, term: number]
+  | readonly [kind: 'commit-to', id: number, commitTxId: number, term: number]
   | readonly [kind: 'ends', id: number];
+
+/** What only a primary can do for its node. */
+export type PrimaryRequest =
+  | readonly [kind: 'set-acks', id: number, settings: AckSettings | undefined]
+  | readonly [kind: 'import', id: number, path: string]
+  /** Writes a record that is nothing but this marker; answers with its txId. */
+  | readonly [kind: 'write-marker', id: number, marker: Uint8Array]
+  /** New writes wait from now on; answers with the end of the log when everything in it is committed. */
+  | readonly [kind: 'pause-writes', id: number, limitMs: number]
+  | readonly [kind: 'resume-writes', id: number];
 
 /** What only the node itself asks. */
 export type ControlRequest =
   | ReplicaRequest
+  | PrimaryRequest
   /** A further client: its end of a channel is in `port`. */
   | readonly [kind: 'attach', id: number, port: unknown]
   | readonly [kind: 'set-role', id: number, settings: RoleSettings]
@@ -88,14 +105,12 @@ export type ControlRequest =
   | readonly [kind: 'bytes-at', id: number, txId: number]
   /** What the replicas that count have, the largest first. */
   | readonly [kind: 'acks', id: number, durable: readonly number[], applied: readonly number[]]
-  | readonly [kind: 'set-acks', id: number, settings: AckSettings | undefined]
-  | readonly [kind: 'import', id: number, path: string]
+  /** From now on nothing of a lower term is acknowledged; answers with what this database has. */
+  | readonly [kind: 'promise', id: number, term: number]
   /** The oldest record that a known replica still needs. */
   | readonly [kind: 'hold', id: number, neededFrom: number]
   /** The content is in another folder now. */
   | readonly [kind: 'set-content', id: number, directory: string, content: number, settings: RoleSettings]
-  /** Writes a record that is nothing but this marker; answers with its txId. */
-  | readonly [kind: 'write-marker', id: number, marker: Uint8Array]
   /** From now on the writer stands still for a moment when SQLite shows all up to this marker (hexadecimal). */
   | readonly [kind: 'await-marker', id: number, marker: string]
   | readonly [kind: 'release-marker', id: number, marker: string]
@@ -128,6 +143,10 @@ export interface RoleSettings {
   readonly acks?: AckSettings | undefined;
   /** Milliseconds by which a replica applies late. */
   readonly delayMs?: number | undefined;
+  /** A primary that has just been made one: its term is to begin. */
+  readonly beginsTerm?: boolean | undefined;
+  /** A replica that was primary alone when its process ended: all of its log was committed. */
+  readonly hasCommittedAll?: boolean | undefined;
 }
 
 /** A statement's result; the last three only when it returns rows. */
@@ -145,13 +164,19 @@ export type WriterReply =
   | readonly [id: number, error: null, value: unknown]
   | readonly [id: number, error: SerializedError];
 
-/** The value of a reply to `transact`. */
-export type TransactValue = readonly [term: number, txId: number, results: readonly CompactResult[], acks: number];
+/** The value of a reply to `transact`. The last one only when it is traced. */
+export type TransactValue = readonly [
+  term: number,
+  txId: number,
+  results: readonly CompactResult[],
+  acks: number,
+  parts?: readonly WritePart[],
+];
 
 /** What the writer tells the node without being asked. Positions are in shared memory. */
 export type WriterEvent =
   /** Followed by `moved` when the turn ends in which they were appended. */
-  | readonly [kind: 'appended', records: Uint8Array, lastTxId: number]
+  | readonly [kind: 'appended', records: Uint8Array, lastTxId: number, traces?: readonly RecordTrace[]]
   | readonly [kind: 'moved', tipTxId: number, commitTxId: number]
   | readonly [kind: 'ack-status', status: AckStatus]
   /** What the node is to report acknowledgements for. */
@@ -162,7 +187,9 @@ export type WriterEvent =
   /** Records were cut from the end of the log. */
   | readonly [kind: 'truncated']
   | readonly [kind: 'feed', feed: number, event: unknown]
-  | readonly [kind: 'log-opened', databaseId: Uint8Array];
+  | readonly [kind: 'log-opened', databaseId: Uint8Array]
+  /** What this replica did with a traced transaction. */
+  | readonly [kind: 'traced', span: MeasuredSpan];
 
 /** What arrives at the node's own end of its channel to the writer. */
 export interface WriterToHost {
@@ -189,6 +216,11 @@ export interface WriterStart {
 export interface WriterPort {
   post(message: unknown, transfer?: readonly Transferable[]): void;
   onMessage(listener: (message: unknown) => void): void;
+  /**
+   * Hands the next message to the listener, past the event loop, and returns whether there was one. Blocks the thread until
+   * it comes, for at most `limitMs`. Absent where only the event loop brings messages.
+   */
+  receive?(limitMs: number): boolean;
   onClose(listener: () => void): void;
   close(): void;
 }

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Timer, Timers } from '../runtime/interface.ts';
 import { type AckWish, noGoal } from './acks.ts';
 import type { SharedPositions } from './shared-positions.ts';
+import type { RecordTrace } from './write-trace.ts';
 import type { WriterEvent, WriterPort, WriterReply } from './writer-messages.ts';
 
 /** How long the news that positions moved waits for something that it can travel with, in milliseconds. */
@@ -56,7 +57,7 @@ export class WriterOutbox {
    * process on their way, and the replica's acknowledgement, a second message for each group. Only when clients wait for
    * acknowledgements (`wish`) do they go at once, so that the replicas' fsync and this one happen at the same time.
    */
-  appended(records: Uint8Array, wish: AckWish | undefined): void {
+  appended(records: Uint8Array, wish?: AckWish, traces?: readonly RecordTrace[]): void {
     const { positions, streamLimitBytes } = this.#options;
     if (!this.streaming) {
       return;
@@ -65,7 +66,9 @@ export class WriterOutbox {
       positions.add('streamedBytes', -records.length);
     } else {
       // The `slice` of a Buffer would not copy.
-      this.emit(['appended', Uint8Array.prototype.slice.call(records), positions.get('tip')]);
+      const copy = Uint8Array.prototype.slice.call(records);
+      const lastTxId = positions.get('tip');
+      this.emit(traces === undefined ? ['appended', copy, lastTxId] : ['appended', copy, lastTxId, traces]);
     }
     if (wish !== undefined) {
       this.wantAcks(wish);
@@ -79,6 +82,12 @@ export class WriterOutbox {
       this.#wish = wish;
       this.emit(['acks-wanted', wish]);
     }
+  }
+
+  /** The transaction that waits for replicas to hold it, if one does. */
+  get heldTxId(): number | undefined {
+    const { count, txId } = this.#wish?.durable ?? noGoal;
+    return count > 0 && this.#options.positions.get('commit') < txId ? txId : undefined;
   }
 
   /** What an earlier role waited for is not waited for any more. */

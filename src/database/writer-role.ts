@@ -1,10 +1,12 @@
 import { QuorateError } from '../errors/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
+import type { MeasuredSpan } from '../tracing/interface.ts';
 import type { AckWish } from './acks.ts';
 import type { HybridClock } from './hybrid-clock.ts';
 import type { MarkerWatch } from './marker-watch.ts';
 import type { SharedPositions } from './shared-positions.ts';
 import type { AckStatus, Role } from './types.ts';
+import type { RecordTrace } from './write-trace.ts';
 import type { ClientRequest, WriterRequest, WriterStart } from './writer-messages.ts';
 
 /** What a role shares with the core that plays it. */
@@ -20,8 +22,10 @@ export interface WriterServices {
   readonly wake: () => void;
   /** @throws QuorateError DISK_FULL while too little is free on the disk */
   readonly requireRoom: () => void;
-  /** `wish`: what clients wait for who wait until replicas have the records. */
-  readonly onAppended: (records: Uint8Array, wish?: AckWish) => void;
+  /** `wish`: what clients wait for who wait until replicas have the records. `traces`: of the traced ones among them. */
+  readonly onAppended: (records: Uint8Array, wish?: AckWish, traces?: readonly RecordTrace[]) => void;
+  /** A traced transaction has come further on this replica. */
+  readonly onTraced: (span: MeasuredSpan) => void;
   /** Records of the upstream are durable, and somebody there waits for that. */
   readonly onDurable: () => void;
   /** Records were cut from the end of the log. */
@@ -49,8 +53,15 @@ export interface WriterRole {
   checkpoint(): number | undefined;
   /** While held, commits leave SQLite's file as it is. */
   holdCheckpoints(held: boolean): void;
-  /** Fails what waits and closes SQLite; the log stays open. */
-  close(): void;
+  /** Fails what waits, for that reason, and closes SQLite; the log stays open. */
+  close(reason?: QuorateError): void;
+}
+
+/** What waits for a primary is told this when it ceases to be one. */
+export function steppedDown(): QuorateError {
+  return new QuorateError('STEPPED_DOWN', 'the database changed its role before the request was begun', {
+    hint: 'Nothing of it was done. Send it to the primary, or again in a moment.',
+  });
 }
 
 export function wrongRole(database: string, wanted: Role): QuorateError {

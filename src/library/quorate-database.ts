@@ -69,7 +69,7 @@ export class QuorateDatabase implements AsyncDisposable {
     this.#onClose = onClose;
     this.#port = new CountingWriterPort(port, host.liveness);
     this.#port.onClose(() => this.#lose());
-    this.#writer = attachWriter({ port: this.#port, limits });
+    this.#writer = attachWriter({ name, port: this.#port, limits });
     this.#positions = new SharedPositions(positions);
     this.#reader = new LocalReader({ name, directory, positions: this.#positions, clock });
   }

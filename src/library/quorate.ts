@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { type Clock, createNodeRuntime, nullLogger } from '../runtime/interface.ts';
+import { useApplicationTracer } from '../tracing/interface.ts';
 import { HostClient } from './host-client.ts';
 import type { Attachment, HostReady } from './host-messages.ts';
 import { handleClosed } from './local-reader.ts';
@@ -30,6 +31,7 @@ export class Quorate implements AsyncDisposable {
    * @throws QuorateError DATABASE_LOCKED when a process has it open already, ADDRESS_IN_USE, INVALID_ARGUMENT, IO_ERROR …
    */
   static async open(options: QuorateOptions): Promise<Quorate> {
+    await useApplicationTracer();
     const { clock } = createNodeRuntime();
     const { host, ready } = await HostClient.start(hostOptions(options), options.logger ?? nullLogger);
     return new Quorate(host, ready, clock);

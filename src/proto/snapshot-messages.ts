@@ -19,11 +19,43 @@ const maxHeadBytes = 64;
  */
 let scratch = Buffer.alloc(0);
 
+/** What gRPC has copied the bytes of a message to, and sends. */
+const frames = new WeakMap<ExportSnapshotResponse, Buffer>();
+
 /** The bytes of a message. Those of a chunk stay what they are until the next call; gRPC copies them at once. */
 export function encodeSnapshotMessage(message: ExportSnapshotResponse): Buffer {
   return message.message?.$case === 'chunk'
-    ? encodeChunk(message.message.value)
+    ? notingCopy(encodeChunk(message.message.value), message)
     : Buffer.from(ExportSnapshotResponse.encode(message).finish());
+}
+
+/** The same bytes, which note where they are copied to. */
+function notingCopy(bytes: Buffer, message: ExportSnapshotResponse): Buffer {
+  const copy: Buffer['copy'] = (target, ...range) => {
+    if (Buffer.isBuffer(target)) {
+      frames.set(message, target);
+    }
+    return Buffer.prototype.copy.call(bytes, target, ...range);
+  };
+  return Object.assign(bytes, { copy });
+}
+
+/**
+ * Gives the memory back that gRPC has made for a chunk, which must have left without an error. Left to garbage collection, it
+ * makes a node that sends gigabytes go through all that it has in memory again and again.
+ */
+export function releaseSent(message: ExportSnapshotResponse): void {
+  const frame = frames.get(message);
+  frames.delete(message);
+  if (frame !== undefined && frame.length === frame.buffer.byteLength) {
+    release(frame.buffer);
+  }
+}
+
+function release(memory: ArrayBufferLike): void {
+  if (memory instanceof ArrayBuffer) {
+    memory.transfer(0);
+  }
 }
 
 function encodeChunk({ offset, content }: SnapshotChunk): Buffer {
@@ -55,8 +87,8 @@ export function decodeSnapshotMessage(bytes: Buffer): ExportSnapshotResponse {
 export function releaseChunk({ content }: SnapshotChunk): void {
   const { buffer, byteOffset, length } = content;
   const isAlone = byteOffset <= maxHeadBytes && byteOffset + length === buffer.byteLength;
-  if (isAlone && buffer instanceof ArrayBuffer) {
-    buffer.transfer(0);
+  if (isAlone) {
+    release(buffer);
   }
 }
 

@@ -27,6 +27,7 @@ function upstream(
     read: () => Promise.reject(new Error('not used')),
     subscribe: () => () => {},
     acknowledge: () => {},
+    cutCount: () => 0,
     firstTxId: () => firstTxId,
     hold: () => {},
     logBytes: () => 0,
@@ -36,6 +37,7 @@ function upstream(
     awaited: () => undefined,
     awaitedCount: () => 0,
     ackMembers: () => [],
+    traces: () => [],
     asksForAcks: () => false,
   };
 }
@@ -82,4 +84,18 @@ test('a replica that ends before the log of its upstream begins needs a snapshot
   await assert.rejects(commonPosition(short, ends('', 0)), { code: 'SNAPSHOT_REQUIRED' });
   await assert.rejects(commonPosition(short, ends('abcxyz', 2)), { code: 'SNAPSHOT_REQUIRED' });
   assert.equal((await commonPosition(short, ends('abcd', 4))).txId, 4);
+});
+
+test('a tail that is older than the end of a replica is not ahead of it, and may go', async () => {
+  const source = upstream('abcx', 'replica');
+  const later: ReplicationSource = {
+    ...source,
+    positionOf: async (txId) => {
+      const position = await source.positionOf(txId);
+      return position && { ...position, term: txId === 4 ? 2 : 1 };
+    },
+  };
+  const ends = { durable: at('abcdef', 6), committed: at('abc', 3), between: [] };
+  await assert.rejects(commonPosition(source, ends), { code: 'UNAVAILABLE' });
+  assert.equal((await commonPosition(later, ends)).txId, 3);
 });

@@ -16,7 +16,7 @@ export async function commonPosition(source: ReplicationSource, ends: LogEnds): 
   if (await isHere(source, ends.durable)) {
     return ends.durable;
   }
-  if (source.role === 'replica' && ends.durable.txId > source.exportableTxId()) {
+  if (await mayBeBehind(source, ends.durable)) {
     throw new QuorateError(
       'UNAVAILABLE',
       `this upstream is itself a replica and still behind: it has ${source.exportableTxId()}, the replica ${ends.durable.txId}`,
@@ -30,6 +30,16 @@ export async function commonPosition(source: ReplicationSource, ends: LogEnds): 
     throw divergence(source, ends.committed);
   }
   return newestCommon(source, [...ends.between, ends.committed]);
+}
+
+/** Whether a replica may have more than this source, which is one itself. What is older than the end of the source's log is not more. */
+async function mayBeBehind(source: ReplicationSource, durable: LogPosition): Promise<boolean> {
+  const endTxId = source.exportableTxId();
+  if (source.role === 'primary' || durable.txId <= endTxId) {
+    return false;
+  }
+  const end = await source.positionOf(endTxId);
+  return durable.term >= (end?.term ?? 0);
 }
 
 /** @throws QuorateError SNAPSHOT_REQUIRED when records after `txId` are gone, so that nobody can go on from there */

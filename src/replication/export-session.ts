@@ -1,11 +1,24 @@
-import type { ReplicationSource } from '../database/interface.ts';
+import type { RecordRun, ReplicationSource } from '../database/interface.ts';
 import { asQuorateError, QuorateError } from '../errors/interface.ts';
 import type { LogPosition } from '../log/interface.ts';
-import type { Acknowledgement, ExportStart, ExportTxRequest, ExportTxResponse, Heartbeat } from '../proto/interface.ts';
+import type {
+  Acknowledgement,
+  ExportStart,
+  ExportTxRequest,
+  ExportTxResponse,
+  Heartbeat,
+  TransactionTrace,
+} from '../proto/interface.ts';
 import type { Runtime, Timer } from '../runtime/interface.ts';
 import { counts } from './acknowledgements.ts';
 import { commonPosition, genesisPosition } from './common-position.ts';
-import { commitNoticeMs, followerDelayMs, protocolVersions, type ReplicationLimits } from './limits.ts';
+import {
+  commitNoticeMs,
+  followerDelayMs,
+  maxMessageTraces,
+  protocolVersions,
+  type ReplicationLimits,
+} from './limits.ts';
 import type { AttachedReplica, ChannelListener, MessageChannel } from './types.ts';
 
 /** For whose confirmation clients wait now. */
@@ -21,6 +34,8 @@ export interface ExportSessionOptions {
   /** See ExporterOptions. */
   readonly path?: (() => readonly string[]) | undefined;
   readonly awaited: () => AwaitedReplica;
+  /** See ExporterOptions. */
+  readonly onHigherTerm?: ((term: number) => void) | undefined;
   /** Called when the replica has more than before. */
   readonly onProgress: () => void;
 }
@@ -33,6 +48,8 @@ export interface ExportSessionOptions {
 export class ExportSession implements ChannelListener<ExportTxRequest> {
   readonly #options: ExportSessionOptions;
   #start: ExportStart | undefined;
+  /** Of the source, when this session began. */
+  #cutCount = 0;
   #sentTxId = 0;
   /** Where this stream stands on the scale of `source.tipBytes()`. */
   #sentBytes = 0;
@@ -53,6 +70,11 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
 
   constructor(options: ExportSessionOptions) {
     this.#options = options;
+  }
+
+  /** Whether the replica has read enough of what was sent to take more. */
+  get isWritable(): boolean {
+    return this.#writable;
   }
 
   status(): AttachedReplica | undefined {
@@ -85,6 +107,9 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
 
   /** Only what was sent can be held: a replica that confirms more is not to be believed. */
   #acknowledge({ durableTxId, appliedTxId }: Acknowledgement): void {
+    if (this.#isCut()) {
+      return;
+    }
     if (durableTxId > this.#sentTxId || appliedTxId > durableTxId) {
       this.close(
         new QuorateError(
@@ -98,6 +123,18 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
     this.#appliedTxId = appliedTxId;
     this.#acknowledgedAtMs = this.#options.runtime.clock.nowMs();
     this.#options.onProgress();
+  }
+
+  /** Ends the session when the log has lost records since it began: some of them may have been sent. */
+  #isCut(): boolean {
+    if (!this.#ended && this.#options.source.cutCount() !== this.#cutCount) {
+      this.close(
+        new QuorateError('UNAVAILABLE', 'this upstream has taken records back', {
+          hint: 'The replica connects again.',
+        }),
+      );
+    }
+    return this.#ended;
   }
 
   onDrain(): void {
@@ -134,6 +171,7 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
   }
 
   async #run(start: ExportStart): Promise<void> {
+    this.#cutCount = this.#options.source.cutCount();
     const from = await this.#agree(start);
     this.#sentBytes = await this.#options.source.bytesAt(from.txId);
     if (this.#ended) {
@@ -161,16 +199,7 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
         hint: 'Delete the replica and create it again, or point it at the right upstream.',
       });
     }
-    const { term } = source.positions();
-    if (start.promisedTerm > term) {
-      throw new QuorateError(
-        'STALE_TERM',
-        `this upstream is at term ${term}, the replica follows term ${start.promisedTerm} already`,
-        {
-          hint: 'This node was primary earlier. Point the replica at the present primary.',
-        },
-      );
-    }
+    checkPromised(start, this.#options);
     if (start.durable === undefined || start.committed === undefined) {
       throw new QuorateError('PROTOCOL_ERROR', 'a start message names the durable and the committed position');
     }
@@ -243,7 +272,7 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
   /** Sends records while there are any, and the commit position when it moved without them. */
   async #stream(): Promise<void> {
     const { source, limits } = this.#options;
-    while (!this.#ended) {
+    while (!this.#isCut()) {
       if (!this.#writable) {
         await this.#changed();
       } else if (this.#sentTxId < source.exportableTxId()) {
@@ -254,7 +283,7 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
         }
         this.#recordsDueMs = undefined;
         const batch = await source.read(this.#sentTxId + 1, limits.exportBatchBytes);
-        await this.#sendRecords(batch.bytes);
+        await this.#sendRecords(batch);
         this.#sentTxId = batch.lastTxId;
         this.#sentBytes += batch.bytes.length;
       } else if (this.#sentCommit < Math.min(source.positions().commit, this.#sentTxId)) {
@@ -290,7 +319,7 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
     }
   }
 
-  async #sendRecords(bytes: Uint8Array): Promise<void> {
+  async #sendRecords({ bytes, firstTxId, lastTxId }: RecordRun): Promise<void> {
     const { source, limits } = this.#options;
     for (let offset = 0; offset < bytes.length && !this.#ended; offset += limits.exportMessageBytes) {
       const part = bytes.subarray(offset, offset + limits.exportMessageBytes);
@@ -298,11 +327,18 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
       const { commit } = source.positions();
       this.#tellsCommit(commit);
       const records = Buffer.from(part.buffer, part.byteOffset, part.length);
-      this.#send({ $case: 'records', value: { records, more, commitTxId: commit, awaited: source.awaited() } });
+      const traces = more ? [] : this.#traces(firstTxId, lastTxId);
+      const awaited = source.awaited();
+      this.#send({ $case: 'records', value: { records, more, commitTxId: commit, awaited, traces } });
       while (!this.#writable && more && !this.#ended) {
         await this.#changed();
       }
     }
+  }
+
+  #traces(firstTxId: number, lastTxId: number): TransactionTrace[] {
+    const { source } = this.#options;
+    return source.traces(firstTxId, lastTxId, maxMessageTraces).map(([txId, traceparent]) => ({ txId, traceparent }));
   }
 
   #send(message: NonNullable<ExportTxResponse['message']>): void {
@@ -321,6 +357,22 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
     }
     timer?.cancel();
     this.#wake = undefined;
+  }
+}
+
+/** @throws QuorateError STALE_TERM for a replica that has promised a higher term than that of this upstream */
+export function checkPromised(
+  { promisedTerm }: { readonly promisedTerm: number },
+  { source, onHigherTerm }: Pick<ExportSessionOptions, 'source' | 'onHigherTerm'>,
+): void {
+  const { term } = source.positions();
+  if (promisedTerm > term) {
+    onHigherTerm?.(promisedTerm);
+    throw new QuorateError(
+      'STALE_TERM',
+      `this upstream is at term ${term}, the replica follows term ${promisedTerm} already`,
+      { hint: 'This node was primary earlier. Point the replica at the present primary.' },
+    );
   }
 }
 

@@ -13,7 +13,7 @@ const position = { txId: 7, term: 1, hash };
 async function exporterWithReplicas() {
   const counted: (readonly number[])[] = [];
   const sent: ExportTxResponse[] = [];
-  const state = { members: [] as string[], path: ['me/shop'] as readonly string[] };
+  const state = { members: [] as string[], cuts: 0, path: ['me/shop'] as readonly string[] };
   const source: ReplicationSource = {
     databaseId: new Uint8Array(16),
     role: 'primary',
@@ -26,7 +26,9 @@ async function exporterWithReplicas() {
     awaited: () => undefined,
     awaitedCount: () => 0,
     ackMembers: () => state.members,
+    traces: () => [],
     asksForAcks: () => true,
+    cutCount: () => state.cuts,
     firstTxId: () => 1,
     logBytes: () => 0,
     tipBytes: () => 0,
@@ -75,6 +77,13 @@ test('who counts is asked anew when the members change, though no replica has an
   state.members = ['paris', 'rome'];
   exporter.count();
   assert.deepEqual(counted.at(-1), [7, 0]);
+});
+
+test('what replicas held counts no more when records were cut from the log', async () => {
+  const { exporter, counted, state } = await exporterWithReplicas();
+  state.cuts += 1;
+  exporter.count();
+  assert.deepEqual(counted.at(-1), []);
 });
 
 test('every replica is told first of all whom its upstream follows, and again when that changes', async () => {

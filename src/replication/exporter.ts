@@ -19,6 +19,8 @@ export interface ExporterOptions {
   readonly snapshots?: SnapshotSource | undefined;
   /** Replica ids of this database and of those that it follows; nothing is told to replicas when absent. */
   readonly path?: (() => readonly string[]) | undefined;
+  /** Called when a replica has promised a higher term than that of this database: another node is primary, or is about to be. */
+  readonly onHigherTerm?: ((term: number) => void) | undefined;
 }
 
 type SendSnapshotPart = SnapshotExportOptions['send'];
@@ -28,8 +30,11 @@ export class Exporter {
   readonly #options: ExporterOptions;
   readonly #sessions = new Set<ExportSession>();
   readonly #sending = new Set<AbortController>();
-  readonly #acknowledgements = new Acknowledgements();
+  #acknowledgements = new Acknowledgements();
+  /** Of the source, when the first of them came. */
+  #cutCount = 0;
   readonly #lead = new Lead();
+  #snapshotBytes = 0;
 
   constructor(options: ExporterOptions) {
     this.#options = options;
@@ -65,7 +70,7 @@ export class Exporter {
 
   /** Sends a snapshot to a replica. @throws QuorateError as `exportSnapshot` does */
   async sendSnapshot(request: ExportSnapshotRequest, send: SendSnapshotPart, signal: AbortSignal): Promise<void> {
-    const { source, limits, runtime, snapshots } = this.#options;
+    const { source, limits, runtime, snapshots, onHigherTerm } = this.#options;
     if (snapshots === undefined) {
       throw new QuorateError('NOT_IMPLEMENTED', 'this node gives no snapshots');
     }
@@ -73,22 +78,52 @@ export class Exporter {
     this.#sending.add(closing);
     try {
       const either = AbortSignal.any([signal, closing.signal]);
-      await exportSnapshot(request, { source, snapshots, limits, runtime, send, signal: either });
+      const counted = this.#counted(send);
+      await exportSnapshot(request, {
+        source,
+        snapshots,
+        limits,
+        runtime,
+        onHigherTerm,
+        send: counted,
+        signal: either,
+      });
     } finally {
       this.#sending.delete(closing);
     }
   }
 
-  /** Replicas that receive a snapshot now. */
-  get snapshotCount(): number {
-    return this.#sending.size;
+  #counted(send: SendSnapshotPart): SendSnapshotPart {
+    return (part) => {
+      this.#snapshotBytes += part.$case === 'chunk' ? part.value.content.length : 0;
+      return send(part);
+    };
+  }
+
+  /**
+   * What is on its way: replicas that receive a snapshot now, and those that take no records before they have read what was
+   * sent; and the bytes of snapshots that were sent since the database was opened.
+   */
+  usage(): { readonly snapshots: number; readonly slowReplicas: number; readonly snapshotBytes: number } {
+    const slowReplicas = [...this.#sessions].filter((session) => !session.isWritable).length;
+    return { snapshots: this.#sending.size, slowReplicas, snapshotBytes: this.#snapshotBytes };
+  }
+
+  /** Replicas that had what was cut from the log may have something else in its place now. */
+  #acknowledged(): Acknowledgements {
+    const cutCount = this.#options.source.cutCount();
+    if (cutCount !== this.#cutCount) {
+      this.#cutCount = cutCount;
+      this.#acknowledgements = new Acknowledgements();
+    }
+    return this.#acknowledgements;
   }
 
   /** Tells the database what its replicas have, after one of them has more. */
   #progress(session: ExportSession): void {
     const replica = session.status();
     if (replica !== undefined) {
-      this.#acknowledgements.note(replica);
+      this.#acknowledged().note(replica);
       if (counts(replica, this.#options.source.ackMembers())) {
         this.#lead.confirmed(session);
       }
@@ -100,7 +135,7 @@ export class Exporter {
   /** Tells the database what the replicas have that count by its present settings. */
   count(): void {
     const { source } = this.#options;
-    const { durable, applied } = this.#acknowledgements.of(source.ackMembers());
+    const { durable, applied } = this.#acknowledged().of(source.ackMembers());
     source.acknowledge(durable, applied);
   }
 

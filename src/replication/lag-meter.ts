@@ -168,6 +168,7 @@ export class LagMeter {
       ...{ upstreamTipTxId, lagTransactions, lagBytes, lagMs, staleMs },
       ...{ receivedLagTransactions, receivedLagBytes, receivedLagMs },
       isSync: this.#counts,
+      silenceMs: this.silenceMs,
     };
   }
 

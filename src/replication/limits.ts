@@ -57,6 +57,9 @@ export const commitNoticeMs = 1;
  */
 export const followerDelayMs = 2;
 
+/** Traced transactions that one message names; of more, replicas do not tell what became of them. */
+export const maxMessageTraces = 256;
+
 /** How long a replica waits in the same way with the news that it has applied something, in milliseconds. */
 export const appliedNoticeMs = 5;
 

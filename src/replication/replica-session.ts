@@ -1,11 +1,13 @@
-import type { LogEnds, ReplicationSink } from '../database/interface.ts';
+import type { LogEnds, RecordTrace, ReplicationSink } from '../database/interface.ts';
 import { asQuorateError, QuorateError } from '../errors/interface.ts';
 import type { LogPosition } from '../log/interface.ts';
 import type { ExportStarted, ExportTxResponse, Heartbeat, Position, Records } from '../proto/interface.ts';
 import type { Runtime, Timer } from '../runtime/interface.ts';
+import { parseTraceparent } from '../tracing/interface.ts';
 import { checkVersion } from './export-session.ts';
 import { type LagMeter, newLagMeter } from './lag-meter.ts';
-import { appliedNoticeMs, protocolVersions, type ReplicationLimits } from './limits.ts';
+import { latestTermOf } from './latest-term.ts';
+import { appliedNoticeMs, maxMessageTraces, protocolVersions, type ReplicationLimits } from './limits.ts';
 import { RecordAssembler } from './record-assembler.ts';
 import type { ChannelListener, ExportStream } from './types.ts';
 import { checkPath } from './upstream-path.ts';
@@ -55,6 +57,8 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
   readonly #early: ExportTxResponse[] = [];
   readonly lag: LagMeter;
   #channel: ExportStream | undefined;
+  /** Of the upstream, as it said last. */
+  #term = 0;
   #phase: 'starting' | 'preparing' | 'streaming' = 'starting';
   #ended = false;
   #waitingBytes = 0;
@@ -99,7 +103,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
         between: between.map(positionMessage),
         replicaId: identity.replicaId,
         replicaName: identity.replicaName,
-        promisedTerm: sink.positions().term,
+        promisedTerm: latestTermOf(sink),
         acceptsSnapshot: this.#options.acceptsSnapshot === true,
         httpUrl: identity.httpUrl ?? '',
       };
@@ -188,15 +192,8 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
   async #prepare(started: ExportStarted): Promise<void> {
     const { sink } = this.#options;
     checkVersion(started.protocol, started.protocol);
-    if (started.term < sink.positions().term) {
-      throw new QuorateError(
-        'STALE_TERM',
-        `the upstream is at term ${started.term}; this replica follows term ${sink.positions().term} already`,
-        {
-          hint: 'Point the replica at the present primary.',
-        },
-      );
-    }
+    this.#term = started.term;
+    this.#checkTerm(latestTermOf(sink));
     if (this.#options.wantsSnapshot) {
       throw new QuorateError('SNAPSHOT_REQUIRED', 'a new copy of this database was asked for');
     }
@@ -210,9 +207,17 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
       );
     }
     if (from < durable.txId) {
-      await sink.truncateAfter(from);
+      await sink.truncateAfter(from, this.#term);
     }
     this.#begin(started);
+  }
+
+  /** @throws QuorateError STALE_TERM for an upstream of a lower term than this replica has promised or seen */
+  #checkTerm(latestTerm: number): void {
+    if (this.#term < latestTerm) {
+      const message = `the upstream is at term ${this.#term}; this replica follows term ${latestTerm} already`;
+      throw new QuorateError('STALE_TERM', message, { hint: 'Point the replica at the present primary.' });
+    }
   }
 
   #begin(started: ExportStarted): void {
@@ -224,7 +229,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
     if (started.heartbeat !== undefined) {
       this.lag.started(started.heartbeat);
       this.#options.onHeard?.(this.lag, true);
-      this.#options.sink.commitTo(started.heartbeat.commitTxId);
+      this.#options.sink.commitTo(started.heartbeat.commitTxId, this.#term);
     }
     this.#options.onStreaming?.();
     this.#acknowledge();
@@ -247,7 +252,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
     if (this.#waitingBytes > this.#options.limits.receiveWindowBytes) {
       this.#channel?.pause();
     }
-    this.#options.sink.append(records, message.commitTxId, message.awaited).then(
+    this.#options.sink.append(records, message.commitTxId, this.#term, message.awaited, tracesOf(message)).then(
       () => this.#stored(sizeBytes),
       (error: unknown) => this.end(asQuorateError(error)),
     );
@@ -267,18 +272,32 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
     this.lag.heard(heartbeat);
     this.#options.onHeard?.(this.lag, false);
     this.#appliedAwaited = heartbeat.awaited?.applied === true;
-    this.#options.sink.commitTo(heartbeat.commitTxId);
+    this.#term = Math.max(this.#term, heartbeat.term);
+    this.#options.sink.commitTo(heartbeat.commitTxId, this.#term);
   }
 
   #moved(): void {
     const { sink } = this.#options;
     this.measure();
+    if (this.#isOver()) {
+      return;
+    }
     const failure = sink.failure();
     if (failure !== undefined && lasting.has(failure.code)) {
       this.end(new QuorateError(failure.code as 'DIVERGED', failure.message, { hint: failure.hint }));
       return;
     }
     this.#acknowledge();
+  }
+
+  /** Ends when a later term was promised: its candidate was told what this replica has, and counts on that. */
+  #isOver(): boolean {
+    try {
+      this.#checkTerm(this.#options.sink.promisedTerm());
+    } catch (error) {
+      this.end(asQuorateError(error));
+    }
+    return this.#ended;
   }
 
   /** Reports progress: at once what is durable, and in its company or a little later what is applied. */
@@ -298,7 +317,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
   #report(): void {
     const { durable, applied } = this.#options.sink.positions();
     if (
-      this.#ended ||
+      this.#isOver() ||
       !this.#writable ||
       (durable === this.#acknowledged.durable && applied === this.#acknowledged.applied)
     ) {
@@ -343,6 +362,12 @@ const lasting: ReadonlySet<string> = new Set([
   'SQL_ERROR',
   'CONSTRAINT_VIOLATION',
 ]);
+
+/** undefined when nothing is traced. What one message may name is bounded by the limit of its sender, and here. */
+function tracesOf({ traces }: Records): RecordTrace[] | undefined {
+  const known = traces.slice(0, maxMessageTraces).filter(({ traceparent }) => parseTraceparent(traceparent));
+  return known.length === 0 ? undefined : known.map(({ txId, traceparent }) => [txId, traceparent]);
+}
 
 function positionMessage(position: LogPosition): Position {
   return { txId: position.txId, term: position.term, hash: Buffer.from(position.hash) };

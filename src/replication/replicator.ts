@@ -55,6 +55,8 @@ export class Replicator implements AsyncDisposable {
   readonly #options: ReplicatorOptions;
   readonly #stop = new AbortController();
   readonly #backoff: Backoff;
+  /** Between snapshots that were too old when they were there, one after the other. */
+  readonly #outpaced: Backoff;
   #running: Promise<void> | undefined;
   #session: OpenSession | undefined;
   #seeding: Seeding | undefined;
@@ -67,7 +69,9 @@ export class Replicator implements AsyncDisposable {
   constructor(options: ReplicatorOptions) {
     this.#options = options;
     this.#lag = newLagMeter(options.runtime.clock, options.limits);
-    this.#backoff = createBackoff(options.runtime.random, options.limits.backoffInitialMs, options.limits.backoffMaxMs);
+    const { runtime, limits } = options;
+    this.#backoff = createBackoff(runtime.random, limits.backoffInitialMs, limits.backoffMaxMs);
+    this.#outpaced = createBackoff(runtime.random, limits.backoffInitialMs, limits.refusedRetryMs);
   }
 
   start(): void {
@@ -137,7 +141,7 @@ export class Replicator implements AsyncDisposable {
       open: (request) => transport.openSnapshot(upstream, request, this.#stop.signal),
       identity,
       runtime,
-      databaseId: sink.databaseId,
+      sink,
       lag: this.#lag,
       onInstalling: () => this.#enter('installing', ''),
     });
@@ -186,6 +190,7 @@ export class Replicator implements AsyncDisposable {
 
   #streaming(): void {
     this.#backoff.reset();
+    this.#outpaced.reset();
     this.#discardSnapshot().catch((error: unknown) => {
       this.#options.runtime.logger.warn({ error: String(error) }, 'what was received of a snapshot cannot be removed');
     });
@@ -215,7 +220,7 @@ export class Replicator implements AsyncDisposable {
 
   /** Records why a session ended and waits for the next attempt; false when there is none. */
   async #pause(error: QuorateError): Promise<boolean> {
-    const { runtime, limits } = this.#options;
+    const { runtime } = this.#options;
     const { code, message, hint } = error;
     this.#lastError = { code, message, hint: hint ?? '', atMs: runtime.clock.nowMs() };
     const finalState = final.get(code);
@@ -224,14 +229,22 @@ export class Replicator implements AsyncDisposable {
       return false;
     }
     this.#enter(slow.get(code) ?? 'backing-off', message);
-    const delayMs = slow.has(code) ? limits.refusedRetryMs : this.#backoff.nextDelayMs();
     try {
-      await runtime.timers.sleep(delayMs, this.#stop.signal);
+      await runtime.timers.sleep(this.#delayMs(code), this.#stop.signal);
       return true;
     } catch {
       // Only the stop signal ends the sleep early.
       return false;
     }
+  }
+
+  /** The next snapshot is a newer one, so that one which the log had left behind is no reason to wait for a person. */
+  #delayMs(code: ErrorCode): number {
+    const { limits, snapshots } = this.#options;
+    if (code === 'SNAPSHOT_REQUIRED' && snapshots !== undefined) {
+      return this.#outpaced.nextDelayMs();
+    }
+    return slow.has(code) ? limits.refusedRetryMs : this.#backoff.nextDelayMs();
   }
 
   #enter(state: ReplicatorState, reason: string): void {

@@ -1,4 +1,4 @@
-import type { SnapshotHeader, SnapshotInbox } from '../database/interface.ts';
+import type { ReplicationSink, SnapshotHeader, SnapshotInbox } from '../database/interface.ts';
 import { QuorateError } from '../errors/interface.ts';
 import {
   type ExportSnapshotRequest,
@@ -10,6 +10,7 @@ import {
 } from '../proto/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
 import type { LagMeter } from './lag-meter.ts';
+import { latestTermOf } from './latest-term.ts';
 import { protocolVersions } from './limits.ts';
 import type { ReplicaIdentity } from './replica-session.ts';
 import { snapshotFormat } from './snapshot-export.ts';
@@ -26,8 +27,7 @@ export interface SeedingOptions {
   /** Asks an upstream for the snapshot. */
   readonly open: (request: ExportSnapshotRequest) => AsyncIterable<ExportSnapshotResponse>;
   readonly identity: ReplicaIdentity;
-  /** Identity of the database, if this replica knows it. */
-  readonly databaseId: Uint8Array | undefined;
+  readonly sink: Pick<ReplicationSink, 'databaseId' | 'promisedTerm' | 'positions'>;
   readonly runtime: Runtime;
   readonly lag: LagMeter;
   /** Everything is received and is being checked and installed. */
@@ -40,6 +40,8 @@ export class Seeding {
   #meter: ProgressMeter | undefined;
   #txId = 0;
   #nextLogMs = 0;
+  /** What the upstream was told. */
+  #promisedTerm = 0;
 
   constructor(options: SeedingOptions) {
     this.#options = options;
@@ -69,16 +71,18 @@ export class Seeding {
   }
 
   #request() {
-    const { inbox, database, identity, databaseId } = this.#options;
+    const { inbox, database, identity, sink } = this.#options;
     const { snapshotId, bytes } = inbox.received();
+    this.#promisedTerm = latestTermOf(sink);
     return {
       protocolMin: protocolVersions.min,
       protocolMax: protocolVersions.max,
       database,
-      databaseId: Buffer.from(databaseId ?? []),
+      databaseId: Buffer.from(sink.databaseId ?? []),
       ...identity,
       snapshotId,
       offset: bytes,
+      promisedTerm: this.#promisedTerm,
     };
   }
 
@@ -89,7 +93,7 @@ export class Seeding {
         hint: 'Upgrade the older of the two nodes.',
       });
     }
-    await inbox.begin(headerOf(message), message.offset);
+    await inbox.begin(headerOf(message), message.offset, this.#promisedTerm);
     this.#meter = new ProgressMeter(runtime.clock, message.sizeBytes, message.offset);
     this.#txId = message.position?.txId ?? 0;
     this.#measure(message.sizeBytes - message.offset);

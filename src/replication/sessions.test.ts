@@ -28,7 +28,9 @@ const source: ReplicationSource = {
   awaited: () => undefined,
   awaitedCount: () => 0,
   ackMembers: () => [],
+  traces: () => [],
   asksForAcks: () => false,
+  cutCount: () => 0,
   firstTxId: () => 1,
   logBytes: () => 0,
   tipBytes: () => 0,
@@ -45,6 +47,7 @@ function upstreamRefuses(...messages: ExportTxRequest['message'][]): Promise<str
 async function refuses(
   source: ReplicationSource,
   messages: readonly ExportTxRequest['message'][],
+  onHigherTerm: (term: number) => void = () => {},
 ): Promise<string | undefined> {
   let reason: QuorateError | undefined;
   const peer = {
@@ -53,7 +56,7 @@ async function refuses(
       reason = error;
     },
   };
-  const exporter = new Exporter({ source, limits: defaultReplicationLimits, runtime, maxReplicas: 1 });
+  const exporter = new Exporter({ source, limits: defaultReplicationLimits, runtime, maxReplicas: 1, onHigherTerm });
   const session = exporter.accept(peer, 'somewhere');
   for (const message of messages) {
     session.onMessage({ message });
@@ -84,6 +87,22 @@ test('an upstream refuses replicas of another database, of a higher term and of 
   assert.equal(await upstreamRefuses(start({ protocolMin: 2, protocolMax: 9 })), 'PROTOCOL_VERSION');
 });
 
+test('an upstream learns from a replica that another node has a higher term', async () => {
+  const terms: number[] = [];
+  await refuses(source, [start({ promisedTerm: 3 }), start({ promisedTerm: 9 })], (term) => terms.push(term));
+  await refuses(source, [start({ promisedTerm: 4 })], (term) => terms.push(term));
+  assert.deepEqual(terms, [4]);
+});
+
+test('an upstream ends a stream when records were cut from its log', async () => {
+  let cuts = 0;
+  const cut = { ...source, cutCount: () => cuts, bytesAt: () => Promise.resolve(0) };
+  const session = refuses(cut, [start(), acknowledgement(7), acknowledgement(7)]);
+  await settled();
+  cuts = 1;
+  assert.equal(await session, 'UNAVAILABLE');
+});
+
 test('a new replica is sent to a snapshot where the log is long, but never to one of nothing', async () => {
   const nothing = { txId: 0, term: 0, hash: Buffer.alloc(32) };
   const newReplica = start({ durable: nothing, committed: nothing, acceptsSnapshot: true });
@@ -100,21 +119,24 @@ test('an upstream does not believe acknowledgements of what it never sent, nor a
   assert.equal(await upstreamRefuses(start(), start()), 'PROTOCOL_ERROR');
 });
 
-/** Sends messages to a replica and returns the code it ended the stream with. */
-async function replicaRefuses(...messages: ExportTxResponse['message'][]): Promise<string | undefined> {
-  let reason: QuorateError | undefined;
-  const sink: ReplicationSink = {
-    databaseId,
-    positions: () => positions,
-    unappliedBytes: () => 0,
-    ends: () => Promise.resolve({ durable: position, committed: position, between: [] }),
-    initialize: () => Promise.resolve(),
-    truncateAfter: () => Promise.reject(new Error('nothing is to be cut')),
-    append: () => Promise.resolve(),
-    commitTo: () => {},
-    subscribe: () => () => {},
-    failure: () => undefined,
-  };
+const replicaSink: ReplicationSink = {
+  databaseId,
+  positions: () => positions,
+  unappliedBytes: () => 0,
+  promisedTerm: () => 0,
+  ends: () => Promise.resolve({ durable: position, committed: position, between: [] }),
+  initialize: () => Promise.resolve(),
+  truncateAfter: () => Promise.reject(new Error('nothing is to be cut')),
+  append: () => Promise.resolve(),
+  commitTo: () => {},
+  subscribe: () => () => {},
+  failure: () => undefined,
+};
+
+/** A replica's side of a stream; what it sends and why it ended. */
+async function openSession(sink: ReplicationSink) {
+  const sent: ExportTxRequest['message'][] = [];
+  const ended: { reason?: QuorateError | undefined } = {};
   const session = new ReplicaSession({
     sink,
     database: 'shop',
@@ -122,16 +144,23 @@ async function replicaRefuses(...messages: ExportTxResponse['message'][]): Promi
     runtime,
     limits: defaultReplicationLimits,
     onEnd: (error) => {
-      reason = error;
+      ended.reason = error;
     },
   });
-  await session.start({ send: () => true, end: () => {}, pause: () => {}, resume: () => {} });
+  const send = ({ message }: ExportTxRequest) => sent.push(message) > 0;
+  await session.start({ send, end: () => {}, pause: () => {}, resume: () => {} });
+  return { session, sent, ended };
+}
+
+/** Sends messages to a replica and returns the code it ended the stream with. */
+async function replicaRefuses(...messages: ExportTxResponse['message'][]): Promise<string | undefined> {
+  const { session, ended } = await openSession(replicaSink);
   for (const message of messages) {
     session.onMessage({ message });
     await settled();
   }
   session.onEnd(undefined);
-  return reason?.code;
+  return ended.reason?.code;
 }
 
 function started(changes: { protocol?: number; term?: number; fromTxId?: number } = {}): ExportTxResponse['message'] {
@@ -142,7 +171,7 @@ function started(changes: { protocol?: number; term?: number; fromTxId?: number 
 
 const records: ExportTxResponse['message'] = {
   $case: 'records',
-  value: { records: Buffer.alloc(8), more: false, commitTxId: 8 },
+  value: { records: Buffer.alloc(8), more: false, traces: [], commitTxId: 8 },
 };
 
 test('a replica takes records after its upstream has started', async () => {
@@ -152,6 +181,30 @@ test('a replica takes records after its upstream has started', async () => {
 test('a replica never follows a lower term than it has promised, nor another protocol', async () => {
   assert.equal(await replicaRefuses(started({ term: 2 })), 'STALE_TERM');
   assert.equal(await replicaRefuses(started({ protocol: 2 })), 'PROTOCOL_VERSION');
+});
+
+test('a stream ends, and confirms nothing more, when its replica has promised a later term', async () => {
+  const state = { promisedTerm: 0, positions, moved: () => {} };
+  const { session, sent, ended } = await openSession({
+    ...replicaSink,
+    promisedTerm: () => state.promisedTerm,
+    positions: () => state.positions,
+    subscribe: (listener) => {
+      state.moved = listener;
+      return () => {};
+    },
+  });
+  session.onMessage({ message: started() });
+  await settled();
+  const confirmed = () => sent.filter((message) => message?.$case === 'acknowledgement').length;
+  assert.equal(confirmed(), 1);
+  state.positions = { ...positions, tip: 8, durable: 8 };
+  state.moved();
+  assert.equal(confirmed(), 2);
+  state.positions = { ...positions, tip: 9, durable: 9 };
+  state.promisedTerm = 4;
+  state.moved();
+  assert.deepEqual([confirmed(), ended.reason?.code], [2, 'STALE_TERM']);
 });
 
 test('a replica refuses an upstream that goes on beyond its log, starts twice, or sends records before it starts', async () => {

@@ -2,7 +2,7 @@ import type { ReplicationSource, SnapshotHeader, SnapshotLease, SnapshotSource }
 import { QuorateError } from '../errors/interface.ts';
 import type { ExportSnapshotRequest, ExportSnapshotResponse } from '../proto/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
-import { checkVersion } from './export-session.ts';
+import { checkPromised, checkVersion } from './export-session.ts';
 import type { ReplicationLimits } from './limits.ts';
 import { SnapshotPace } from './snapshot-pace.ts';
 
@@ -17,6 +17,8 @@ export interface SnapshotExportOptions {
   readonly snapshots: SnapshotSource;
   readonly limits: ReplicationLimits;
   readonly runtime: Runtime;
+  /** See ExporterOptions. */
+  readonly onHigherTerm?: ((term: number) => void) | undefined;
   /** Sends a message; resolves when its bytes are not needed any more and the receiver takes more. */
   readonly send: (message: NonNullable<ExportSnapshotResponse['message']>) => Promise<void>;
   /** Ends the sending. */
@@ -25,11 +27,12 @@ export interface SnapshotExportOptions {
 
 /**
  * Sends a snapshot to one replica, from where it asks on. The log after the snapshot is kept for that replica from now on.
- * @throws QuorateError WRONG_DATABASE, PROTOCOL_VERSION, OVERLOADED, DISK_FULL, CANCELLED
+ * @throws QuorateError WRONG_DATABASE, PROTOCOL_VERSION, STALE_TERM, OVERLOADED, DISK_FULL, CANCELLED
  */
 export async function exportSnapshot(request: ExportSnapshotRequest, options: SnapshotExportOptions): Promise<void> {
   const { source, snapshots, send } = options;
   checkRequest(request, source);
+  checkPromised(request, options);
   using lease = await snapshots.acquire(request.snapshotId);
   const { header } = lease;
   source.hold(request.replicaId, request.replicaName, header.position.txId);

@@ -101,6 +101,8 @@ export interface LagReport {
   readonly receivedLagMs: number;
   /** Whether the upstream asks for acknowledgements and those of this replica count, as it last said. */
   readonly isSync: boolean;
+  /** Milliseconds since the upstream was last heard. */
+  readonly silenceMs: number;
 }
 
 export interface ReplicatorStatus extends LagReport {

@@ -9,6 +9,7 @@ export { BoundedQueue } from './bounded-queue.ts';
 export { durationBounds, Histogram, type HistogramCounts } from './histogram.ts';
 export { isoTime } from './iso-time.ts';
 export { type Logger, nullLogger } from './logger.ts';
+export { type Machine, machine } from './machine.ts';
 export { nodeFileSystem, readDescriptorSync } from './node-file-system.ts';
 export { createNodeRuntime } from './node-runtime.ts';
 export { createSeededRandom } from './seeded-random.ts';

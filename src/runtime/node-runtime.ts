@@ -1,11 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { performance } from 'node:perf_hooks';
+import { hrtime } from 'node:process';
 import { QuorateError } from '../errors/interface.ts';
 import { type Logger, nullLogger } from './logger.ts';
 import { nodeFileSystem } from './node-file-system.ts';
 import type { Clock, Random, Runtime, Timers } from './types.ts';
 
-const clock: Clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
+/** `performance.now()` counts from the start of its thread; this is one clock for all of them. */
+function monotonicMs(): number {
+  const [seconds, nanoseconds] = hrtime();
+  return seconds * 1e3 + nanoseconds / 1e6;
+}
+
+const clock: Clock = { nowMs: () => Date.now(), monotonicMs };
 
 const timers: Timers = {
   after(delayMs, action) {

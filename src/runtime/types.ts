@@ -3,7 +3,7 @@ import type { Logger } from './logger.ts';
 export interface Clock {
   /** Wall clock, milliseconds since 1970. May jump. */
   nowMs(): number;
-  /** Milliseconds since some fixed moment of this process, never going back. */
+  /** Milliseconds since some fixed moment, the same for all threads; never goes back, and goes on while the process is stopped. */
   monotonicMs(): number;
 }
 

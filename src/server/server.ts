@@ -1,14 +1,17 @@
 import type { ErrorCode } from '../errors/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
 import { checkListening } from '../tls/interface.ts';
+import { type SpanExport, startTracing, type TracingOptions } from '../tracing/interface.ts';
 import { GrpcServer } from './grpc/grpc-server.ts';
+import type { RpcContext } from './grpc/rpc.ts';
 import type { HranaLimits } from './hrana/hrana-limits.ts';
-import type { HttpContext } from './http/http-context.ts';
 import { HttpServer } from './http/http-server.ts';
 import { EventLoopWatch } from './node/event-loop-watch.ts';
 import type { NodeAddress } from './node/follow-settings.ts';
+import { HungWriters } from './node/hung-writers.ts';
 import { Node } from './node/node.ts';
 import type { NodeOptions } from './node/node-options.ts';
+import { version } from './node/version.ts';
 
 export interface ServerOptions extends NodeOptions {
   /** Address to listen on. */
@@ -19,6 +22,7 @@ export interface ServerOptions extends NodeOptions {
   readonly httpPort: number;
   /** Limits of what clients send and receive by Hrana. */
   readonly hrana: HranaLimits;
+  readonly tracing: TracingOptions;
 }
 
 interface ServerParts {
@@ -26,6 +30,7 @@ interface ServerParts {
   readonly grpc: GrpcServer;
   readonly http: HttpServer;
   readonly eventLoop: EventLoopWatch;
+  readonly spans: SpanExport | undefined;
 }
 
 /** A node with its endpoints: what `quorate server` runs. */
@@ -34,12 +39,15 @@ export class Server implements AsyncDisposable {
   readonly #grpc: GrpcServer;
   readonly #http: HttpServer;
   readonly #eventLoop: EventLoopWatch;
+  readonly #spans: SpanExport | undefined;
+  #hungWriters: readonly string[] = [];
 
-  private constructor({ node, grpc, http, eventLoop }: ServerParts) {
+  private constructor({ node, grpc, http, eventLoop, spans }: ServerParts) {
     this.node = node;
     this.#grpc = grpc;
     this.#http = http;
     this.#eventLoop = eventLoop;
+    this.#spans = spans;
   }
 
   /**
@@ -52,15 +60,21 @@ export class Server implements AsyncDisposable {
     await using resources = new AsyncDisposableStack();
     const node = resources.use(await Node.open(options, runtime, signal));
     const eventLoop = resources.use(new EventLoopWatch(runtime));
-    const services: Omit<HttpContext, 'hrana'> = { node, errors: new Map<ErrorCode, number>(), eventLoop };
+    const instance = { 'service.instance.id': node.identity.nodeId, 'service.version': version };
+    const spans = await startTracing(options.tracing, runtime, instance);
+    resources.use(spans);
+    const context: RpcContext = { node, errors: new Map<ErrorCode, number>() };
     const { host } = options;
-    const grpc = await GrpcServer.listen(services, { host, port: options.port });
+    const grpc = await GrpcServer.listen(context, { host, port: options.port });
     resources.defer(() => grpc.close(0));
-    const http = await HttpServer.listen(services, options.hrana, { host, port: options.httpPort });
+    const http = await HttpServer.listen({ ...context, eventLoop, spans, grpc }, options.hrana, {
+      host,
+      port: options.httpPort,
+    });
     resources.defer(() => http.close(0));
-    await node.start(dialable(grpc.address), httpUrlOf(node, http.address));
+    await node.start(dialable(grpc.address), dialable(http.address));
     resources.move();
-    return new Server({ node, grpc, http, eventLoop });
+    return new Server({ node, grpc, http, eventLoop, spans });
   }
 
   get grpcAddress(): NodeAddress {
@@ -81,10 +95,20 @@ export class Server implements AsyncDisposable {
     if (drainDelayMs > 0) {
       await this.node.runtime.timers.sleep(drainDelayMs);
     }
+    const { runtime } = this.node;
+    const databases = this.node.databases.list().flatMap(({ opened }) => opened ?? []);
+    using hung = new HungWriters({ runtime, databases, patienceMs: drainTimeoutMs });
     this.node.stopStreams();
     await Promise.all([this.#grpc.close(drainTimeoutMs), this.#http.close(drainTimeoutMs)]);
     this.#eventLoop[Symbol.dispose]();
     await this.node[Symbol.asyncDispose]();
+    await this.#spans?.[Symbol.asyncDispose]();
+    this.#hungWriters = hung.names;
+  }
+
+  /** Databases whose writers did not come back when this server was closed: the process ends only when it is killed. */
+  get hungWriters(): readonly string[] {
+    return this.#hungWriters;
   }
 }
 
@@ -92,9 +116,4 @@ export class Server implements AsyncDisposable {
 export function dialable({ host, port }: NodeAddress): NodeAddress {
   const loopback = host === '0.0.0.0' ? '127.0.0.1' : '::1';
   return { host: host === '0.0.0.0' || host === '::' ? loopback : host, port };
-}
-
-function httpUrlOf({ certificate }: Node, address: NodeAddress): string {
-  const { host, port } = dialable(address);
-  return `${certificate === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

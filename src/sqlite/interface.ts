@@ -33,10 +33,12 @@ export { type QueryOptions, ReadConnection, type ReadOptions, type RowObject } f
 export type { ReadableChange } from './readable-operations.ts';
 export { ReplicaConnection } from './replica-connection.ts';
 export type { RepairedRow, RepairOutcome, WantedRow } from './row-repair.ts';
+export { type Durability, SharedFile } from './shared-file.ts';
 export { checkSnapshot, copySnapshot } from './snapshot.ts';
 export { classify } from './statement-kind.ts';
 export { type SplitScript, splitScript, splitStatements } from './statement-splitter.ts';
 export { readStatements, type StatementText, type TransactionCommand } from './statement-text.ts';
+export { termStartOperations } from './term-start.ts';
 export { firstKeyword, quoteIdentifier } from './tokenizer.ts';
 export type {
   AppliedPosition,

@@ -7,7 +7,11 @@ import { type RowChange, RowChangeReader, type TableReference } from './row-chan
 const noLimit = Number.POSITIVE_INFINITY;
 
 /** Kinds that change no rows of users. */
-const withoutContent: ReadonlySet<number> = new Set([operationKinds.marker, operationKinds.key]);
+const withoutContent: ReadonlySet<number> = new Set([
+  operationKinds.termStart,
+  operationKinds.marker,
+  operationKinds.key,
+]);
 
 /** A change that stays as it is while others are read. */
 interface KeptChange extends Pick<RowChange, 'kind' | 'flags' | 'key' | 'newKey' | 'changed' | 'before' | 'after'> {

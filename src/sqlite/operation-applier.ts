@@ -97,6 +97,8 @@ export class OperationApplier {
         return this.#setSequences(payload);
       case operationKinds.pragma:
         return this.#setPragma(payload);
+      case operationKinds.termStart:
+        return;
       case operationKinds.marker:
         payload.view(markerIdBytes);
         return;

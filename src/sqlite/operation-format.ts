@@ -8,6 +8,8 @@ export const operationKinds = {
   schema: 2,
   sequences: 3,
   pragma: 4,
+  /** Changes nothing; alone in the first record of a term. */
+  termStart: 5,
   /** Changes nothing; 16 bytes that name a place in the log. */
   marker: 7,
   /** The idempotency key of the transaction. */

@@ -24,10 +24,11 @@ export type ReadableChange =
     }
   | { readonly kind: 'schema'; readonly sql: string }
   | { readonly kind: 'key'; readonly idempotencyKey: string }
-  | { readonly kind: 'sequences' | 'pragma' | 'marker' };
+  | { readonly kind: 'sequences' | 'pragma' | 'term-start' | 'marker' };
 
-const plainKinds = new Map<number, 'pragma' | 'marker'>([
+const plainKinds = new Map<number, 'pragma' | 'term-start' | 'marker'>([
   [operationKinds.pragma, 'pragma'],
+  [operationKinds.termStart, 'term-start'],
   [operationKinds.marker, 'marker'],
 ]);
 

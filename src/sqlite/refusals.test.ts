@@ -45,6 +45,18 @@ const refused = [
   'CREATE TEMP TRIGGER g AFTER INSERT ON t BEGIN SELECT 1; END',
   'CREATE VIRTUAL TABLE v USING dbstat',
   "CREATE VIRTUAL TABLE v USING csv(filename = 'x')",
+  'CREATE VIRTUAL TABLE temp.v USING fts5(a)',
+  'CREATE TABLE g (a REFERENCES _quorate_state (tx_id))',
+  "CREATE TABLE g (a REFERENCES '_quorate_key')",
+  'ALTER TABLE t ADD COLUMN b REFERENCES "_quorate_key" (at_ms)',
+  'CREATE TABLE g (a DEFAULT (_quorate_capture(0.0, 1.0, 5)))',
+  'CREATE TRIGGER g AFTER INSERT ON t BEGIN SELECT "_quorate_capture"(0.0, 1.0, 5); END',
+  "CREATE VIRTUAL TABLE v USING fts5(tx_id, content = '_quorate_state')",
+  'CREATE VIRTUAL TABLE v USING fts4(key, content="_Quorate_key")',
+  'INSERT INTO t WITH _quorate_x AS (SELECT tx_id FROM _quorate_state) SELECT * FROM _quorate_x',
+  "INSERT INTO t WITH '_quorate_x' AS (SELECT key FROM _quorate_key) SELECT * FROM '_quorate_x'",
+  'INSERT INTO t WITH [_quorate_x] AS (SELECT _quorate_capture(0.0, 1.0, 5)) SELECT * FROM [_quorate_x]',
+  'SAVEPOINT _quorate_statement',
 ];
 
 for (const sql of refused) {
@@ -84,6 +96,49 @@ for (const sql of allowed) {
     assert.equal(pair.queryPrimary('SELECT count(*) AS n FROM t')[0]?.n, 1);
   });
 }
+
+test('data and names that only look like those of Quorate are not refused', () => {
+  using pair = new ReplicatedPair();
+  pair.run('CREATE TABLE my_quorate_table (a)');
+  pair.run("INSERT INTO my_quorate_table VALUES ('_quorate_state is a table'), ('_quorate_%')");
+  pair.run(['INSERT INTO my_quorate_table VALUES (?)', ['_quorate_key']]);
+  pair.assertEqual();
+});
+
+const onShadowTables = [
+  'DELETE FROM "a""b_content"',
+  "UPDATE 'docs_config' SET v = 1",
+  'DROP TABLE docs_content',
+  'ALTER TABLE docs_content RENAME TO x',
+  'ALTER TABLE docs_content ADD COLUMN x',
+  'CREATE INDEX i ON docs_content (c0)',
+  // With this in its schema, no connection in SQLite's defensive mode could open the database any more.
+  'CREATE TRIGGER g AFTER INSERT ON docs_content BEGIN SELECT 1; END',
+];
+
+for (const sql of onShadowTables) {
+  test(`refused, since the table belongs to a virtual table: ${sql}`, () => {
+    using pair = new ReplicatedPair();
+    pair.run('CREATE VIRTUAL TABLE docs USING fts5(a)', 'CREATE VIRTUAL TABLE "a""b" USING fts5(a)');
+    pair.run("INSERT INTO docs VALUES ('x')", `INSERT INTO "a""b" VALUES ('x')`);
+    assert.throws(() => pair.run(sql), { code: 'UNSUPPORTED_STATEMENT' });
+    pair.run("INSERT INTO docs VALUES ('y')");
+    pair.assertEqual();
+  });
+}
+
+test('neither a trigger nor a view reaches the tables behind a virtual table', () => {
+  using pair = new ReplicatedPair();
+  pair.run('CREATE TABLE t (a)', 'CREATE VIEW v AS SELECT a FROM t', 'CREATE VIRTUAL TABLE docs USING fts5(a)');
+  pair.run("INSERT INTO docs VALUES ('x')");
+  pair.run('CREATE TRIGGER g AFTER INSERT ON t BEGIN DELETE FROM docs_content; END');
+  pair.run('CREATE TRIGGER h INSTEAD OF INSERT ON v BEGIN DELETE FROM docs_data; END');
+  for (const table of ['t', 'v']) {
+    assert.throws(() => pair.run(`INSERT INTO ${table} VALUES (1)`), { code: 'UNSUPPORTED_STATEMENT' }, table);
+  }
+  pair.run('DROP TRIGGER g', 'INSERT INTO t VALUES (1)');
+  pair.assertEqual();
+});
 
 test('a trigger that writes to an internal table is refused when it would fire, if not before', () => {
   using pair = new ReplicatedPair();

@@ -4,6 +4,7 @@ import { captureFunctions } from './capture-triggers.ts';
 import { isInternalName } from './internal-names.ts';
 import { pragmaRefusal } from './pragma-rules.ts';
 import type { SchemaSnapshot } from './table-catalogue.ts';
+import { identifierOf, tokenize } from './tokenizer.ts';
 
 /** What SQLite said about a statement while preparing it. */
 export interface StatementEffects {
@@ -74,6 +75,13 @@ const tempSchemaCodes = new Set<number>([
   sqlite.SQLITE_DROP_TEMP_VIEW,
 ]);
 
+/** Schema changes whose second name is the table that they are made to. */
+const attachingCodes = new Set<number>([
+  sqlite.SQLITE_CREATE_INDEX,
+  sqlite.SQLITE_CREATE_TRIGGER,
+  sqlite.SQLITE_ALTER_TABLE,
+]);
+
 const rowCodes = new Set<number>([sqlite.SQLITE_INSERT, sqlite.SQLITE_UPDATE, sqlite.SQLITE_DELETE]);
 
 function unsupported(message: string, hint: string): QuorateError {
@@ -124,13 +132,20 @@ export class StatementAuthorizer {
     if (action.trigger !== null && isInternalName(action.trigger)) {
       return sqlite.SQLITE_OK;
     }
-    const refusal = this.#refusal(action);
+    const refusal = this.#refusal(action) ?? this.#shadowRefusal(action);
     if (refusal !== undefined) {
       recording.refusal ??= refusal;
       return sqlite.SQLITE_DENY;
     }
     this.#note(recording, action);
     return sqlite.SQLITE_OK;
+  }
+
+  /** A virtual table writes to its shadow tables with statements of its own, which no trigger or view stands behind. */
+  #shadowRefusal({ code, first, second, schema, trigger }: Action): QuorateError | undefined {
+    const writes = rowCodes.has(code) && trigger !== null && schema === 'main';
+    const table = writes ? first : attachingCodes.has(code) ? second : null;
+    return table !== null && this.#schema().tables.get(table)?.kind === 'shadow' ? shadowRefusal(table) : undefined;
   }
 
   #note(recording: Recording, { code, first, second, schema }: Action): void {
@@ -164,7 +179,7 @@ export class StatementAuthorizer {
     }
   }
 
-  #refusal({ code, first, second }: Action): QuorateError | undefined {
+  #refusal({ code, first, second, schema }: Action): QuorateError | undefined {
     switch (code) {
       case sqlite.SQLITE_PRAGMA:
         return pragmaRefusal({ name: (first as string).toLowerCase(), argument: second });
@@ -177,7 +192,7 @@ export class StatementAuthorizer {
           'Create the trigger in the schema, where it is replicated.',
         );
       case sqlite.SQLITE_CREATE_VTABLE:
-        return moduleRefusal(second as string) ?? internalRefusal(first as string);
+        return moduleRefusal(second as string) ?? internalRefusal(first as string) ?? tempRefusal(schema);
       case sqlite.SQLITE_FUNCTION:
       case sqlite.SQLITE_READ:
         return readRefusal(code, first, second);
@@ -198,22 +213,35 @@ export class StatementAuthorizer {
   }
 }
 
+function shadowRefusal(table: string): QuorateError {
+  return unsupported(`the table ${table} belongs to a virtual table`, 'Use the virtual table itself.');
+}
+
+function tempRefusal(schema: string | null): QuorateError | undefined {
+  return schema === 'temp'
+    ? unsupported('TEMP virtual tables are not allowed', 'Make it an ordinary virtual table, and drop it afterwards.')
+    : undefined;
+}
+
 /** What only the whole recording shows. */
 function lateRefusal(sql: string, recording: Recording): QuorateError | undefined {
   const { droppedCaptureTrigger, writtenShadowTable, alteredTables } = recording;
   if (droppedCaptureTrigger !== undefined && alteredTables.size === 0) {
     return internalRefusal(droppedCaptureTrigger);
   }
-  if (writtenShadowTable !== undefined && sql.toLowerCase().includes(writtenShadowTable.toLowerCase())) {
-    return unsupported(
-      `the table ${writtenShadowTable} belongs to a virtual table`,
-      'Write to the virtual table itself.',
-    );
-  }
-  return undefined;
+  return writtenShadowTable !== undefined && names(sql, writtenShadowTable)
+    ? shadowRefusal(writtenShadowTable)
+    : undefined;
 }
 
-function internalRefusal(name: string): QuorateError | undefined {
+/** Whether a statement has the name of a table in it, in whatever quotes. */
+function names(sql: string, table: string): boolean {
+  const name = table.toLowerCase();
+  return tokenize(sql).some((token) => identifierOf(sql, token).toLowerCase() === name);
+}
+
+/** Why a name is refused, or undefined if it is not. */
+export function internalRefusal(name: string): QuorateError | undefined {
   return isInternalName(name)
     ? unsupported(`the name ${name} is reserved`, 'Names that start with _quorate_ belong to Quorate; use another one.')
     : undefined;

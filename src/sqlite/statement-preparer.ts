@@ -1,4 +1,5 @@
 import { QuorateError } from '../errors/interface.ts';
+import { refuseInternalNames } from './internal-mentions.ts';
 import { PreparedStatement } from './prepared-statement.ts';
 import type { StatementAuthorizer } from './statement-authorizer.ts';
 import { StatementCache } from './statement-cache.ts';
@@ -80,8 +81,9 @@ export class StatementPreparer {
         hint: 'It would give rows new rowids, by which replication knows them. Export the database for a compact copy.',
       });
     }
-    const { statement, effects } = this.authorizer.prepare(sql);
     const kind = classify(sql);
+    refuseInternalNames(sql, kind);
+    const { statement, effects } = this.authorizer.prepare(sql);
     const prepared = new ClientStatement({ sql, statement, kind, effects }, this.#catalogue.current);
     // Some pragmas act when they are prepared, and a schema statement is run once.
     if (kind === 'read' || kind === 'write') {

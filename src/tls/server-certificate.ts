@@ -61,12 +61,13 @@ export class ServerCertificate implements Disposable {
 
   #watch(): void {
     this.#timer = this.#runtime.timers.after(this.#intervalMs, () => {
-      this.#look();
+      this.reload();
       this.#watch();
     });
   }
 
-  #look(): void {
+  /** Looks at the files now; a certificate that cannot be used is logged and shown by `status`. */
+  reload(): void {
     try {
       const found = loadCertificate(this.#runtime.files, this.#paths);
       this.#lastError = undefined;

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { fuzzSeed, fuzzTimeMs } from '../fuzz/fuzz-loop.ts';
 import { startHranaServer } from '../hrana-server.ts';
 import { RawHttp, RawSocket } from './raw-client.ts';
-
-/** How long each kind of input is tried, in milliseconds. */
-const timeMs = 4_000;
 
 const hrana = await startHranaServer(
   '--transaction-idle-timeout=200ms',
@@ -15,6 +13,10 @@ const hrana = await startHranaServer(
 const http = new RawHttp(hrana);
 await http.execute('CREATE TABLE kept (a)');
 await http.execute('INSERT INTO kept VALUES (42)');
+
+/** fast-check tells the path to what failed; the seed alone begins with the same input. */
+const limits = { interruptAfterTimeLimit: fuzzTimeMs, numRuns: 1_000_000, seed: fuzzSeed };
+console.log(`Hrana: QUORATE_FUZZ_SEED=${fuzzSeed}`);
 
 const statements = [
   'SELECT 1',
@@ -116,7 +118,7 @@ test('whatever comes over HTTP is answered, and nothing is left of it', async ()
       `${answer.status} ${answer.text}`,
     );
   });
-  await fc.assert(property, { interruptAfterTimeLimit: timeMs, numRuns: 1_000_000 });
+  await fc.assert(property, limits);
   await assertUnharmed();
 });
 
@@ -140,6 +142,6 @@ test('whatever comes over a WebSocket is answered or ends the connection, and no
     const { code } = await socket.closed();
     assert.ok([1007, 1008].includes(code), String(code));
   });
-  await fc.assert(property, { interruptAfterTimeLimit: timeMs, numRuns: 1_000_000 });
+  await fc.assert(property, limits);
   await assertUnharmed();
 });

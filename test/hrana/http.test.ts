@@ -56,7 +56,8 @@ test('blobs are taken with and without padding, and anything else is no base64',
 
 test('changes are counted for what changes rows, and the rowid is told of inserts only', async () => {
   const facts = async (sql: string) => {
-    const { affected_row_count: count, last_insert_rowid: rowid } = await http.execute(sql);
+    const { affected_row_count: count, rows_written: written, last_insert_rowid: rowid } = await http.execute(sql);
+    assert.equal(written, count);
     return [count, rowid];
   };
   assert.deepEqual(await facts('CREATE TABLE counted (a)'), [0, null]);
@@ -408,6 +409,7 @@ test('a list of statements from before Hrana is one transaction', async () => {
     both.body.map((entry: { results: { rows: unknown } }) => entry.results.rows),
     [[], [[801, 'x']], [[1.5, null]]],
   );
+  assert.equal(both.body[0].results.rows_written, 1);
   const bad = await post(['INSERT INTO t VALUES (802, 0)', 'SELECT nope']);
   assert.deepEqual([bad.status, bad.body.error], [400, 'no such column: nope']);
   assert.equal((await post(['BEGIN'])).body.code, 'UNSUPPORTED_STATEMENT');

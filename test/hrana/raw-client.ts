@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import type { HranaServer } from '../hrana-server.ts';
 
@@ -82,15 +83,23 @@ export class RawSocket {
     socket.on('error', () => {});
   }
 
-  static async open(url: string, subprotocols: readonly string[] = ['hrana3']): Promise<RawSocket> {
-    const socket = new RawSocket(new WebSocket(url, [...subprotocols]));
+  static async open(
+    url: string,
+    subprotocols: readonly string[] = ['hrana3'],
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<RawSocket> {
+    const socket = new RawSocket(new WebSocket(url, [...subprotocols], { headers }));
     await once(socket.#socket, 'open');
     return socket;
   }
 
   /** With a hello that was accepted, and stream 0. */
-  static async ready(hrana: HranaServer, database = 'defaultdb'): Promise<RawSocket> {
-    const socket = await RawSocket.open(hrana.url('ws', database));
+  static async ready(
+    hrana: HranaServer,
+    database = 'defaultdb',
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<RawSocket> {
+    const socket = await RawSocket.open(hrana.url('ws', database), undefined, headers);
     socket.sendText(JSON.stringify({ type: 'hello', jwt: hrana.token }));
     assert.equal((await socket.next()).type, 'hello_ok');
     await socket.ask({ type: 'open_stream', stream_id: 0 });
@@ -114,6 +123,15 @@ export class RawSocket {
     this.#nextId += 1;
     this.sendText(JSON.stringify({ type: 'request', request_id: id, request }));
     return id;
+  }
+
+  /** Sends several requests so that they arrive together. */
+  sendTogether(requests: readonly object[]): number[] {
+    const { _socket: socket } = this.#socket as unknown as { readonly _socket: Socket };
+    socket.cork();
+    const ids = requests.map((request) => this.send(request));
+    socket.uncork();
+    return ids;
   }
 
   /** The next message, whatever it is. */

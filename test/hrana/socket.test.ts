@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startHranaServer } from '../hrana-server.ts';
 import { batch, execute, type Json, RawHttp, RawSocket } from './raw-client.ts';
 
@@ -100,7 +101,23 @@ test('the requests of one stream run in their order, and streams do not wait for
     const answers = [await socket.next(), await socket.next(), await socket.next()];
     const order = answers.map(({ request_id: id }) => id).filter((id) => id === waiting || id === after);
     assert.deepEqual(order, [waiting, after]);
+    assert.equal(answers.find(({ request_id: id }) => id === waiting).response.result.rows_written, 1);
     assert.equal(answers.find(({ request_id: id }) => id === after).response.result.rows[0][0].value, '1');
+  }));
+
+test('requests keep their order also when the token is looked at again', () =>
+  withSocket(async (socket) => {
+    // The first request after five seconds is the one at which that happens.
+    await sleep(5_100);
+    const ids = socket.sendTogether([
+      { type: 'open_stream', stream_id: 1 },
+      onStream(execute('SELECT 1'), 1),
+      { type: 'close_stream', stream_id: 1 },
+    ]);
+    for (const id of ids) {
+      const { type, request_id: answered } = await socket.next();
+      assert.deepEqual([type, answered], ['response_ok', id]);
+    }
   }));
 
 test('stored SQL belongs to the connection', () =>

@@ -150,7 +150,7 @@ export class AckWatch {
 
   /** What a replica has as that transaction; of one that is down it is not known. */
   async #contentOf(node: SimulatedNode, txId: number): Promise<'same' | 'another' | 'unknown'> {
-    const { firstTxId = Number.POSITIVE_INFINITY } = node.isHealthy ? (node.database?.storage() ?? {}) : {};
+    const { firstTxId = Number.POSITIVE_INFINITY } = node.isHealthy ? (node.database?.gauges.storage() ?? {}) : {};
     const { durable = 0 } = node.database?.positions() ?? {};
     if (firstTxId > txId || durable < txId) {
       return 'unknown';

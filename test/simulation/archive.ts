@@ -42,7 +42,7 @@ export class Archive {
    * From now on another node writes the history, which goes on from what that node has. Returns what is no longer part of it.
    */
   async follow(node: SimulatedNode): Promise<readonly ArchivedRecord[]> {
-    const { firstTxId } = node.database?.storage() ?? { firstTxId: 1 };
+    const { firstTxId } = node.database?.gauges.storage() ?? { firstTxId: 1 };
     const { durable = 0 } = node.database?.positions() ?? {};
     const own = durable >= firstTxId ? await recordsOf(node, firstTxId, durable) : [];
     const isCommon = (record: ArchivedRecord) => this.record(record.txId)?.bytes.equals(record.bytes) === true;

@@ -82,13 +82,14 @@ export function replicaSettings(host: string): DatabaseSettings {
   return { role: 'replica', term: 0, replication: { enabled: true, upstream } };
 }
 
-const keepsLog = {
+/** What was lost can be taken back only as far as the log goes. */
+export const keepsLog = {
   logRetentionBytes: defaultDatabaseLimits.logRetentionBytes,
   logRetentionMaxBytes: defaultDatabaseLimits.logRetentionMaxBytes,
 };
 
 /** Limits so small that a short run meets them all. */
-function databaseLimits(chance: Chance): DatabaseLimits {
+export function databaseLimits(chance: Chance): DatabaseLimits {
   const retained = chance.pick([1, 30_000, defaultDatabaseLimits.logRetentionBytes]);
   return {
     ...defaultDatabaseLimits,
@@ -107,7 +108,7 @@ function databaseLimits(chance: Chance): DatabaseLimits {
   };
 }
 
-function replicationLimits(chance: Chance): ReplicationLimits {
+export function replicationLimits(chance: Chance): ReplicationLimits {
   return {
     ...defaultReplicationLimits,
     exportBatchBytes: chance.pick([1, 4_000, 100_000]),

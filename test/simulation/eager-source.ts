@@ -36,6 +36,10 @@ export class EagerSource implements ReplicationSource {
     return this.#source.positionOf(txId);
   }
 
+  cutCount(): number {
+    return this.#source.cutCount();
+  }
+
   firstTxId(): number {
     return this.#source.firstTxId();
   }
@@ -62,6 +66,10 @@ export class EagerSource implements ReplicationSource {
 
   acknowledge(durable: readonly number[], applied: readonly number[]): void {
     this.#source.acknowledge(durable, applied);
+  }
+
+  traces(): readonly [] {
+    return [];
   }
 
   awaited() {

@@ -91,7 +91,10 @@ export class FaultSchedule {
   }
 }
 
-function pickWeighted<T extends readonly [weight: number, ...unknown[]]>(chance: Chance, choices: readonly T[]): T {
+export function pickWeighted<T extends readonly [weight: number, ...unknown[]]>(
+  chance: Chance,
+  choices: readonly T[],
+): T {
   let left = chance.between(
     0,
     choices.reduce((sum, [weight]) => sum + weight, 0),

@@ -29,7 +29,7 @@ export async function checkHistory(
 
 /** What a node still has of the log must be the same bytes as that of the primary. */
 async function logDefects(node: SimulatedNode, records: readonly ArchivedRecord[]): Promise<string[]> {
-  const { firstTxId } = node.database?.storage() ?? { firstTxId: 1 };
+  const { firstTxId } = node.database?.gauges.storage() ?? { firstTxId: 1 };
   const { tip = 0 } = node.database?.positions() ?? {};
   const own = firstTxId <= tip ? await recordsOf(node, firstTxId, tip) : [];
   const different = own.find(({ txId, bytes }) => records[txId - 1]?.bytes.equals(bytes) !== true);

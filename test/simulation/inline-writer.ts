@@ -75,7 +75,7 @@ export class InlineWriter {
     const opened = Promise.withResolvers<void>();
     const { host, thread } = this.#options;
     const toWriter = new Hop(this.#options, host, thread, (message) => this.#deliver(message));
-    const client = new WriterClient(portOver(toWriter), start.limits);
+    const client = new WriterClient(portOver(toWriter), start.limits, start.name);
     const toHost = new Hop(this.#options, thread, host, (message) => {
       const { events = [], replies = [], opened: isOpen, refused } = message as HostMessage;
       for (const event of events) {

@@ -1,24 +1,29 @@
 /**
  * `npm run simulate`: whole clusters under seeds; README.md beside this file tells how they work.
  *
- * `--seeds N` runs so many, from `--from` on; `--seed N` runs one; `--writes N` sets how many writes each run has;
+ * `--groups` runs groups that elect their primary. `--seeds N` runs so many, from `--from` on; `--seed N` runs one;
+ * `--minutes N` runs as many as there is time for; `--writes N` sets how many writes each run without `--groups` has;
  * `--trace` prints everything that happens. Ends with exit code 1 when a seed fails, and says how to run it again.
  */
 import { parseArgs } from 'node:util';
 import { describeFailure } from './failure-report.ts';
+import { describeGroupFailure, summarizeGroup } from './groups/group-report.ts';
+import { GroupSimulation } from './groups/group-simulation.ts';
 import { defaultWrites, Simulation, type SimulationResult } from './simulation.ts';
 
 const { values } = parseArgs({
   options: {
+    groups: { type: 'boolean', default: false },
     seed: { type: 'string' },
     seeds: { type: 'string', default: '20' },
     from: { type: 'string', default: '1' },
+    minutes: { type: 'string' },
     writes: { type: 'string', default: String(defaultWrites) },
     trace: { type: 'boolean', default: false },
   },
 });
 
-function numberOf(name: 'seed' | 'seeds' | 'from' | 'writes'): number {
+function numberOf(name: 'seed' | 'seeds' | 'from' | 'writes' | 'minutes'): number {
   const number = Number(values[name]);
   if (!Number.isSafeInteger(number) || number < 1) {
     throw new Error(`--${name} takes an integer of at least 1, not ${values[name]}`);
@@ -39,17 +44,40 @@ function summaryOf({ seed, counts, defects, traceDigest }: SimulationResult): st
 }
 
 const first = numberOf(values.seed === undefined ? 'from' : 'seed');
+const untilMs = values.minutes === undefined ? undefined : performance.now() + numberOf('minutes') * 60_000;
 const count = values.seed === undefined ? numberOf('seeds') : 1;
 const writes = numberOf('writes');
 const onTraceLine = values.trace ? (line: string) => console.log(line) : undefined;
-const failed: number[] = [];
-for (let seed = first; seed < first + count; seed += 1) {
+
+/** Runs a seed and tells of it. Returns whether all was well. */
+async function run(seed: number): Promise<boolean> {
+  if (values.groups) {
+    const result = await GroupSimulation.run({ seed, onTraceLine });
+    console.log(summarizeGroup(result));
+    return tell(result.defects, () => describeGroupFailure(result));
+  }
   const result = await Simulation.run({ seed, writes, onTraceLine });
   console.log(summaryOf(result));
-  if (result.defects.length > 0) {
+  return tell(result.defects, () => describeFailure(result));
+}
+
+function tell(defects: readonly string[], describe: () => string): boolean {
+  if (defects.length > 0) {
+    console.log(describe());
+  }
+  return defects.length === 0;
+}
+
+function isEnough(done: number): boolean {
+  return untilMs === undefined ? done >= count : performance.now() >= untilMs;
+}
+
+const failed: number[] = [];
+let seed = first;
+for (; !isEnough(seed - first); seed += 1) {
+  if (!(await run(seed))) {
     failed.push(seed);
-    console.log(describeFailure(result));
   }
 }
-console.log(failed.length === 0 ? `${count} seeds, all well` : `failed seeds: ${failed.join(', ')}`);
+console.log(failed.length === 0 ? `${seed - first} seeds, all well` : `failed seeds: ${failed.join(', ')}`);
 process.exitCode = failed.length === 0 ? 0 : 1;

@@ -13,9 +13,10 @@ export function delegating(sink: ReplicationSink, changed: Partial<ReplicationSi
     ends: () => sink.ends(),
     unappliedBytes: () => sink.unappliedBytes(),
     initialize: (databaseId) => sink.initialize(databaseId),
-    truncateAfter: (txId) => sink.truncateAfter(txId),
-    append: (records, commitTxId, awaited) => sink.append(records, commitTxId, awaited),
-    commitTo: (commitTxId) => sink.commitTo(commitTxId),
+    promisedTerm: () => sink.promisedTerm(),
+    truncateAfter: (txId, term) => sink.truncateAfter(txId, term),
+    append: (records, commitTxId, term, awaited) => sink.append(records, commitTxId, term, awaited),
+    commitTo: (commitTxId, term) => sink.commitTo(commitTxId, term),
     subscribe: (listener) => sink.subscribe(listener),
     failure: () => sink.failure(),
     ...changed,
@@ -71,6 +72,26 @@ export function patch<T extends object, K extends keyof T & string>(
       prototype[name] = original;
     },
   };
+}
+
+/** Replaces what a getter of a class gives until it is disposed of. */
+export function patchGetter<T extends object, K extends keyof T & string>(
+  prototype: T,
+  name: K,
+  replace: (original: () => T[K]) => () => T[K],
+): Disposable {
+  const original = Object.getOwnPropertyDescriptor(prototype, name) as PropertyDescriptor & { get: () => T[K] };
+  Object.defineProperty(prototype, name, { ...original, get: replace(original.get) });
+  return { [Symbol.dispose]: () => void Object.defineProperty(prototype, name, original) };
+}
+
+/** Disposes of all of them, the last one first. */
+export function all(parts: readonly Disposable[]): Disposable {
+  const stack = new DisposableStack();
+  for (const part of parts) {
+    stack.use(part);
+  }
+  return stack;
 }
 
 /** Files whose fsync returns at once and does nothing. */

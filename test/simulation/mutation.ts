@@ -1,6 +1,6 @@
 import type { ReplicationSink } from '../../src/database/interface.ts';
 import type { ReplicationTransport } from '../../src/replication/interface.ts';
-import type { FileSystem } from '../../src/runtime/interface.ts';
+import type { FileSystem, Runtime } from '../../src/runtime/interface.ts';
 
 /** A defect put in on purpose, through a seam, to see whether the checks notice it. */
 export interface Mutation {
@@ -13,6 +13,8 @@ export interface Mutation {
   sink(sink: ReplicationSink): ReplicationSink;
   /** Changes what replicas reach their upstream through. */
   transport(transport: ReplicationTransport): ReplicationTransport;
+  /** Changes what a node is built on. */
+  runtime(runtime: Runtime): Runtime;
   /** Changes the code itself until it is disposed of. */
   install(): Disposable;
 }
@@ -24,5 +26,6 @@ export const faithful: Mutation = {
   hostFiles: (files) => files,
   sink: (sink) => sink,
   transport: (transport) => transport,
+  runtime: (runtime) => runtime,
   install: () => ({ [Symbol.dispose]: () => {} }),
 };

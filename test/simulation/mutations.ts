@@ -102,16 +102,16 @@ const positionForgotten: Mutation = {
 };
 
 /** A replica confirms what it has received, before it is fsynced. */
-const earlyAcknowledgement: Mutation = {
+export const earlyAcknowledgement: Mutation = {
   ...faithful,
   name: 'an acknowledgement before the fsync',
   sink(sink: ReplicationSink): ReplicationSink {
     let received = 0;
     return delegating(sink, {
       positions: () => ({ ...sink.positions(), durable: Math.max(received, sink.positions().durable) }),
-      append: (records, commitTxId, awaited) => {
+      append: (records, commitTxId, term, awaited) => {
         received = [...decodeRecords(Buffer.from(records))].at(-1)?.txId ?? 0;
-        return sink.append(records, commitTxId, awaited);
+        return sink.append(records, commitTxId, term, awaited);
       },
     });
   },
@@ -130,7 +130,7 @@ const earlyCommit: Mutation = {
 };
 
 /** A replica goes on at its own end, whatever its upstream says about the tail. */
-const tailKept: Mutation = {
+export const tailKept: Mutation = {
   ...faithful,
   name: 'a replica that keeps a tail its upstream has lost',
   transport(transport) {

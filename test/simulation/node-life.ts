@@ -10,16 +10,16 @@ export class Life implements Owner {
   pausedUntilMs = 0;
 }
 
-function simulatedTimers(time: SimulatedTime, life: Life): Timers {
+function simulatedTimers(time: SimulatedTime, life: Life, clockRate: number): Timers {
   return {
-    after: (delayMs, action) => time.after(delayMs, life, action),
+    after: (delayMs, action) => time.after(delayMs / clockRate, life, action),
     sleep: (delayMs, signal) =>
       new Promise((resolve, reject) => {
         const stop = () => {
           event.cancel();
           reject(new QuorateError('CANCELLED', 'the wait was cancelled', { cause: signal?.reason }));
         };
-        const event = time.after(delayMs, life, () => {
+        const event = time.after(delayMs / clockRate, life, () => {
           signal?.removeEventListener('abort', stop);
           resolve();
         });
@@ -35,6 +35,8 @@ function simulatedTimers(time: SimulatedTime, life: Life): Timers {
 export interface LifeOptions {
   readonly time: SimulatedTime;
   readonly life: Life;
+  /** How fast its clock runs. */
+  readonly clockRate: number;
   readonly random: Random;
   readonly files: FileSystem;
   readonly logger: Logger;
@@ -44,12 +46,12 @@ export interface LifeOptions {
 
 /** What a node is built on, with everything in it simulated. */
 export function simulatedRuntime(options: LifeOptions): Runtime {
-  const { time, life, random, files, logger, clockErrorMs } = options;
+  const { time, life, clockRate, random, files, logger, clockErrorMs } = options;
   const clock: Clock = {
     nowMs: () => Math.floor(epochMs + time.nowMs + clockErrorMs()),
-    monotonicMs: () => time.nowMs,
+    monotonicMs: () => time.nowMs * clockRate,
   };
-  return { clock, timers: simulatedTimers(time, life), random, files, logger };
+  return { clock, timers: simulatedTimers(time, life, clockRate), random, files, logger };
 }
 
 /** What a node logs while it lives, without what differs between two runs of a seed, such as paths. */

@@ -31,6 +31,9 @@ export interface NodeProcessOptions {
   readonly onInstall: () => void;
 }
 
+/** What a machine can do with what runs on it. */
+export type RunningProcess = Pick<NodeProcess, keyof NodeProcess>;
+
 /** What runs on a machine from one start to the next end: a database, those who follow it, and whom it follows. */
 export class NodeProcess {
   readonly life: Life;

@@ -114,14 +114,15 @@ export class NodeWatch {
       },
       positions: () => sink.positions(),
       ends: () => sink.ends(),
+      promisedTerm: () => sink.promisedTerm(),
       unappliedBytes: () => sink.unappliedBytes(),
       initialize: (databaseId) => sink.initialize(databaseId),
-      truncateAfter: (txId) => {
+      truncateAfter: (txId, term) => {
         this.#cut(txId);
-        return sink.truncateAfter(txId);
+        return sink.truncateAfter(txId, term);
       },
-      append: (records, commitTxId, awaited) => sink.append(records, commitTxId, awaited),
-      commitTo: (commitTxId) => sink.commitTo(commitTxId),
+      append: (records, commitTxId, term, awaited) => sink.append(records, commitTxId, term, awaited),
+      commitTo: (commitTxId, term) => sink.commitTo(commitTxId, term),
       subscribe: (listener) => sink.subscribe(listener),
       failure: () => sink.failure(),
     };
@@ -166,7 +167,7 @@ export class NodeWatch {
         return inbox.isRequired;
       },
       received: () => inbox.received(),
-      begin: (header, offset) => inbox.begin(header, offset),
+      begin: (header, offset, term) => inbox.begin(header, offset, term),
       write: (offset, content) => inbox.write(offset, content),
       install: async (sha256) => {
         onInstall();

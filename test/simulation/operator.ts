@@ -97,7 +97,7 @@ export class Operator {
     const { archive } = this.#options;
     const { database } = node;
     if (database !== undefined) {
-      const own = await recordsOf(node, database.storage().firstTxId, database.positions().tip);
+      const own = await recordsOf(node, database.gauges.storage().firstTxId, database.positions().tip);
       const extra = own.filter(({ txId, bytes }) => archive.record(txId)?.bytes.equals(bytes) !== true);
       node.rejoin((extra[0]?.txId ?? 1) - 1, extra.flatMap(namesIn));
     }

@@ -43,6 +43,8 @@ export interface NetworkOptions {
   readonly trace: Trace;
   /** Bytes of a stream under way at which its sender is told to wait. */
   readonly windowBytes: number;
+  /** Called when a process has ended. */
+  readonly onLost?: ((process: Owner) => void) | undefined;
 }
 
 /** How a process ended: the peers of a killed one are told by its operating system, those of a dead machine are not. */
@@ -137,6 +139,24 @@ export class SimulatedNetwork {
     }
   }
 
+  /** Nothing gets from one host to another for a while, and no connection is made between them. */
+  partOneWay(from: Host, to: Host, durationMs: number): void {
+    this.#partitions.set(pairOf(from.name, to.name), this.#options.time.nowMs + durationMs);
+    for (const stream of this.#streams) {
+      if (stream.upstream === from.process && stream.replica === to.process) {
+        stream.stall('down', durationMs);
+      } else if (stream.replica === from.process && stream.upstream === to.process) {
+        stream.stall('up', durationMs);
+      }
+    }
+  }
+
+  /** Connections can be made again. */
+  heal(): void {
+    this.#partitions.clear();
+    this.maxDelayMs = 2;
+  }
+
   /** Does something unpleasant to one connection. */
   disturb(): string {
     const { chance } = this.#options;
@@ -156,7 +176,8 @@ export class SimulatedNetwork {
 
   /** A process has ended. */
   lose(process: Owner, silence: Silence): void {
-    const { chance } = this.#options;
+    const { chance, onLost } = this.#options;
+    onLost?.(process);
     for (const stream of [...this.#streams]) {
       if (stream.upstream === process || stream.replica === process) {
         const delayMs = silence === 'told' ? chance.between(0.1, 5) : chance.between(1_000, keepaliveMs);

@@ -7,7 +7,7 @@ import { Chance } from './chance.ts';
 import { InlineWriter } from './inline-writer.ts';
 import { type FileCall, type LifeFilesOptions, lifeFiles, type StopMoment, type StopPlan } from './life-files.ts';
 import { Life, simulatedRuntime, traceLogger } from './node-life.ts';
-import { NodeProcess } from './node-process.ts';
+import { NodeProcess, type NodeProcessOptions, type RunningProcess } from './node-process.ts';
 import type { NodeWatch } from './node-watch.ts';
 import type { NodeWorld } from './node-world.ts';
 import { type PlannedStop, StopCountdown } from './planned-stop.ts';
@@ -22,6 +22,12 @@ export interface NodeOptions {
   /** What its database is made with. */
   readonly settings: DatabaseSettings;
   readonly watch: NodeWatch;
+  /** What runs on the machine; default: one database with the role that its settings name. */
+  readonly newProcess?: ((options: NodeProcessOptions, nodeWorld: NodeWorld) => RunningProcess) | undefined;
+  /** Whether its process may end for ever while it makes the folder of the database; default true. */
+  readonly maySpoilCreation?: boolean | undefined;
+  /** How fast its clock runs; default 1. */
+  readonly clockRate?: number | undefined;
 }
 
 /** A machine with a disk, and on it, most of the time, a process that serves one database. */
@@ -32,7 +38,9 @@ export class SimulatedNode implements Host {
   readonly #world: NodeWorld;
   readonly #chance: Chance;
   #settings: DatabaseSettings;
-  #process: NodeProcess | undefined;
+  readonly #newProcess: NonNullable<NodeOptions['newProcess']>;
+  readonly #options: NodeOptions;
+  #process: RunningProcess | undefined;
   /** Where the writer stops for ever. */
   #planned: StopCountdown | undefined;
   /** Where the whole process does, by what its other threads do. */
@@ -45,7 +53,9 @@ export class SimulatedNode implements Host {
     this.name = name;
     this.watch = options.watch;
     this.#world = nodeWorld;
+    this.#options = options;
     this.#settings = options.settings;
+    this.#newProcess = options.newProcess ?? ((process, shared) => new NodeProcess(process, shared));
     this.machine = new SimulatedMachine(name, options.directory, nodeWorld.seed);
     this.#chance = new Chance(nodeWorld.seed, `node ${name}`);
   }
@@ -97,7 +107,7 @@ export class SimulatedNode implements Host {
     );
     const files = this.#world.mutation.hostFiles(ownFiles);
     const { name, machine, watch } = this;
-    const process = new NodeProcess(
+    const process = this.#newProcess(
       {
         name,
         machine,
@@ -117,7 +127,7 @@ export class SimulatedNode implements Host {
   /** Some processes end for ever while they make the folder of their database. */
   #planStopWhileCreating(): void {
     const isNew = !this.machine.files.existsSync(this.machine.logDirectory);
-    if (isNew && this.#chance.happens(0.3)) {
+    if (isNew && this.#options.maySpoilCreation !== false && this.#chance.happens(0.3)) {
       this.planEnd(6);
     }
   }
@@ -188,17 +198,19 @@ export class SimulatedNode implements Host {
   #runtime(life: Life, files: FileSystem): Runtime {
     const { time } = this.#world;
     const clockErrorMs = () => this.#clockErrorMs;
-    return simulatedRuntime({
+    const runtime = simulatedRuntime({
       time,
+      clockRate: this.#options.clockRate ?? 1,
       life,
       random: this.#chance.random,
       files,
       logger: traceLogger(life, (what) => this.#world.trace.add(this.name, what)),
       clockErrorMs,
     });
+    return this.#world.mutation.runtime(runtime);
   }
 
-  #openFailed({ life, thread }: NodeProcess, error: unknown): void {
+  #openFailed({ life, thread }: RunningProcess, error: unknown): void {
     const { code, message } = asQuorateError(error);
     if (!life.alive || !thread.alive) {
       return;
@@ -326,7 +338,7 @@ export class SimulatedNode implements Host {
     }
   }
 
-  #crashSoon(process: NodeProcess, kind: Crash, withinMs: number): void {
+  #crashSoon(process: RunningProcess, kind: Crash, withinMs: number): void {
     this.#world.time.after(this.#chance.between(0, withinMs), process.life, () => {
       this.crash(kind, this.#chance.between(10, 3_000));
     });
@@ -345,7 +357,7 @@ export class SimulatedNode implements Host {
     }
   }
 
-  #abandon(process: NodeProcess): void {
+  #abandon(process: RunningProcess): void {
     this.#process = undefined;
     this.#planned = undefined;
     this.#plannedEnd = undefined;

@@ -44,7 +44,7 @@ export class ShellTransaction {
         hint: 'End it with COMMIT; or ROLLBACK; first, or use SAVEPOINT inside it.',
       });
     }
-    this.#open = await RemoteTransaction.begin(client, database, {}, () => {});
+    this.#open = await RemoteTransaction.begin({ client }, database);
   }
 
   /** @throws QuorateError TRANSACTION_CLOSED when it was lost; COMMIT_IN_DOUBT … */

@@ -41,6 +41,9 @@ export interface ReaderPoolStatus {
   readonly running: number;
   readonly queued: number;
   readonly queueLimit: number;
+  /** Snapshots that are pinned over several requests, and the processes that have them. */
+  readonly pinned: number;
+  readonly pinningProcesses: number;
   /** Queries answered, with a result or an error, since the start. */
   readonly answered: number;
   /** Queries stopped because of their time limit, since the start. */
@@ -160,6 +163,8 @@ export class ReaderPool implements AsyncDisposable {
       running: [...this.#readers].filter((reader) => reader.state === 'running').length,
       queued: this.#queue.size,
       queueLimit: this.#options.queueLimit,
+      pinned: this.#snapshots.pinned,
+      pinningProcesses: this.#snapshots.processes,
       answered: this.#answered,
       timeouts: this.#timeouts,
       crashes: this.#crashes,

@@ -137,6 +137,16 @@ export class SnapshotReaders implements AsyncDisposable {
     this.#options = options;
   }
 
+  /** Snapshots that are pinned now. */
+  get pinned(): number {
+    return this.#pinned;
+  }
+
+  /** Processes that have snapshots, or had some a moment ago. */
+  get processes(): number {
+    return this.#readers.size;
+  }
+
   /** @throws QuorateError OVERLOADED, IO_ERROR, CANCELLED */
   async pin(filePath: string, limits: SnapshotLimits): Promise<ReadSnapshot> {
     const reader = this.#reader();

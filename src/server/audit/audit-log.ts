@@ -78,6 +78,11 @@ export class AuditLog implements Disposable {
     return this.#failures;
   }
 
+  /** Files that are kept, and bytes of the newest one. */
+  usage(): { readonly files: number; readonly fileBytes: number } {
+    return { files: numbers(this.#options).length, fileBytes: this.#sizeBytes };
+  }
+
   /**
    * Runs an action and records it with its outcome. After an entry was lost no other action runs before the log can be
    * written again.

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { isQuorateError } from '../../errors/interface.ts';
 import { createNodeRuntime, type Runtime } from '../../runtime/interface.ts';
+import { ClusterUsers } from './cluster-user.ts';
 import { PasswordAuthenticator } from './password-authenticator.ts';
 import { hashPassword, verifyPassword } from './password-hash.ts';
 import type { Grant } from './permissions.ts';
@@ -49,7 +50,12 @@ async function authenticator(runtime: Runtime, keyPath: string, change: Partial<
   const users = { current: () => stored };
   const keys = TokenKeys.open(keyPath, runtime);
   const tokens = new TokenRegistry({ keys, users, clock: runtime.clock, nodeId: 'here', maxTtlMs: 10 * dayMs });
-  const auth = new PasswordAuthenticator({ users, tokens, runtime, tokenTtlMs: 60_000 });
+  const auth = new PasswordAuthenticator({
+    users: new ClusterUsers(users, undefined),
+    tokens,
+    runtime,
+    tokenTtlMs: 60_000,
+  });
   const update = (fields: Partial<StoredUser>) =>
     stored.users.set('admin', { ...(stored.users.get('admin') as StoredUser), ...fields });
   const login = async () => (await auth.login('admin', 'correct horse', '127.0.0.1')).token;

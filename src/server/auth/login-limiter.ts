@@ -12,7 +12,7 @@ const failuresPerUser = 60;
 const familiarMs = 24 * 60 * 60 * 1000;
 
 /** Keys kept of each kind; beyond it the oldest are forgotten, so that an attacker cannot fill the memory. */
-const maxKeys = 10_000;
+export const maxLimiterKeys = 10_000;
 
 /** Characters of a user name that count; no user has a longer one. */
 const maxNameLength = 64;
@@ -34,6 +34,11 @@ export class LoginLimiter {
 
   constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  /** Keys that are kept of the kind that has the most. */
+  get size(): number {
+    return Math.max(this.#failures.size, this.#familiar.size);
   }
 
   /** @throws QuorateError OVERLOADED, with `details.retryAfterMs`, when there were too many failures */
@@ -102,7 +107,7 @@ function putLast<T>(map: Map<string, T>, key: string, value: T): void {
   map.delete(key);
   map.set(key, value);
   for (const oldest of map.keys()) {
-    if (map.size <= maxKeys) {
+    if (map.size <= maxLimiterKeys) {
       break;
     }
     map.delete(oldest);

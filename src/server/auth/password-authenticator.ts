@@ -1,17 +1,18 @@
 import { QuorateError } from '../../errors/interface.ts';
 import type { Runtime } from '../../runtime/interface.ts';
 import type { Authenticator, Identity, Login } from './authenticator.ts';
+import { type ClusterUsers, clusterUserName } from './cluster-user.ts';
 import { LoginLimiter } from './login-limiter.ts';
 import { hashPassword, verifyPassword } from './password-hash.ts';
 import { TokenIdentity } from './token-identity.ts';
 import type { TokenRegistry } from './token-registry.ts';
-import type { StoredUser, UserSource } from './user-directory.ts';
+import type { StoredUser } from './user-directory.ts';
 
 /** Logins that may wait for or be inside the slow hash at once; each takes 32 MiB and some 60 ms of a core. */
-const maxConcurrentLogins = 16;
+export const maxConcurrentLogins = 16;
 
 export interface PasswordAuthenticatorOptions {
-  readonly users: UserSource;
+  readonly users: ClusterUsers;
   readonly tokens: TokenRegistry;
   readonly runtime: Runtime;
   /** Milliseconds that the token of a login is valid. */
@@ -28,6 +29,11 @@ export class PasswordAuthenticator implements Authenticator {
   constructor(options: PasswordAuthenticatorOptions) {
     this.#options = options;
     this.#limiter = new LoginLimiter(options.runtime.clock);
+  }
+
+  /** Logins that are being checked, and addresses and users of which failures are remembered. */
+  usage(): { readonly logins: number; readonly limiterKeys: number } {
+    return { logins: this.#running, limiterKeys: this.#limiter.size };
   }
 
   async login(user: string, password: string, address: string): Promise<Login> {
@@ -71,6 +77,9 @@ export class PasswordAuthenticator implements Authenticator {
   /** An unknown user takes as long as a known one, so that names cannot be found out by the clock. */
   async #match(user: string, password: string): Promise<StoredUser | undefined> {
     const { users, runtime } = this.#options;
+    if (user === clusterUserName) {
+      return users.match(password);
+    }
     const stored = users.current().users.get(user);
     this.#decoyHash ??= hashPassword('', (size) => runtime.random.bytes(size));
     const matches = await verifyPassword(password, stored?.passwordHash ?? (await this.#decoyHash));

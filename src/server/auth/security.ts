@@ -5,6 +5,7 @@ import type { Runtime } from '../../runtime/interface.ts';
 import { AuditLog } from '../audit/audit-log.ts';
 import type { NodeIdentity } from '../node/node-directory.ts';
 import type { Authenticator, Login } from './authenticator.ts';
+import { ClusterUsers } from './cluster-user.ts';
 import { PasswordAuthenticator } from './password-authenticator.ts';
 import type { Grant } from './permissions.ts';
 import { StreamWatch } from './stream-watch.ts';
@@ -25,6 +26,8 @@ export interface SecurityOptions {
   readonly runtime: Runtime;
   readonly node: NodeIdentity;
   readonly limits: SecurityLimits;
+  /** What the nodes of a cluster know each other by; without it there are no others. */
+  readonly clusterSecret?: string | undefined;
   readonly keyPath: string;
   readonly auditPath: string;
   /** The system database; undefined while it is not open. */
@@ -33,7 +36,7 @@ export interface SecurityOptions {
 
 /** Users, their tokens, and the record of what they have administered, of one node. */
 export class Security implements Disposable {
-  readonly authenticator: Authenticator & Pick<PasswordAuthenticator, 'checkPassword'>;
+  readonly authenticator: Authenticator & Pick<PasswordAuthenticator, 'checkPassword' | 'usage'>;
   readonly users: UserAdministration;
   readonly audit: AuditLog;
   readonly streams: StreamWatch;
@@ -51,7 +54,7 @@ export class Security implements Disposable {
     this.audit = audit;
     this.#directory = new UserDirectory(options.systemDatabase);
     this.streams = new StreamWatch(runtime.timers);
-    const users = this.#directory;
+    const users = new ClusterUsers(this.#directory, options.clusterSecret);
     this.#tokens = new TokenRegistry({
       ...{ keys, users, clock: runtime.clock },
       ...{ nodeId: node.nodeId, maxTtlMs: limits.maxTokenTtlMs },
@@ -62,7 +65,12 @@ export class Security implements Disposable {
       runtime,
       tokenTtlMs: Math.min(limits.tokenTtlMs, limits.maxTokenTtlMs),
     });
-    this.users = new UserAdministration({ users, runtime, database: () => this.#writable(), ...limits });
+    this.users = new UserAdministration({
+      users: this.#directory,
+      runtime,
+      database: () => this.#writable(),
+      ...limits,
+    });
   }
 
   /** @throws QuorateError INVALID_ARGUMENT, IO_ERROR, DISK_FULL */

@@ -1,6 +1,11 @@
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import { isQuorateError } from '../../errors/interface.ts';
-import type { ExportSnapshotRequest, ExportSnapshotResponse, ReplicationServer } from '../../proto/interface.ts';
+import {
+  type ExportSnapshotRequest,
+  type ExportSnapshotResponse,
+  type ReplicationServer,
+  releaseSent,
+} from '../../proto/interface.ts';
 import { authenticate, failure, type RpcContext } from './rpc.ts';
 
 type SnapshotCall = ServerWritableStream<ExportSnapshotRequest, ExportSnapshotResponse>;
@@ -27,7 +32,7 @@ async function run(context: RpcContext, call: SnapshotCall): Promise<void> {
   const unwatch = context.node.security.streams.add({ check, end: (error) => gone.abort(error) });
   try {
     const exporter = context.node.databases.get(database).requireExporter();
-    await exporter.sendSnapshot(call.request, (message) => write(call, { message }, gone.signal), gone.signal);
+    await exporter.sendSnapshot(call.request, (message) => sendMessage(call, { message }, gone.signal), gone.signal);
   } finally {
     unwatch();
   }
@@ -37,7 +42,7 @@ async function run(context: RpcContext, call: SnapshotCall): Promise<void> {
 }
 
 /** Resolves when the message is on its way, as a whole, or nobody is there any more. */
-function write(call: SnapshotCall, message: ExportSnapshotResponse, gone: AbortSignal): Promise<void> {
+export function sendMessage(call: SnapshotCall, message: ExportSnapshotResponse, gone: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {
       gone.removeEventListener('abort', end);
@@ -47,7 +52,13 @@ function write(call: SnapshotCall, message: ExportSnapshotResponse, gone: AbortS
     if (gone.aborted) {
       end();
     } else {
-      call.write(message, end);
+      call.write(message, (error?: Error | null) => {
+        // What could not be sent may still be in the hands of the socket.
+        if (!error) {
+          releaseSent(message);
+        }
+        end();
+      });
     }
   });
 }

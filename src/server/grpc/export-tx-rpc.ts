@@ -14,6 +14,7 @@ export function exportTx(context: RpcContext): ReplicationServer['exportTx'] {
         throw new QuorateError('PROTOCOL_ERROR', 'the first message of ExportTx must be "start"');
       }
       channel.require(message.value.database, 'replication');
+      context.node.groups?.checkExport(message.value.database, message.value.replicaId);
       const exporter = context.node.databases.get(message.value.database).requireExporter();
       return exporter.accept(channel, call.getPeer());
     };

@@ -1,28 +1,42 @@
-import { type ChannelOptions, Server, type ServerCredentials } from '@grpc/grpc-js';
-import { QuorateError } from '../../errors/interface.ts';
-import { AdminService, QueryService, UsersService, VerificationService } from '../../proto/interface.ts';
+import { type ChannelOptions, Server } from '@grpc/grpc-js';
+import {
+  AdminService,
+  GroupsService,
+  MembershipService,
+  QueryService,
+  UsersService,
+  VerificationService,
+} from '../../proto/interface.ts';
 import { checkListening } from '../../tls/interface.ts';
 import type { NodeAddress } from '../node/follow-settings.ts';
+import type { NodeLimits } from '../node/node-options.ts';
 import { adminService } from './admin-service.ts';
+import { groupsService } from './groups-service.ts';
+import { GrpcListener } from './grpc-listener.ts';
+import { membershipService } from './membership-service.ts';
 import { queryService } from './query-service.ts';
 import { replicationDefinition, replicationService } from './replication-service.ts';
 import type { RpcContext } from './rpc.ts';
+import { ServedCalls, tolerant } from './served-calls.ts';
 import { serverCredentials } from './server-credentials.ts';
 import { usersService } from './users-service.ts';
 import { verificationService } from './verification-service.ts';
 
-/** Streams that one connection may have open at once. */
-const maxStreamsPerConnection = 1_000;
+/** What a node tells of its gRPC endpoint. */
+export interface GrpcUsage {
+  readonly connections: number;
+  /** Connections over the limit since the start. */
+  readonly refusedConnections: number;
+  readonly calls: number;
+}
 
-function channelOptions(maxMessageBytes: number): ChannelOptions {
+function channelOptions({ maxMessageBytes, grpcMaxConnectionCalls }: NodeLimits): ChannelOptions {
   return {
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': -1,
-    'grpc.max_concurrent_streams': maxStreamsPerConnection,
+    'grpc.max_concurrent_streams': grpcMaxConnectionCalls,
     'grpc.keepalive_time_ms': 20_000,
     'grpc.keepalive_timeout_ms': 10_000,
-    // Two servers on one port would share its connections at random.
-    'grpc.so_reuseport': 0,
     'grpc-node.flow_control_window': 4 * 1024 * 1024,
   };
 }
@@ -30,56 +44,56 @@ function channelOptions(maxMessageBytes: number): ChannelOptions {
 /** The gRPC endpoint of a node. */
 export class GrpcServer {
   readonly #server: Server;
+  readonly #listener: GrpcListener;
   readonly #context: RpcContext;
-  readonly address: NodeAddress;
+  readonly #calls: ServedCalls;
 
-  private constructor(server: Server, context: RpcContext, address: NodeAddress) {
+  private constructor(server: Server, listener: GrpcListener, context: RpcContext, calls: ServedCalls) {
     this.#server = server;
+    this.#listener = listener;
     this.#context = context;
-    this.address = address;
+    this.#calls = calls;
   }
 
   /** Listens; port 0 takes a free one. @throws QuorateError INVALID_ARGUMENT, ADDRESS_IN_USE, IO_ERROR */
   static async listen(context: RpcContext, address: NodeAddress): Promise<GrpcServer> {
     const { certificate, options } = context.node;
     checkListening(address.host, options.tls);
-    const server = new Server(channelOptions(options.limits.maxMessageBytes));
-    server.addService(AdminService, adminService(context));
-    server.addService(QueryService, queryService(context));
-    server.addService(replicationDefinition, replicationService(context));
-    server.addService(UsersService, usersService(context));
-    server.addService(VerificationService, verificationService(context));
-    const port = await bind(server, address, serverCredentials(certificate, options.tls.tlsClientAuth !== 'none'));
-    return new GrpcServer(server, context, { host: address.host, port });
+    const calls = new ServedCalls(context);
+    const server = new Server({ ...channelOptions(options.limits), interceptors: [calls.interceptor] });
+    server.addService(tolerant(AdminService), calls.handlers(adminService(context)));
+    server.addService(tolerant(QueryService), calls.handlers(queryService(context)));
+    server.addService(tolerant(replicationDefinition), calls.handlers(replicationService(context)));
+    server.addService(tolerant(UsersService), calls.handlers(usersService(context)));
+    server.addService(tolerant(GroupsService), calls.handlers(groupsService(context)));
+    server.addService(tolerant(MembershipService), calls.handlers(membershipService(context)));
+    server.addService(tolerant(VerificationService), calls.handlers(verificationService(context)));
+    const connections = server.createConnectionInjector(
+      serverCredentials(certificate, options.tls.tlsClientAuth !== 'none'),
+    );
+    const listener = await GrpcListener.listen(address, options.limits.grpcMaxConnections, (socket) =>
+      connections.injectConnection(socket),
+    );
+    return new GrpcServer(server, listener, context, calls);
+  }
+
+  get address(): NodeAddress {
+    return this.#listener.address;
+  }
+
+  get usage(): GrpcUsage {
+    const { connections, refused } = this.#listener;
+    return { connections, refusedConnections: refused, calls: this.#calls.open };
   }
 
   /** Lets running calls end, for at most `drainMs`, and takes no new ones. */
   async close(drainMs: number): Promise<void> {
+    this.#listener.stop();
     const timer = this.#context.node.runtime.timers.after(drainMs, () => this.#server.forceShutdown());
     await new Promise<void>((resolve) => {
       this.#server.tryShutdown(() => resolve());
     });
     timer.cancel();
+    this.#listener.destroy();
   }
-}
-
-function bind(server: Server, { host, port }: NodeAddress, credentials: ServerCredentials): Promise<number> {
-  const target = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  return new Promise((resolve, reject) => {
-    server.bindAsync(target, credentials, (cause, boundPort) => {
-      if (cause === null) {
-        resolve(boundPort);
-        return;
-      }
-      const inUse = cause.message.includes('EADDRINUSE');
-      reject(
-        new QuorateError(inUse ? 'ADDRESS_IN_USE' : 'IO_ERROR', inUse ? `${target} is in use` : cause.message, {
-          cause,
-          hint: inUse
-            ? 'Stop the program that listens there, or choose another --port.'
-            : 'Check --address and --port.',
-        }),
-      );
-    });
-  });
 }

@@ -8,7 +8,7 @@ import type {
 } from '../../proto/interface.ts';
 import type { FileHandle } from '../../runtime/interface.ts';
 import { followRequestOf } from './database-rpcs.ts';
-import { audited, authenticate, failure, onDatabase, peerAddress, type RpcContext, runAs } from './rpc.ts';
+import { audited, authenticate, callerGone, failure, onDatabase, peerAddress, type RpcContext, runAs } from './rpc.ts';
 
 type ImportCall = ServerReadableStream<ImportDatabaseRequest, DatabaseStatus>;
 
@@ -41,6 +41,18 @@ async function run(context: RpcContext, call: ImportCall): Promise<DatabaseStatu
   }
 }
 
+/**
+ * A caller that leaves may also look like one that has sent everything; SQLite refuses a part of a file.
+ * @throws QuorateError CANCELLED
+ */
+async function* messagesOf(call: ImportCall): AsyncGenerator<ImportDatabaseRequest> {
+  try {
+    yield* call as AsyncIterable<ImportDatabaseRequest>;
+  } catch (cause) {
+    throw callerGone(cause);
+  }
+}
+
 async function receive(
   context: RpcContext,
   call: ImportCall,
@@ -50,7 +62,7 @@ async function receive(
   let file: FileHandle | undefined;
   let sizeBytes = 0;
   try {
-    for await (const { message } of call as AsyncIterable<ImportDatabaseRequest>) {
+    for await (const { message } of messagesOf(call)) {
       if (message?.$case === 'create' && create === undefined) {
         check(message.value);
         context.node.databases.checkNew(message.value.database);

@@ -2,7 +2,7 @@ import { fromWireStatement, toWireResult } from '../../client/interface.ts';
 import type { ExecuteRequest, ExecuteResponse, QueryServer } from '../../proto/interface.ts';
 import { ackLevelOf } from '../node/ack-settings.ts';
 import { executeSql } from '../node/sql.ts';
-import { onDatabase, type RpcContext, unaryRpc } from './rpc.ts';
+import { onDatabase, type RpcContext, traced, unaryRpc } from './rpc.ts';
 import { transactionRpc } from './transaction-rpc.ts';
 
 /** SQL over gRPC. */
@@ -11,7 +11,7 @@ export function queryService(context: RpcContext): QueryServer {
     transaction: transactionRpc(context),
     execute: unaryRpc(
       context,
-      onDatabase('read'),
+      traced(onDatabase('read')),
       async (request: ExecuteRequest, { signal, identity }): Promise<ExecuteResponse> => {
         const answer = await executeSql(context.node, {
           database: request.database,

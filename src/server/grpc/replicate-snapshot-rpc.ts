@@ -10,7 +10,7 @@ import type {
 import { type LagReport, newLagMeter, Seeding, type SnapshotProgress } from '../../replication/interface.ts';
 import type { Feeder } from '../node/feeding-slot.ts';
 import type { ManagedDatabase } from '../node/managed-database.ts';
-import { authenticate, failure, peerAddress, type RpcContext } from './rpc.ts';
+import { authenticate, callerGone, failure, peerAddress, type RpcContext } from './rpc.ts';
 
 type SnapshotCall = ServerDuplexStream<ReplicateSnapshotRequest, ReplicateSnapshotResponse>;
 
@@ -52,13 +52,14 @@ class CallMessages {
     this.#iterator = call[Symbol.asyncIterator]() as AsyncIterator<ReplicateSnapshotRequest>;
     this.#broken.promise.catch(() => {});
     for (const event of ['cancelled', 'close']) {
-      call.on(event, () => this.break(new QuorateError('CANCELLED', 'the caller has gone')));
+      call.on(event, () => this.break(callerGone()));
     }
   }
 
   /** Undefined at the end. @throws QuorateError CANCELLED, and what `break` was given */
   async next(): Promise<ReplicateSnapshotRequest['message']> {
-    const { value, done } = await Promise.race([this.#iterator.next(), this.#broken.promise]);
+    const arrived = this.#iterator.next().catch((cause: unknown) => Promise.reject(callerGone(cause)));
+    const { value, done } = await Promise.race([arrived, this.#broken.promise]);
     return done === true ? undefined : value.message;
   }
 
@@ -91,7 +92,7 @@ class SnapshotFeeder implements Feeder {
       // The caller puts in the name that the upstream knows.
       database: managed.name,
       identity: managed.identity,
-      databaseId: sink.databaseId,
+      sink,
       runtime,
       lag,
       open: (request) => this.#carried(request),

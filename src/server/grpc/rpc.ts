@@ -1,9 +1,11 @@
 import type { handleUnaryCall, Metadata } from '@grpc/grpc-js';
-import { asQuorateError, type ErrorCode, type QuorateError } from '../../errors/interface.ts';
+import { asQuorateError, type ErrorCode, QuorateError } from '../../errors/interface.ts';
 import { errorToGrpc } from '../../replication/interface.ts';
+import { inSpan, tracing } from '../../tracing/interface.ts';
 import type { Identity } from '../auth/authenticator.ts';
 import type { Permission } from '../auth/permissions.ts';
 import type { Node } from '../node/node.ts';
+import { rpcSpan } from './rpc-span.ts';
 
 /** What every RPC works with. */
 export interface RpcContext {
@@ -33,6 +35,8 @@ export interface RpcRule<Request> {
   readonly check: (identity: Identity, request: Request) => void;
   /** Name of the action in the audit log; undefined for what is not recorded. */
   readonly action?: string;
+  /** Name of the database for spans; undefined for what has none. */
+  readonly tracedDatabase?: (request: Request) => string;
 }
 
 /** For those who have a permission on the database that the request names. */
@@ -60,6 +64,11 @@ export function audited<Request>(action: string, rule: RpcRule<Request>): RpcRul
   return { ...rule, action };
 }
 
+/** The same rule for an RPC whose calls are spans. */
+export function traced<Request extends { readonly database: string }>(rule: RpcRule<Request>): RpcRule<Request> {
+  return { ...rule, tracedDatabase: ({ database }) => database };
+}
+
 /** Who makes a call. @throws QuorateError UNAUTHENTICATED, UNAVAILABLE */
 export function authenticate(context: RpcContext, metadata: Metadata): Identity {
   return context.node.authenticator.authenticate(metadata.get('authorization')[0]?.toString());
@@ -85,6 +94,7 @@ export async function runAs<Request, Response>(
 /** Counts an error that a caller is told, and logs one that is a defect. */
 export function noteFailure(context: RpcContext, thrown: unknown): QuorateError {
   const error = asQuorateError(thrown);
+  tracing()?.fail(error);
   context.errors.set(error.code, (context.errors.get(error.code) ?? 0) + 1);
   if (error.code === 'INTERNAL') {
     context.node.runtime.logger.error({ err: error.cause ?? error }, `a request failed: ${error.message}`);
@@ -95,6 +105,11 @@ export function noteFailure(context: RpcContext, thrown: unknown): QuorateError 
 /** The gRPC status that tells the caller. */
 export function failure(context: RpcContext, thrown: unknown): ReturnType<typeof errorToGrpc> {
   return errorToGrpc(noteFailure(context, thrown));
+}
+
+/** The error of a stream that ends before it should: whoever made the call has left, or its connection is gone. */
+export function callerGone(cause?: unknown): QuorateError {
+  return new QuorateError('CANCELLED', 'the caller has gone', { cause });
 }
 
 /** The address of the caller's machine, without its port. */
@@ -125,14 +140,17 @@ export function unaryRpc<Request, Response>(
         run(request, { identity, address, signal: abort.signal }),
       );
     };
-    answer()
-      .finally(() => {
-        answered = true;
-      })
-      .then(
-        (response) => callback(null, response),
-        (error: unknown) => callback(failure(context, error)),
-      );
+    const respond = () =>
+      answer()
+        .finally(() => {
+          answered = true;
+        })
+        .then(
+          (response) => callback(null, response),
+          (error: unknown) => callback(failure(context, error)),
+        );
+    const { tracedDatabase } = rule;
+    void (tracedDatabase === undefined ? respond() : inSpan(() => rpcSpan(call, tracedDatabase(request)), respond));
   };
 }
 

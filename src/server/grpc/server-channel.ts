@@ -4,6 +4,7 @@ import type { ChannelListener, MessageChannel } from '../../replication/interfac
 import type { Identity } from '../auth/authenticator.ts';
 import type { Permission } from '../auth/permissions.ts';
 import { authenticate, failure, type RpcContext } from './rpc.ts';
+import { MalformedRequest } from './served-calls.ts';
 
 /** The server's end of a bidirectional stream. @typeParam Wire what goes over the wire for one message */
 export class ServerChannel<Out, Wire> implements MessageChannel<Out> {
@@ -78,7 +79,14 @@ export function serveStream<In, Wire>(
     call.on(event, end);
   }
   guard(channel, () => channel.authenticate());
-  call.on('data', (message: In) => guard(channel, () => ended || listener.onMessage(message)));
+  call.on('data', (message: In | MalformedRequest) =>
+    guard(channel, () => {
+      if (message instanceof MalformedRequest) {
+        throw message.error;
+      }
+      return ended || listener.onMessage(message);
+    }),
+  );
   call.on('drain', () => listener.onDrain());
 }
 

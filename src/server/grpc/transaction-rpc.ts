@@ -3,9 +3,11 @@ import { fromWireStatement, toWireResult } from '../../client/interface.ts';
 import type { InteractiveTransaction } from '../../database/interface.ts';
 import { QuorateError } from '../../errors/interface.ts';
 import type { QueryServer, TransactionBegin, TransactionRequest, TransactionResponse } from '../../proto/interface.ts';
+import { type Span, tracing } from '../../tracing/interface.ts';
 import { refuseSystemDatabase } from '../node/node.ts';
 import { writerOf } from '../node/writers.ts';
 import { noteFailure, type RpcContext } from './rpc.ts';
+import { rpcSpan } from './rpc-span.ts';
 import { ServerChannel, serveStream } from './server-channel.ts';
 
 type Request = NonNullable<TransactionRequest['request']>;
@@ -20,13 +22,16 @@ const maxWaiting = 100;
 class TransactionStream {
   readonly #context: RpcContext;
   readonly #channel: Channel;
+  readonly #span: Span | undefined;
   #transaction: InteractiveTransaction | undefined;
   #tail: Promise<void> = Promise.resolve();
   #waiting = 0;
 
-  constructor(context: RpcContext, channel: Channel) {
+  /** @param span of the whole transaction */
+  constructor(context: RpcContext, channel: Channel, span: Span | undefined) {
     this.#context = context;
     this.#channel = channel;
+    this.#span = span;
   }
 
   /** @throws QuorateError OVERLOADED, PERMISSION_DENIED */
@@ -37,9 +42,11 @@ class TransactionStream {
     if (request.$case === 'begin') {
       refuseSystemDatabase(request.value.database);
       this.#channel.require(request.value.database, 'write');
+      this.#span?.set({ 'db.namespace': request.value.database });
     }
     this.#waiting += 1;
-    this.#tail = this.#tail.then(() => this.#answer(request));
+    const answer = () => this.#answer(request);
+    this.#tail = this.#tail.then(() => this.#span?.run(answer) ?? answer());
   }
 
   async #answer(request: Request): Promise<void> {
@@ -72,6 +79,8 @@ class TransactionStream {
       }
       case 'commit':
         return done(await transaction.commit());
+      case 'keyedCommit':
+        return done(await transaction.commit(request.value));
       case 'rollback':
         await transaction.rollback();
         return done();
@@ -91,7 +100,8 @@ class TransactionStream {
     this.#tail = this.#tail
       .then(() => this.#transaction?.rollback())
       // It has ended already.
-      .catch(() => {});
+      .catch(() => {})
+      .finally(() => this.#span?.end());
   }
 }
 
@@ -103,7 +113,7 @@ function done(position: { readonly txId: number; readonly term: number } = { txI
 export function transactionRpc(context: RpcContext): QueryServer['transaction'] {
   return (call: ServerDuplexStream<TransactionRequest, TransactionResponse>) => {
     const channel: Channel = new ServerChannel(context, call, (response) => ({ response }));
-    const stream = new TransactionStream(context, channel);
+    const stream = new TransactionStream(context, channel, tracing()?.begin(rpcSpan(call)));
     serveStream<TransactionRequest, TransactionResponse>(call, channel, {
       onMessage: ({ request }) => (request === undefined ? undefined : stream.accept(request)),
       onDrain: () => {},

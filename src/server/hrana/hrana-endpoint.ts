@@ -5,12 +5,18 @@ import { HranaHttp } from './hrana-http.ts';
 import type { HranaLimits } from './hrana-limits.ts';
 import { HranaSockets } from './hrana-sockets.ts';
 
-/** What clients of Hrana have open now. */
-export interface HranaStatus {
+/** What clients of Hrana have open now; `most…` is that of the connection or stream that has the most. */
+export interface HranaUsage {
   readonly requests: number;
   readonly httpStreams: number;
   readonly connections: number;
   readonly connectionStreams: number;
+  readonly cursors: number;
+  readonly mostStreams: number;
+  readonly mostRequests: number;
+  readonly mostUnreadBytes: number;
+  readonly mostStoredTexts: number;
+  readonly mostStoredBytes: number;
 }
 
 /** SQL for existing clients of libSQL, over HTTP and WebSocket; docs/hrana.md tells the protocol. */
@@ -36,14 +42,31 @@ export class HranaEndpoint {
     server.on('upgrade', (request, socket, head) => this.#sockets.upgrade(request, socket, head));
   }
 
-  status(): HranaStatus {
-    const { requests, streams: httpStreams } = this.#http.status();
-    const { connections, streams: connectionStreams } = this.#sockets.status();
-    return { requests, httpStreams, connections, connectionStreams };
+  usage(): HranaUsage {
+    const { requests, streams: httpStreams, stored } = this.#http.usage();
+    const connections = this.#sockets.usage();
+    const stores = [...stored, ...connections.map((connection) => connection.stored)];
+    return {
+      requests,
+      httpStreams,
+      connections: connections.length,
+      connectionStreams: connections.reduce((sum, { streams }) => sum + streams, 0),
+      cursors: connections.reduce((sum, connection) => sum + connection.cursors, 0),
+      mostStreams: most(connections.map(({ streams, cursors }) => Math.max(streams, cursors))),
+      mostRequests: most(connections.map((connection) => connection.requests)),
+      mostUnreadBytes: most(connections.map(({ unreadBytes }) => unreadBytes)),
+      mostStoredTexts: most(stores.map(({ texts }) => texts)),
+      mostStoredBytes: most(stores.map(({ bytes }) => bytes)),
+    };
   }
 
   /** Closes what is open and rolls it back. */
   async close(): Promise<void> {
     await Promise.all([this.#http.close(), this.#sockets.close()]);
   }
+}
+
+/** The largest; not by the spread of an array, of which there may be too many. */
+function most(values: readonly number[]): number {
+  return values.reduce((largest, value) => Math.max(largest, value), 0);
 }

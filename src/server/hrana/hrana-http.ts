@@ -1,14 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { QuorateError } from '../../errors/interface.ts';
+import { inSpan } from '../../tracing/interface.ts';
 import { noteFailure } from '../grpc/rpc.ts';
 import { version } from '../node/version.ts';
 import { DatabaseAccess } from './database-access.ts';
 import type { HranaContext } from './hrana-context.ts';
+import { hranaSpan, traceHeaders } from './hrana-span.ts';
 import { answerCursor } from './http-cursor.ts';
 import { readJson, sendError, sendJson, sendPreflight, sendText } from './http-messages.ts';
 import { closeWithClient, HttpStreams, isEmpty } from './http-streams.ts';
 import { objectOf } from './json-fields.ts';
 import { type HranaRoute, routeOf } from './routes.ts';
+import type { SqlStore } from './sql-store.ts';
 import type { SqlStream } from './sql-stream.ts';
 import { runStatements } from './statement-list.ts';
 import type { ResponseBudget } from './values.ts';
@@ -25,9 +28,9 @@ export class HranaHttp {
     this.#streams = new HttpStreams(context);
   }
 
-  /** Requests that run, and streams that are kept between two requests. */
-  status(): { readonly requests: number; readonly streams: number } {
-    return { requests: this.#running, streams: this.#streams.size };
+  /** Requests that run, streams that are kept between two requests, and what each of those stores. */
+  usage(): { readonly requests: number; readonly streams: number; readonly stored: readonly SqlStore['usage'][] } {
+    return { requests: this.#running, streams: this.#streams.size, stored: this.#streams.stored };
   }
 
   /** Answers a request that is meant for Hrana; false if it is not. */
@@ -43,9 +46,12 @@ export class HranaHttp {
       return true;
     }
     if (route !== undefined) {
-      this.#answer(route, request, response).catch((error: unknown) => {
-        sendError(response, noteFailure(this.#context, error));
-      });
+      const { endpoint, database } = route;
+      const answer = () =>
+        this.#answer(route, request, response).catch((error: unknown) => {
+          sendError(response, noteFailure(this.#context, error));
+        });
+      void inSpan(() => hranaSpan(endpoint, database, traceHeaders(headers)), answer);
     }
     return route !== undefined;
   }

@@ -3,8 +3,9 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { QuorateError } from '../../errors/interface.ts';
 import type { HranaContext } from './hrana-context.ts';
+import { traceHeaders } from './hrana-span.ts';
 import { routedSocket } from './routes.ts';
-import { SocketConnection } from './socket-connection.ts';
+import { type ConnectionUsage, SocketConnection } from './socket-connection.ts';
 import { httpError } from './wire-error.ts';
 
 /** Subprotocols, the preferred one first. They differ in what clients use of them, not in how it is answered. */
@@ -31,10 +32,9 @@ export class HranaSockets {
     });
   }
 
-  /** Open connections, and streams on them. */
-  status(): { readonly connections: number; readonly streams: number } {
-    const streams = [...this.#connections].reduce((sum, connection) => sum + connection.streamCount, 0);
-    return { connections: this.#connections.size, streams };
+  /** What each open connection has. */
+  usage(): readonly ConnectionUsage[] {
+    return [...this.#connections].map(({ usage }) => usage);
   }
 
   /** Takes over a connection on which a client has asked for a WebSocket. */
@@ -42,7 +42,12 @@ export class HranaSockets {
     try {
       const database = this.#accept(request);
       this.#server.handleUpgrade(request, socket, head, (client) => {
-        const connection = new SocketConnection(this.#context, { client, socket, database });
+        const connection = new SocketConnection(this.#context, {
+          client,
+          socket,
+          database,
+          trace: traceHeaders(request.headers),
+        });
         this.#connections.add(connection);
         client.once('close', () => this.#connections.delete(connection));
       });

@@ -32,6 +32,11 @@ export class HttpStreams {
     return this.#kept.size;
   }
 
+  /** What those store that store SQL. */
+  get stored(): readonly SqlStore['usage'][] {
+    return [...this.#kept.values()].map(({ stream }) => stream.store.usage);
+  }
+
   /** @param ends whether the request closes it again, so that it never has to be kept. @throws QuorateError OVERLOADED */
   open(access: DatabaseAccess, ends: boolean): SqlStream {
     const { hranaMaxHttpStreams } = this.#context.limits;

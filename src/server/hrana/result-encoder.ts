@@ -29,7 +29,7 @@ export function encodeResult(
 ): string {
   const { result } = execution;
   const rows = `"cols":${encodeColumns(result)},"rows":${wantRows ? encodeRows(result.rows, budget) : '[]'}`;
-  const counts = '"rows_read":0,"rows_written":0,"query_duration_ms":0';
+  const counts = `"rows_read":0,"rows_written":${result.changes},"query_duration_ms":0`;
   return `{${rows},${encodeChanges(execution, text)},${counts},"replication_index":${encodeIndex(execution)}${encodeReceipt(execution)}}`;
 }
 

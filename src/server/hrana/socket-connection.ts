@@ -2,11 +2,14 @@ import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import { QuorateError } from '../../errors/interface.ts';
 import type { Timer } from '../../runtime/interface.ts';
+import { inSpan, type TraceHeaders } from '../../tracing/interface.ts';
 import type { Identity } from '../auth/authenticator.ts';
 import { noteFailure } from '../grpc/rpc.ts';
 import type { HranaContext } from './hrana-context.ts';
+import { hranaSpan } from './hrana-span.ts';
 import { parseJson } from './http-messages.ts';
 import { SocketStreams } from './socket-streams.ts';
+import type { SqlStore } from './sql-store.ts';
 import { wireError } from './wire-error.ts';
 import type { ConnectionRequest } from './wire-types.ts';
 
@@ -31,6 +34,18 @@ interface Socket {
   readonly socket: Duplex;
   /** Database of all its streams. */
   readonly database: string;
+  /** That all requests belong to; each is a trace of its own when the client has sent none. */
+  readonly trace: TraceHeaders;
+}
+
+export interface ConnectionUsage {
+  readonly streams: number;
+  readonly cursors: number;
+  readonly stored: SqlStore['usage'];
+  /** Requests that wait for their answers. */
+  readonly requests: number;
+  /** Bytes of answers that the client has not read. */
+  readonly unreadBytes: number;
 }
 
 /** One WebSocket of a client. Streams are independent of each other; the requests of one stream run in their order. */
@@ -38,21 +53,23 @@ export class SocketConnection {
   readonly #context: HranaContext;
   readonly #client: WebSocket;
   readonly #socket: Duplex;
+  readonly #database: string;
+  readonly #trace: TraceHeaders;
   readonly #streams: SocketStreams;
   #token: string | undefined;
   #identity: Identity | undefined;
   #checkedAtMs = 0;
-  /** While a hello is looked at; what came after it waits. */
-  #greeting: Promise<void> | undefined;
   #running = 0;
   #unsent: string[] = [];
   #pingTimer: Timer;
   #isAlive = true;
 
-  constructor(context: HranaContext, { client, socket, database }: Socket) {
+  constructor(context: HranaContext, { client, socket, database, trace }: Socket) {
     this.#context = context;
     this.#client = client;
     this.#socket = socket;
+    this.#database = database;
+    this.#trace = trace;
     this.#streams = new SocketStreams(context, database);
     client.on('message', (data, isBinary) => this.#receive(data, isBinary));
     client.on('pong', () => {
@@ -63,8 +80,10 @@ export class SocketConnection {
     this.#pingTimer = this.#pingLater();
   }
 
-  get streamCount(): number {
-    return this.#streams.size;
+  /** What of this connection is bounded. */
+  get usage(): ConnectionUsage {
+    const { size: streams, cursorCount: cursors, stored } = this.#streams;
+    return { streams, cursors, stored, requests: this.#running, unreadBytes: this.#client.bufferedAmount };
   }
 
   /** Closes the connection and rolls back what is open on it. */
@@ -96,23 +115,7 @@ export class SocketConnection {
       this.#client.close(closeCodes.unsupportedData, 'only text is understood');
       return;
     }
-    if (this.#greeting === undefined) {
-      this.#handleText(data.toString());
-      return;
-    }
-    const text = data.toString();
-    this.#holdUntil(this.#greeting.then(() => this.#handleText(text)));
-  }
-
-  /** What arrives meanwhile is handled afterwards, in its order. */
-  #holdUntil(done: Promise<void>): void {
-    this.#greeting = done;
-    const clear = () => {
-      if (this.#greeting === done) {
-        this.#greeting = undefined;
-      }
-    };
-    done.then(clear, clear);
+    this.#handleText(data.toString());
   }
 
   #handleText(text: string): void {
@@ -146,23 +149,28 @@ export class SocketConnection {
     }
     this.#begin();
     const { requestId, request } = message;
-    this.#answer(request)
-      .then(
+    const respond = () =>
+      this.#answer(request).then(
         (response) => this.#send(`{"type":"response_ok","request_id":${requestId},"response":${response}}`),
         (error: unknown) =>
           this.#send(`{"type":"response_error","request_id":${requestId},"error":${this.#encode(error)}}`),
-      )
-      .finally(() => this.#end());
+      );
+    const name = spanName(request);
+    const responded =
+      name === undefined ? respond() : inSpan(() => hranaSpan(name, this.#database, this.#trace), respond);
+    void responded.finally(() => this.#end());
   }
 
+  /** Takes its turn before the next message is looked at, which may be meant for what this one opens. */
   async #answer(request: ConnectionRequest): Promise<string> {
     if (this.#context.node.runtime.clock.monotonicMs() - this.#checkedAtMs > recheckIntervalMs) {
-      await this.#authenticate();
+      this.#authenticate();
     }
     return await this.#streams.run(request, this.#identity as Identity);
   }
 
-  async #authenticate(): Promise<void> {
+  /** @throws QuorateError UNAUTHENTICATED, UNAVAILABLE */
+  #authenticate(): void {
     const header = this.#token === undefined ? undefined : `Bearer ${this.#token}`;
     this.#identity = this.#context.node.authenticator.authenticate(header);
     this.#checkedAtMs = this.#context.node.runtime.clock.monotonicMs();
@@ -170,16 +178,15 @@ export class SocketConnection {
 
   #greet(token: string | undefined): void {
     this.#token = token;
-    const greeting = this.#authenticate().then(
-      () => this.#send('{"type":"hello_ok"}'),
-      (error: unknown) => {
-        this.#identity = undefined;
-        this.#send(`{"type":"hello_error","error":${this.#encode(error)}}`);
-        this.#flush();
-        this.#client.close(closeCodes.policy, 'the hello was refused');
-      },
-    );
-    this.#holdUntil(greeting);
+    try {
+      this.#authenticate();
+      this.#send('{"type":"hello_ok"}');
+    } catch (error) {
+      this.#identity = undefined;
+      this.#send(`{"type":"hello_error","error":${this.#encode(error)}}`);
+      this.#flush();
+      this.#client.close(closeCodes.policy, 'the hello was refused');
+    }
   }
 
   #encode(error: unknown): string {
@@ -223,6 +230,18 @@ export class SocketConnection {
     if (this.#client.bufferedAmount > maxUnreadAnswers * this.#context.limits.hranaMaxResponseBytes) {
       this.#client.terminate();
     }
+  }
+}
+
+/** What runs SQL is a span. */
+function spanName(request: ConnectionRequest): string | undefined {
+  switch (request.type) {
+    case 'stream':
+      return request.request.type;
+    case 'fetch_cursor':
+      return request.type;
+    default:
+      return undefined;
   }
 }
 

@@ -38,6 +38,14 @@ export class SocketStreams {
     return this.#streams.size;
   }
 
+  get cursorCount(): number {
+    return this.#cursors.size;
+  }
+
+  get stored(): SqlStore['usage'] {
+    return this.#store.usage;
+  }
+
   /** Runs a request and gives the response as JSON text. @throws QuorateError */
   async run(request: ConnectionRequest, identity: Identity): Promise<string> {
     switch (request.type) {

@@ -16,6 +16,11 @@ export class SqlStore {
     return this.#texts.size === 0;
   }
 
+  /** Number and length of the texts. */
+  get usage(): { readonly texts: number; readonly bytes: number } {
+    return { texts: this.#texts.size, bytes: this.#length };
+  }
+
   /** Stores a text; one of the same number is replaced. @throws QuorateError SQL_STORE_TOO_MANY, SQL_STORE_TOO_LARGE */
   store(sqlId: number, sql: string): void {
     const { hranaMaxStoredSql, hranaMaxStoredSqlBytes } = this.#limits;

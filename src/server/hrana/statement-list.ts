@@ -67,13 +67,13 @@ function plainValue(value: unknown): SqlValue {
   return Buffer.from(textOf(base64, 'the base64 of a blob'), 'base64');
 }
 
-function encodePlain({ columns, rows }: StatementResult, budget: ResponseBudget): string {
+function encodePlain({ columns, rows, changes }: StatementResult, budget: ResponseBudget): string {
   const encoded = rows.map((row) => {
     const text = `[${row.map(plainJson).join(',')}]`;
     budget.take(text.length);
     return text;
   });
-  const counts = `"rows_read":${rows.length},"rows_written":0`;
+  const counts = `"rows_read":${rows.length},"rows_written":${changes}`;
   return `{"results":{"columns":${JSON.stringify(columns)},"rows":[${encoded.join(',')}],${counts}}}`;
 }
 

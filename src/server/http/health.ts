@@ -24,8 +24,8 @@ const unfitStates: ReadonlySet<string> = new Set([
   'stopped',
 ]);
 
-const alive: HealthCheck = () => json(200, { status: 'ok' });
-const ready: HealthCheck = (node) => verdict(unready(node));
+const alive: HealthCheck = (node) => verdict(node.options.limits.writerStallLiveness ? stalled(node) : undefined);
+const ready: HealthCheck = (node) => verdict(unready(node) ?? stalled(node));
 
 /** The health checks by their path. */
 export const healthChecks: ReadonlyMap<string, HealthCheck> = new Map<string, HealthCheck>([
@@ -45,8 +45,11 @@ type Misfit = (status: DatabaseStatus, lag: LagLimit | undefined) => string | un
 function onDatabase(misfit: Misfit): HealthCheck {
   return (node, parameters) => {
     const lag = lagLimit(parameters.get('lag'));
-    const status = databaseStatus(node, parameters.get('database') ?? defaultDatabaseName);
-    return verdict(unready(node) ?? unusable(status) ?? misfit(status as DatabaseStatus, lag), status?.role);
+    const name = parameters.get('database') ?? defaultDatabaseName;
+    const status = databaseStatus(node, name);
+    const reason =
+      unready(node) ?? unusable(status) ?? misfit(status as DatabaseStatus, lag) ?? leaderless(node, name, status);
+    return verdict(reason, status?.role);
   };
 }
 
@@ -56,6 +59,10 @@ function verdict(reason: string | undefined, role?: string): Answer {
 
 function unready(node: Node): string | undefined {
   return node.isReady ? undefined : 'the server is starting or stopping';
+}
+
+function stalled({ writers }: Node): string | undefined {
+  return writers.stalled.length === 0 ? undefined : `the writer is stalled of ${writers.stalled.join(', ')}`;
 }
 
 function databaseStatus(node: Node, name: string): DatabaseStatus | undefined {
@@ -71,6 +78,13 @@ function databaseStatus(node: Node, name: string): DatabaseStatus | undefined {
 
 function unusable(status: DatabaseStatus | undefined): string | undefined {
   return status?.state === 'open' ? undefined : 'the database is not open here';
+}
+
+/** Between the end of its lease and another one, a primary of a group is none. */
+function leaderless(node: Node, name: string, status: DatabaseStatus | undefined): string | undefined {
+  const membership = node.groups?.find(name);
+  const mayLead = membership === undefined || membership.isLeading || status?.role !== 'primary';
+  return mayLead ? undefined : 'its lease has ended';
 }
 
 function notPrimary({ role, lastError }: DatabaseStatus): string | undefined {

@@ -64,8 +64,8 @@ export class HttpServer {
   /** Takes no new requests and lets running ones end, for at most `drainMs`. */
   async close(drainMs: number): Promise<void> {
     const { hrana, node } = this.#context;
-    await hrana.close();
     const timer = node.runtime.timers.after(drainMs, () => this.#server.closeAllConnections());
+    await hrana.close();
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });

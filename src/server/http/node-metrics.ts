@@ -5,12 +5,14 @@ import type {
   ScrubStatus,
   StorageStatus,
 } from '../../proto/interface.ts';
-import type { HranaEndpoint } from '../hrana/hrana-endpoint.ts';
+import { groupMetrics } from './group-metrics.ts';
 import type { HttpContext } from './http-context.ts';
 import { limitMetrics } from './limit-metrics.ts';
 import { type Labels, MetricsText } from './metrics.ts';
 import { processMetrics } from './process-metrics.ts';
+import { spanMetrics } from './span-metrics.ts';
 import { timingMetrics } from './timing-metrics.ts';
+import { databaseUsage, hranaUsage, readerUsage, securityUsage } from './usage-metrics.ts';
 
 const millisecondsPerSecond = 1_000;
 
@@ -21,11 +23,17 @@ export function renderNodeMetrics(context: HttpContext): string {
   processMetrics(metrics, context);
   limitMetrics(metrics, context);
   securityMetrics(metrics, context);
+  securityUsage(metrics, context);
   readerMetrics(metrics, context);
-  hranaMetrics(metrics, context.hrana);
+  readerUsage(metrics, context);
+  hranaUsage(metrics, context);
+  spanMetrics(metrics, context.spans);
+  groupMetrics(metrics, context);
+  grpcMetrics(metrics, context);
   for (const database of context.node.status().databases) {
     databaseMetrics(metrics, database);
     writerMetrics(metrics, context, database.database);
+    databaseUsage(metrics, context.node, context.node.databases.get(database.database));
   }
   return metrics.render();
 }
@@ -67,42 +75,26 @@ function nodeMetrics(metrics: MetricsText, { node, errors }: HttpContext): void 
 }
 
 function securityMetrics(metrics: MetricsText, { node }: HttpContext): void {
-  const { audit, limits } = node.security;
-  const { users, revokedTokens } = node.security.counts();
-  metrics.gauge('quorate_users', 'Users of the server, as far as it knows them.', users);
-  metrics.gauge('quorate_users_limit', 'Option max-users.', limits.maxUsers);
-  metrics.gauge('quorate_revoked_tokens', 'Tokens that were revoked one by one.', revokedTokens);
-  metrics.gauge('quorate_revoked_tokens_limit', 'Option max-revoked-tokens.', limits.maxRevokedTokens);
-  metrics.counter(
-    'quorate_audit_failures_total',
-    'Entries of the audit log that could not be written.',
-    audit.failures,
-  );
+  const help = 'Entries of the audit log that could not be written.';
+  metrics.counter('quorate_audit_failures_total', help, node.security.audit.failures);
 }
 
 function readerMetrics(metrics: MetricsText, { node }: HttpContext): void {
   const status = node.readers.status();
-  metrics.gauge('quorate_reader_processes', 'Processes that run queries.', status.processes);
-  metrics.gauge('quorate_reader_processes_limit', 'Option reader-processes.', status.maxProcesses);
-  metrics.gauge('quorate_reader_running', 'Queries that run now.', status.running);
-  metrics.gauge('quorate_reader_queue', 'Queries that wait for a reader process.', status.queued);
-  metrics.gauge('quorate_reader_queue_limit', 'Option reader-queue-limit.', status.queueLimit);
   metrics.histogram('quorate_read_seconds', 'From the arrival of a query to its answer.', status.timings);
   metrics.counter('quorate_reader_queries_total', 'Queries answered by readers.', status.answered);
   metrics.counter('quorate_reader_timeouts_total', 'Queries stopped at their time limit.', status.timeouts);
   metrics.counter('quorate_reader_crashes_total', 'Reader processes that ended by themselves.', status.crashes);
 }
 
-function hranaMetrics(metrics: MetricsText, hrana: HranaEndpoint): void {
-  const { requests, httpStreams, connections, connectionStreams } = hrana.status();
-  const { hranaMaxHttpRequests, hranaMaxHttpStreams, hranaMaxConnections } = hrana.limits;
-  metrics.gauge('quorate_hrana_http_requests', 'HTTP requests of clients that run now.', requests);
-  metrics.gauge('quorate_hrana_http_requests_limit', 'Option hrana-max-http-requests.', hranaMaxHttpRequests);
-  metrics.gauge('quorate_hrana_http_streams', 'HTTP streams that hold something.', httpStreams);
-  metrics.gauge('quorate_hrana_http_streams_limit', 'Option hrana-max-http-streams.', hranaMaxHttpStreams);
-  metrics.gauge('quorate_hrana_connections', 'WebSocket connections of clients.', connections);
-  metrics.gauge('quorate_hrana_connections_limit', 'Option hrana-max-connections.', hranaMaxConnections);
-  metrics.gauge('quorate_hrana_connection_streams', 'Streams on WebSocket connections.', connectionStreams);
+function grpcMetrics(metrics: MetricsText, { node, grpc }: HttpContext): void {
+  const { connections, refusedConnections, calls } = grpc.usage;
+  const { grpcMaxConnections } = node.options.limits;
+  metrics.gauge('quorate_grpc_connections', 'Connections to the gRPC port.', connections);
+  metrics.gauge('quorate_grpc_connections_limit', 'Option grpc-max-connections.', grpcMaxConnections);
+  const refused = 'Connections to the gRPC port over the limit.';
+  metrics.counter('quorate_grpc_connections_refused_total', refused, refusedConnections);
+  metrics.gauge('quorate_grpc_calls', 'Calls of gRPC that run, streams among them.', calls);
 }
 
 function databaseMetrics(metrics: MetricsText, status: DatabaseStatus): void {
@@ -228,14 +220,15 @@ function writerMetrics(metrics: MetricsText, { node }: HttpContext, database: st
   if (opened === undefined) {
     return;
   }
-  const queues = opened.queues();
-  const { writerQueueLimit, tailCacheBytes } = node.options.databaseLimits;
   const labels = { database };
-  timingMetrics(metrics, opened.timings, labels);
-  metrics.gauge('quorate_writer_queue', 'Requests that wait for the writer.', queues.writerRequests, labels);
-  metrics.gauge('quorate_writer_queue_limit', 'Option writer-queue-limit.', writerQueueLimit, labels);
-  metrics.gauge('quorate_tail_cache_bytes', 'Newest records kept in memory.', queues.tailCacheBytes, labels);
-  metrics.gauge('quorate_tail_cache_bytes_limit', 'Option tail-cache-bytes.', tailCacheBytes, labels);
+  timingMetrics(metrics, opened.gauges.timings, labels);
+  const { writerStallTimeoutMs } = node.options.limits;
+  const silent = 'How long the writer has been at one statement or fsync.';
+  metrics.gauge('quorate_writer_silent_seconds', silent, opened.writerSilentMs() / millisecondsPerSecond, labels);
+  const stallLimit = writerStallTimeoutMs / millisecondsPerSecond;
+  metrics.gauge('quorate_writer_silent_seconds_limit', 'Option writer-stall-timeout.', stallLimit, labels);
+  const stalls = 'How often it was at one thing for longer than that.';
+  metrics.counter('quorate_writer_stalls_total', stalls, node.writers.count(database), labels);
   const { maxReplicas } = node.options.limits;
   metrics.gauge('quorate_attached_replicas_limit', 'Option max-replicas.', maxReplicas, labels);
 }

@@ -2,7 +2,7 @@ import type { Database } from '../../database/interface.ts';
 import type { Labels, MetricsText } from './metrics.ts';
 
 /** What the writer of one database measures of itself. */
-export function timingMetrics(metrics: MetricsText, timings: Database['timings'], labels: Labels): void {
+export function timingMetrics(metrics: MetricsText, timings: Database['gauges']['timings'], labels: Labels): void {
   const write = 'From the arrival of a transaction at the writer to its answer.';
   metrics.histogram('quorate_write_seconds', write, timings.read('write'), labels);
   metrics.histogram('quorate_fsync_seconds', 'One fsync of the log.', timings.read('fsync'), labels);

@@ -123,6 +123,7 @@ export class DatabaseCatalog {
   }
 
   async update(request: UpdateDatabaseRequest): Promise<ManagedDatabase> {
+    this.#refuseForGroup(request.database, 'changed', `quorate group update ${request.database}`);
     return await this.change(request.database, (name, current) =>
       changedSettings(name, current, request, this.#services.address()),
     );
@@ -138,6 +139,15 @@ export class DatabaseCatalog {
     return database;
   }
 
+  /** @throws QuorateError WRONG_ROLE for a database whose role and upstream are the business of its group */
+  #refuseForGroup(name: string, what: string, remedy: string): void {
+    if (this.get(name).settings?.group !== undefined) {
+      throw new QuorateError('WRONG_ROLE', `${name} belongs to a group, so it cannot be ${what} alone`, {
+        hint: `Use: ${remedy}`,
+      });
+    }
+  }
+
   #checked(name: string, settings: DatabaseSettings): DatabaseSettings {
     checkLocalLoop(name, settings, (other) => this.#databases.get(other)?.settings, this.#services.address());
     return settings;
@@ -145,8 +155,7 @@ export class DatabaseCatalog {
 
   async load(name: string): Promise<ManagedDatabase> {
     const database = this.get(name);
-    this.#services.directory.setUnloaded(name, false);
-    await database.open();
+    await database.open(() => this.#services.directory.setUnloaded(name, false));
     database.require();
     return database;
   }
@@ -166,11 +175,11 @@ export class DatabaseCatalog {
     if (builtInDatabases.has(name)) {
       throw new QuorateError('INVALID_ARGUMENT', `${name} belongs to every server and cannot be deleted`);
     }
+    this.#refuseForGroup(name, 'deleted', `quorate group leave ${name}`);
     const remove = () => {
-      if (this.#databases.get(name) === database) {
-        this.#services.directory.deleteDatabase(name);
-        this.#databases.delete(name);
-      }
+      this.#services.directory.deleteDatabase(name);
+      this.#databases.delete(name);
+      database.leave();
     };
     await database.close('unloaded', remove, () => check(database));
   }

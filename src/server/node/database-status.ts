@@ -64,7 +64,7 @@ function replicatorInfo({ lastError, snapshot, staleMs, ...status }: ReplicatorS
 }
 
 function storageStatus(database: Database, limits: DatabaseLimits): StorageStatus {
-  const { firstTxId, databaseBytes, freeBytes, holds } = database.storage();
+  const { firstTxId, databaseBytes, freeBytes, holds } = database.gauges.storage();
   return {
     firstTxId,
     databaseSizeBytes: databaseBytes,

@@ -68,7 +68,8 @@ export function changedSettings(
     followed: isFollowingChanged(change) ? undefined : current.replication.followed,
   };
   const settings = settingsOf(name, checkRole(request.role), current.term, request, own);
-  return { ...settings, acks: changedAcks(current.acks, change.acks) };
+  const { group } = current;
+  return { ...settings, acks: changedAcks(current.acks, change.acks), ...(group !== undefined && { group }) };
 }
 
 /** What a replica does with records and writes; a primary has neither. */

@@ -17,10 +17,13 @@ export class ForwardingWriter implements Writer {
   readonly #remote: Writer;
   readonly #waitMs: number;
 
-  /** @param waitMs milliseconds that a write which is committed may take to be shown here */
-  constructor(database: Database, upstreams: UpstreamClients, waitMs: number) {
+  /**
+   * @param waitMs milliseconds that a write which is committed may take to be shown here
+   * @param gone aborted when the primary is another, or nobody
+   */
+  constructor(database: Database, upstreams: Pick<UpstreamClients, 'writer'>, waitMs: number, gone?: AbortSignal) {
     this.#database = database;
-    this.#remote = upstreams.writer(database);
+    this.#remote = upstreams.writer(database, gone);
     this.#waitMs = waitMs;
   }
 

@@ -13,7 +13,7 @@ interface Holder {
  */
 export function lossStatus(database: Database, attached: readonly AttachedReplica[]): LossStatus {
   const { commit } = database.positions();
-  const known: readonly Holder[] = [...attached, ...database.storage().holds];
+  const known: readonly Holder[] = [...attached, ...database.gauges.storage().holds];
   const best = known.reduce<Holder | undefined>(
     (most, holder) => (most === undefined || holder.durableTxId > most.durableTxId ? holder : most),
     undefined,

@@ -9,7 +9,6 @@ import {
   type RepairReport,
   type RepairRequest,
   setContentAside,
-  type Upstream,
 } from '../../database/interface.ts';
 import { asQuorateError, type ErrorCode, QuorateError } from '../../errors/interface.ts';
 import {
@@ -17,17 +16,16 @@ import {
   Exporter,
   ownPath,
   type ReplicaIdentity,
-  Replicator,
   type ReplicatorStatus,
   sessionFeedModule,
 } from '../../replication/interface.ts';
-import { type Feeder, FeedingSlot } from './feeding-slot.ts';
+import type { Feeder } from './feeding-slot.ts';
 import { resolveUpstream } from './follow-settings.ts';
+import { Following } from './following.ts';
 import type { NodeServices } from './node-services.ts';
-import { explainDivergence } from './parting.ts';
 import { mustBeginAnew, rejoinRequest } from './rejoining.ts';
-import type { Scrubber, ScrubStatus } from './scrubber.ts';
-import { startScrubber } from './scrubbing.ts';
+import type { ScrubStatus } from './scrubber.ts';
+import { Turns } from './turns.ts';
 
 export type DatabaseState = 'opening' | 'importing' | 'open' | 'unloaded' | 'failed';
 
@@ -46,18 +44,17 @@ export class ManagedDatabase {
   readonly #services: NodeServices;
   #state: DatabaseState = 'opening';
   #opened: Opened | undefined;
-  #replicator: Replicator | undefined;
-  #scrubber: Scrubber | undefined;
+  readonly #following: Following;
   #failure: DatabaseFailure | undefined;
-  #tail: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
   /** Replica ids of the upstream and of those that it follows, as far as known. */
   #upstreamPath: readonly string[] = [];
-  readonly #feeding = new FeedingSlot();
 
   constructor(name: string, services: NodeServices, state: DatabaseState) {
     this.name = name;
     this.#services = services;
     this.#state = state;
+    this.#following = new Following(this, services);
   }
 
   get state(): DatabaseState {
@@ -67,20 +64,26 @@ export class ManagedDatabase {
   /** Why the database is not open, or cannot go on. */
   get failure(): DatabaseFailure | undefined {
     const { alarm, alarmAtMs = 0 } = this.scrubStatus ?? {};
-    return this.#failure ?? this.#opened?.database.failure() ?? (alarm && failureOf(alarm, alarmAtMs));
+    const stalled = this.#services.writers.failureOf(this.name);
+    return this.#failure ?? this.#opened?.database.failure() ?? stalled ?? (alarm && failureOf(alarm, alarmAtMs));
   }
 
   /** What the comparison with the upstream in the background has found. */
   get scrubStatus(): ScrubStatus | undefined {
-    return this.#scrubber?.status();
+    return this.#following.scrubStatus;
   }
 
   get replicatorStatus(): ReplicatorStatus | undefined {
-    return this.#replicator?.status() ?? this.#feeding.status();
+    return this.#following.status;
   }
 
   get attachedReplicas(): readonly AttachedReplica[] {
     return this.#opened?.exporter.status() ?? [];
+  }
+
+  /** What replicas are being sent; undefined while it is not open. */
+  get exports(): ReturnType<Exporter['usage']> | undefined {
+    return this.#opened?.exporter.usage();
   }
 
   /** Replica ids of this database, of its upstream, of the upstream of that, as far as known. */
@@ -149,12 +152,12 @@ export class ManagedDatabase {
 
   /** Makes the database on disk and opens it. */
   create(settings: DatabaseSettings): Promise<void> {
-    return this.#exclusively(async () => this.#begin(await Database.create(this.#context(), settings)));
+    return this.#making(async () => this.#begin(await Database.create(this.#context(), settings)));
   }
 
   /** Makes the database from a SQLite file; until it is complete it lives outside the folder of databases. */
   createFrom(sqlitePath: string, settings: DatabaseSettings): Promise<void> {
-    return this.#exclusively(async () => {
+    return this.#making(async () => {
       const { directory, runtime } = this.#services;
       const workPath = directory.newWorkPath();
       try {
@@ -171,9 +174,20 @@ export class ManagedDatabase {
     });
   }
 
-  /** Opens the database; what goes wrong becomes its state, so that the others of the node work. */
-  open(): Promise<void> {
-    return this.#exclusively(() => this.#open());
+  #making(make: () => Promise<void>): Promise<void> {
+    const orLeave = (error: unknown) => {
+      this.leave();
+      throw error;
+    };
+    return this.#turns.run(() => make().catch(orLeave));
+  }
+
+  /** Opens the database, after `first`; what goes wrong there becomes its state, so that the others of the node work. */
+  open(first: () => void = () => {}): Promise<void> {
+    return this.#turns.run(() => {
+      first();
+      return this.#open();
+    });
   }
 
   async #open(): Promise<void> {
@@ -189,15 +203,19 @@ export class ManagedDatabase {
     }
   }
 
-  /** Takes new settings without a restart: the replicator of the old ones ends first, that of the new ones begins last. */
+  /** Takes new settings without a restart. */
   update(change: (current: DatabaseSettings) => DatabaseSettings): Promise<void> {
-    return this.#exclusively(async () => {
+    return this.rearrange(async (database) => await database.updateSettings(change(database.settings)));
+  }
+
+  /** Runs what may change whom this database follows: the replicator of before ends first, that of after begins last. */
+  rearrange<T>(action: (database: Database) => Promise<T>): Promise<T> {
+    return this.#turns.run(async () => {
       const { database, exporter } = this.#require();
-      const settings = change(database.settings);
-      await this.#stopReplicator('the settings of this database were changed');
+      await this.#following.stop('the settings of this database were changed');
       exporter.uncount();
       try {
-        await database.updateSettings(settings);
+        return await action(database);
       } finally {
         exporter.count();
         this.#startReplicator(database);
@@ -212,15 +230,15 @@ export class ManagedDatabase {
    * @throws QuorateError WRONG_ROLE when it has not diverged; UNAVAILABLE, DISK_FULL …
    */
   rejoin(snapshot: boolean): Promise<RejoinReport> {
-    return this.#exclusively(async () => {
-      const { state, lastError } = this.#replicator?.status() ?? {};
+    return this.#turns.run(async () => {
+      const { state, lastError } = this.replicatorStatus ?? {};
       if (mustBeginAnew({ state: this.#state, settings: this.settings, lastError, snapshot })) {
         return await this.#beginAnew();
       }
       const { database, exporter } = this.#require();
       const request = await rejoinRequest({ database, state, snapshot, upstreams: this.#services.upstreams });
       const reason = 'this database goes back to what its upstream has';
-      await this.#stopReplicator(reason);
+      await this.#following.stop(reason);
       try {
         return await database.mending.rejoin(request);
       } finally {
@@ -229,6 +247,12 @@ export class ManagedDatabase {
         this.#startReplicator(database);
       }
     });
+  }
+
+  /** Becomes a new replica of another database; what was here is kept as it is, beside it. */
+  async becomeReplica(settings: (current: DatabaseSettings) => DatabaseSettings): Promise<void> {
+    await this.update(settings);
+    await this.#turns.run(() => this.#beginAnew());
   }
 
   /** Copies everything from the upstream as a new replica does; what was here is kept as it is. */
@@ -242,17 +266,17 @@ export class ManagedDatabase {
 
   async repair(request: RepairRequest): Promise<RepairReport> {
     const report = await this.require().mending.repair(request);
-    this.#scrubber?.beginAgain();
+    this.#following.compareAgain();
     return report;
   }
 
   /** Lets a replica that has stopped at a wrong row go on while it is repaired, and ends that. @throws QuorateError WRONG_ROLE */
   repairIs(phase: RepairPhase): Promise<void> {
-    return this.#exclusively(async () => {
+    return this.#turns.run(async () => {
       const { database } = this.#require();
       await database.mending.repairIs(phase);
-      if (phase === 'goes-on' && this.#replicator?.status().state === 'diverged') {
-        await this.#stopReplicator('this database is repaired');
+      if (phase === 'goes-on' && this.replicatorStatus?.state === 'diverged') {
+        await this.#following.stop('this database is repaired');
         this.#startReplicator(database);
       }
     });
@@ -262,24 +286,30 @@ export class ManagedDatabase {
    * Closes the database.
    * @param then runs while nobody can open it again
    * @param check runs first, and throws when it is not to be closed after all
+   * @throws QuorateError DATABASE_NOT_FOUND when it was deleted meanwhile
    */
   close(state: DatabaseState, then: () => void = () => {}, check: () => void = () => {}): Promise<void> {
-    return this.#exclusively(async () => {
+    return this.#turns.run(async () => {
       check();
       await this.#end(state);
       then();
     });
   }
 
+  /** Refuses what is asked from now on, and what waits: another database may have the name. */
+  leave(): void {
+    this.#turns.end(new QuorateError('DATABASE_NOT_FOUND', `the database ${this.name} was deleted meanwhile`));
+  }
+
   /** Ends the streams of those who follow or feed this database. */
   endStreams(reason: QuorateError): void {
     this.#opened?.exporter.close(reason);
-    void this.#feeding.stop(reason);
+    this.#following.endFeeding(reason);
   }
 
   /** Registers the one who may feed this replica, and returns what ends that. @throws QuorateError WRONG_ROLE */
   startFeeding(feeder: Feeder): () => void {
-    return this.#feeding.take(this.name, this.require().settings, feeder);
+    return this.#following.feed(feeder);
   }
 
   #context(): DatabaseContext {
@@ -329,7 +359,7 @@ export class ManagedDatabase {
       return;
     }
     const reason = new QuorateError('DATABASE_UNLOADED', `database ${this.name} was closed on this node`);
-    await this.#stopReplicator(reason.message);
+    await this.#following.stop(reason.message);
     opened.exporter.close(reason);
     this.#services.readers.release(opened.database.filePath);
     await opened.database[Symbol.asyncDispose]();
@@ -342,45 +372,10 @@ export class ManagedDatabase {
     }
     this.#failure = undefined;
     try {
-      this.#follow(database, resolveUpstream(upstream, this.#services.address()));
+      this.#following.start(database, resolveUpstream(upstream, this.#services.address()));
     } catch (error) {
       // The database itself works; its status says why it follows nobody.
       this.#failure = failureOf(asQuorateError(error), this.#services.runtime.clock.nowMs());
     }
-  }
-
-  #follow(database: Database, upstream: Upstream): void {
-    const { runtime, transport, upstreams, options } = this.#services;
-    this.#replicator = new Replicator({
-      sink: database.sink,
-      feeds: database.feeds,
-      upstream,
-      transport,
-      security: transport.security,
-      runtime,
-      limits: options.replicationLimits,
-      snapshots: { inbox: database.inbox, transport },
-      identity: this.identity,
-      explainDivergence: (error) => explainDivergence(database, upstreams, error),
-      onUpstreamPath: (path) => this.learnUpstreamPath(path),
-    });
-    this.#replicator.start();
-    this.#scrubber = startScrubber(this, database, this.#replicator, this.#services);
-  }
-
-  async #stopReplicator(reason: string): Promise<void> {
-    await this.#feeding.stop(new QuorateError('CANCELLED', reason));
-    const replicator = this.#replicator;
-    this.#replicator = undefined;
-    const scrubber = this.#scrubber;
-    this.#scrubber = undefined;
-    await Promise.all([replicator, scrubber].map((one) => one?.[Symbol.asyncDispose]()));
-    this.learnUpstreamPath([]);
-  }
-
-  #exclusively<T>(action: () => Promise<T>): Promise<T> {
-    const run = this.#tail.then(action);
-    this.#tail = run.catch(() => {});
-    return run;
   }
 }

@@ -1,4 +1,5 @@
-import type { nodeLimitOptions, OptionReport, OptionValues } from '../../config/interface.ts';
+import type { CoordinatorSettings } from '../../cluster/interface.ts';
+import type { clusterOptions, nodeLimitOptions, OptionReport, OptionValues } from '../../config/interface.ts';
 import type { DatabaseLimits } from '../../database/interface.ts';
 import type { AckSettings } from '../../proto/interface.ts';
 import type { ReplicationLimits } from '../../replication/interface.ts';
@@ -22,6 +23,8 @@ export interface NodeReplicationOptions {
   readonly discoveryIntervalMs?: number | undefined;
 }
 
+export interface ClusterSettings extends OptionValues<typeof clusterOptions>, CoordinatorSettings {}
+
 export type NodeLimits = OptionValues<typeof nodeLimitOptions>;
 
 export interface NodeOptions {
@@ -31,6 +34,8 @@ export interface NodeOptions {
   readonly name?: string | undefined;
   readonly adminPassword?: string | undefined;
   readonly security: SecurityLimits;
+  /** How the node takes part in replication groups; not at all when absent. */
+  readonly cluster?: ClusterSettings | undefined;
   readonly tls: TlsSettings;
   readonly replication: NodeReplicationOptions;
   readonly limits: NodeLimits;

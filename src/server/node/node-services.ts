@@ -5,6 +5,7 @@ import type { NodeAddress } from './follow-settings.ts';
 import type { NodeDirectory, NodeIdentity } from './node-directory.ts';
 import type { NodeOptions } from './node-options.ts';
 import type { UpstreamClients } from './upstream-clients.ts';
+import type { WriterWatch } from './writer-watch.ts';
 
 /** What the databases of a node share. */
 export interface NodeServices {
@@ -15,6 +16,7 @@ export interface NodeServices {
   readonly readers: ReaderPool;
   readonly transport: GrpcReplicationTransport;
   readonly upstreams: UpstreamClients;
+  readonly writers: Pick<WriterWatch, 'failureOf'>;
   /** Aborts when the node is to stop, also while it starts. */
   readonly signal: AbortSignal | undefined;
   /** Where this node listens; undefined while it does not. */

@@ -117,6 +117,21 @@ test('a database is deleted once, also under two requests and with readers at wo
   await assert.rejects(sql(node, 'shop', 'SELECT count(*) FROM t'), { code: 'SQL_ERROR' });
 });
 
+test('what is asked of a database while it is deleted does not come to another one of its name', async (t) => {
+  await using node = await start(folder(t));
+  await node.databases.create('shop', primary);
+  const { databases } = node;
+  const deleted = databases.delete('shop');
+  const late = [databases.unload('shop'), databases.load('shop'), databases.delete('shop')];
+  const again = deleted.then(() => databases.create('shop', primary));
+  for (const { status, reason } of (await Promise.allSettled(late)) as PromiseRejectedResult[]) {
+    assert.equal(status, 'rejected');
+    assert.equal(reason.code, 'DATABASE_NOT_FOUND');
+  }
+  assert.equal((await again).state, 'open');
+  assert.equal(databases.get('shop').state, 'open');
+});
+
 test('a folder among the databases that is none is shown as failed and stops nothing else', async (t) => {
   const directory = folder(t);
   await (await start(directory))[Symbol.asyncDispose]();

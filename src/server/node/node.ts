@@ -1,5 +1,5 @@
 import { ReaderPool, type Upstream } from '../../database/interface.ts';
-import { QuorateError } from '../../errors/interface.ts';
+import { asQuorateError, QuorateError } from '../../errors/interface.ts';
 import type { DatabaseStatus, ListDatabasesResponse, StatusResponse } from '../../proto/interface.ts';
 import { GrpcReplicationTransport } from '../../replication/interface.ts';
 import type { Runtime } from '../../runtime/interface.ts';
@@ -12,6 +12,10 @@ import type { ClusterView } from './cluster-view.ts';
 import { DatabaseCatalog, defaultDatabaseName } from './database-catalog.ts';
 import { databaseStatus } from './database-status.ts';
 import { type NodeAddress, resolveUpstream } from './follow-settings.ts';
+import { GroupView } from './group/group-view.ts';
+import type { Groups } from './group/groups.ts';
+import { openGroups } from './group/open-groups.ts';
+import { httpUrlOf } from './http-url.ts';
 import { namePatterns } from './name-patterns.ts';
 import { NodeDirectory, type NodeIdentity } from './node-directory.ts';
 import { type FollowRequest, followsNobody, type NodeOptions } from './node-options.ts';
@@ -20,6 +24,7 @@ import { ServerFollower } from './server-follower.ts';
 import { StandaloneView } from './standalone-view.ts';
 import { UpstreamClients } from './upstream-clients.ts';
 import { version } from './version.ts';
+import { WriterWatch } from './writer-watch.ts';
 
 /** Milliseconds, where the options do not say. */
 const defaultDiscoveryIntervalMs = 2_000;
@@ -38,14 +43,17 @@ export class Node implements AsyncDisposable {
   readonly upstreams: UpstreamClients;
   /** What it knows of those who have the same databases. */
   readonly clusterView: ClusterView;
+  /** Notices writers that stand still. */
+  readonly writers: WriterWatch;
   /** With which its endpoints answer; undefined when they do so in plain text. */
   readonly certificate: ServerCertificate | undefined;
   readonly #directory: NodeDirectory;
   readonly #isWanted: (name: string) => boolean;
   #follower: ServerFollower | undefined;
   #address: NodeAddress | undefined;
-  #httpUrl: string | undefined;
   readonly #signal: AbortSignal | undefined;
+  #httpAddress: NodeAddress | undefined;
+  #groups: Groups | undefined;
   #isReady = false;
   #isDraining = false;
   #generatedPassword: string | undefined;
@@ -78,13 +86,15 @@ export class Node implements AsyncDisposable {
       clock: runtime.clock,
       address: () => this.#address,
     });
+    const databases = () => this.databases.list();
+    this.writers = new WriterWatch({ runtime, databases, timeoutMs: limits.writerStallTimeoutMs });
     this.databases = new DatabaseCatalog(this.#services());
-    const { databases, upstreams } = this;
-    this.clusterView = new StandaloneView({ databases, upstreams, runtime, status: (name) => this.status(name) });
+    this.clusterView = this.#newClusterView();
     this.security = Security.open({
       runtime,
       node: this.identity,
       limits: options.security,
+      clusterSecret: options.cluster?.clusterSecret,
       keyPath: directory.tokenKeyPath,
       auditPath: directory.auditPath,
       systemDatabase: () => this.databases.find(systemDatabaseName)?.opened,
@@ -107,7 +117,7 @@ export class Node implements AsyncDisposable {
   }
 
   #services(): NodeServices {
-    const { runtime, options, identity, readers, upstreams } = this;
+    const { runtime, options, identity, readers, upstreams, writers } = this;
     return {
       runtime,
       options,
@@ -116,10 +126,27 @@ export class Node implements AsyncDisposable {
       directory: this.#directory,
       transport: this.#transport,
       upstreams,
+      writers,
       signal: this.#signal,
       address: () => this.#address,
       httpUrl: () => this.#httpUrl,
     };
+  }
+
+  #newClusterView(): ClusterView {
+    const { databases, upstreams, runtime } = this;
+    const status = (name: string) => this.status(name);
+    const membership = (name: string) => this.#groups?.find(name);
+    return new GroupView(new StandaloneView({ databases, upstreams, runtime, status }), {
+      runtime,
+      status,
+      membership,
+    });
+  }
+
+  get #httpUrl(): string | undefined {
+    const { advertiseAddress } = this.options.cluster ?? {};
+    return this.#httpAddress && httpUrlOf(this.#httpAddress, advertiseAddress, this.certificate !== undefined);
   }
 
   get authenticator(): Authenticator {
@@ -144,18 +171,41 @@ export class Node implements AsyncDisposable {
   /**
    * Opens all databases, and makes those that every node has.
    * @param address where this node can be reached, for replicas of its own databases
-   * @param httpUrl where clients reach it by HTTP
+   * @param httpAddress where clients reach it by HTTP
    * @throws QuorateError CANCELLED when the signal aborts meanwhile
    */
-  async start(address: NodeAddress | undefined, httpUrl?: string): Promise<void> {
+  async start(address: NodeAddress | undefined, httpAddress?: NodeAddress): Promise<void> {
     this.#address = address;
-    this.#httpUrl = httpUrl;
+    this.#httpAddress = httpAddress;
     await this.databases.openAll();
     await this.#ensureBuiltIn(systemDatabaseName, systemDatabaseName);
     await this.#ensureBuiltIn(defaultDatabaseName, this.options.replication.database ?? defaultDatabaseName);
     this.#generatedPassword = await this.security.start(this.options.adminPassword);
     await this.#followServer();
+    this.#groups = await this.#openGroups();
+    this.#groups?.start();
     this.#isReady = true;
+  }
+
+  async #openGroups(): Promise<Groups | undefined> {
+    const { cluster } = this.options;
+    const { identity, databases, runtime } = this;
+    return await openGroups(cluster, {
+      ...{ identity, databases, runtime, transport: this.#transport },
+      address: () => this.#address,
+      httpAddress: () => this.#httpAddress,
+      isSecure: this.certificate !== undefined,
+      onPrimary: (database) => this.#nowPrimary(database),
+    });
+  }
+
+  /** The tokens of this node are good wherever its key is known, which only the primary of the users can tell. */
+  #nowPrimary(database: string): void {
+    if (database === systemDatabaseName) {
+      this.security.publishKeys().catch((error: unknown) => {
+        this.runtime.logger.warn({ error: asQuorateError(error).message }, 'the key of this node was not published');
+      });
+    }
   }
 
   /** Follows the other databases of the upstream, too, or stops those that it has followed. */
@@ -226,6 +276,21 @@ export class Node implements AsyncDisposable {
     });
   }
 
+  /** The groups of this node. @throws QuorateError NOT_IN_GROUP when it was given no coordinator */
+  requireGroups(): Groups {
+    if (this.#groups === undefined) {
+      throw new QuorateError('NOT_IN_GROUP', 'this server has no coordinator, so it is in no group', {
+        hint: 'Start it with --coordinator and --cluster-secret-file; docs/failover.md tells how.',
+      });
+    }
+    return this.#groups;
+  }
+
+  /** The groups of this node; undefined when it was given no coordinator. */
+  get groups(): Groups | undefined {
+    return this.#groups;
+  }
+
   /** Where this node can be reached; undefined before it listens. */
   get address(): NodeAddress | undefined {
     return this.#address;
@@ -284,7 +349,9 @@ export class Node implements AsyncDisposable {
   /** Closes everything; what was acknowledged is durable already. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isReady = false;
+    this.writers[Symbol.dispose]();
     await this.#follower?.[Symbol.asyncDispose]();
+    await this.#groups?.[Symbol.asyncDispose]();
     await this.readers[Symbol.asyncDispose]();
     await this.databases.closeAll();
     this.security[Symbol.dispose]();

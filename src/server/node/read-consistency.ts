@@ -41,7 +41,8 @@ export async function readAt<T>(
       hint: 'Send the read to the primary.',
     });
   }
-  // What was read is the latest if this node is still the primary after it.
+  // What was read is the latest if this node had all of it before, and is still the primary afterwards.
+  await node.clusterView.confirmLeadership(database);
   const answer = await read();
   await node.clusterView.confirmLeadership(database);
   return answer;

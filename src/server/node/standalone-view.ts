@@ -1,7 +1,8 @@
 import type { NodeClient } from '../../client/interface.ts';
 import { QuorateError } from '../../errors/interface.ts';
-import type { AttachedReplica, DatabaseStatus, StatusResponse } from '../../proto/interface.ts';
+import type { StatusResponse } from '../../proto/interface.ts';
 import type { Runtime } from '../../runtime/interface.ts';
+import { attachedMember, selfMember } from './cluster-member.ts';
 import type { ClusterMember, ClusterReport, ClusterView } from './cluster-view.ts';
 import type { DatabaseCatalog } from './database-catalog.ts';
 import type { UpstreamClients } from './upstream-clients.ts';
@@ -60,10 +61,12 @@ export class StandaloneView implements ClusterView {
     };
   }
 
-  /** A database without a group has no other authority than its own role. */
+  /** A database in no group has no lease, and no other authority than its own role. */
   async confirmLeadership(name: string): Promise<void> {
-    if (this.#options.databases.require(name).settings.role !== 'primary') {
-      throw new QuorateError('LEASE_LOST', `database ${name} is not a primary here any more`);
+    if (!this.#options.databases.require(name).leadership.isLeaseValid()) {
+      throw new QuorateError('LEASE_LOST', `database ${name} is not, or not yet or no longer, the primary here`, {
+        hint: 'Try again, on the primary.',
+      });
     }
     await Promise.resolve();
   }
@@ -124,27 +127,4 @@ function membersOf(own: StatusResponse, { status, isReachable }: UpstreamWord): 
     members.set(view.nodeId, selfMember(view, database, reachable));
   }
   return [...members.values()];
-}
-
-function selfMember({ nodeId, nodeName, httpUrl }: StatusResponse, status: DatabaseStatus, reachable: boolean) {
-  const { role, replicator, appliedTxId, state } = status;
-  const isPrimary = role === 'primary';
-  return {
-    ...{ nodeId, name: nodeName, httpUrl: httpUrl || null, zone: '', txId: appliedTxId },
-    role: isPrimary ? ('primary' as const) : ('replica' as const),
-    state: reachable ? (replicator?.state ?? state) : 'unreachable',
-    lagMs: isPrimary ? 0 : (replicator?.lagMs ?? null),
-    lagTransactions: isPrimary ? 0 : (replicator?.lagTransactions ?? null),
-    isSync: replicator?.isSync === true,
-  };
-}
-
-function attachedMember(replica: AttachedReplica, upstream: DatabaseStatus): ClusterMember {
-  const { replicaId, replicaName, httpUrl, appliedTxId } = replica;
-  return {
-    ...{ nodeId: replicaId.split('/')[0] ?? '', name: replicaName, httpUrl: httpUrl || null, zone: '' },
-    ...{ role: 'replica', state: 'streaming', lagMs: null, txId: appliedTxId },
-    lagTransactions: Math.max(0, upstream.commitTxId - appliedTxId),
-    isSync: false,
-  };
 }

@@ -42,15 +42,18 @@ export class UpstreamClients {
     }
   }
 
-  /** The writer of the upstream. */
-  writer(database: Database): Writer {
+  /**
+   * The writer of the upstream.
+   * @param gone aborted when the upstream does not answer for the database any more
+   */
+  writer(database: Database, gone?: AbortSignal): Writer {
     let upstream: Upstream | undefined;
     const connect = async () => {
       const connection = await this.connect(database);
       upstream = connection.upstream;
       return connection;
     };
-    return new RemoteWriter(connect, (error) => this.#noteRefusal(upstream, error));
+    return new RemoteWriter(connect, (error) => this.#noteRefusal(upstream, error), gone);
   }
 
   /** A token that is refused is not used again. */

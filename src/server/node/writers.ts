@@ -2,16 +2,24 @@ import type { Database, Writer } from '../../database/interface.ts';
 import { QuorateError } from '../../errors/interface.ts';
 import { resolveUpstream } from './follow-settings.ts';
 import { ForwardingWriter } from './forwarding-writer.ts';
+import { GroupWriter } from './group/group-writer.ts';
 import type { Node } from './node.ts';
 
 /** Whether writes to a database are taken on this node, or sent to its primary. */
 export function isWritable({ settings }: Database): boolean {
   const { forwardWrites = false, upstream } = settings.replication;
-  return settings.role === 'primary' || (forwardWrites && upstream !== undefined);
+  return settings.role === 'primary' || settings.group !== undefined || (forwardWrites && upstream !== undefined);
 }
 
 /** Where the writes of a database go. @throws QuorateError READ_ONLY_REPLICA */
 export function writerOf(node: Node, database: Database): Writer {
+  const membership = node.groups?.find(database.name);
+  if (membership !== undefined) {
+    const { upstreams, runtime, options } = node;
+    const { groupWriteWaitMs } = options.limits;
+    const shownMs = options.databaseLimits.queryTimeoutMs;
+    return new GroupWriter({ database, membership, upstreams, runtime, waitMs: groupWriteWaitMs, shownMs });
+  }
   if (database.settings.role === 'primary') {
     return database.writer;
   }

@@ -113,7 +113,18 @@ export interface Records {
   more: boolean;
   /** Commit position of the upstream: what may be applied. */
   commitTxId: number;
-  awaited?: Awaited | undefined;
+  awaited?:
+    | Awaited
+    | undefined;
+  /** Traced transactions among the records that end in this message; at most 256, the rest is left out. */
+  traces: TransactionTrace[];
+}
+
+/** A transaction whose way is followed, for people: it changes nothing in what a replica does. */
+export interface TransactionTrace {
+  txId: number;
+  /** The span in which it was written, in the form of the header of W3C Trace Context. */
+  traceparent: string;
 }
 
 /**
@@ -189,6 +200,8 @@ export interface ExportSnapshotRequest {
    */
   snapshotId: string;
   offset: number;
+  /** Highest term that the replica has promised to follow. */
+  promisedTerm: number;
 }
 
 export interface ExportSnapshotResponse {
@@ -805,7 +818,7 @@ export const ExportStarted: MessageFns<ExportStarted> = {
 };
 
 function createBaseRecords(): Records {
-  return { records: Buffer.alloc(0), more: false, commitTxId: 0, awaited: undefined };
+  return { records: Buffer.alloc(0), more: false, commitTxId: 0, awaited: undefined, traces: [] };
 }
 
 export const Records: MessageFns<Records> = {
@@ -821,6 +834,9 @@ export const Records: MessageFns<Records> = {
     }
     if (message.awaited !== undefined) {
       Awaited.encode(message.awaited, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.traces) {
+      TransactionTrace.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -868,6 +884,71 @@ export const Records: MessageFns<Records> = {
             }
 
             message.awaited = Awaited.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.traces.push(TransactionTrace.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTransactionTrace(): TransactionTrace {
+  return { txId: 0, traceparent: "" };
+}
+
+export const TransactionTrace: MessageFns<TransactionTrace> = {
+  encode(message: TransactionTrace, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.txId !== 0) {
+      writer.uint32(8).uint64(message.txId);
+    }
+    if (message.traceparent !== "") {
+      writer.uint32(18).string(message.traceparent);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TransactionTrace {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTransactionTrace();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.txId = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.traceparent = reader.string();
             continue;
           }
         }
@@ -1318,6 +1399,7 @@ function createBaseExportSnapshotRequest(): ExportSnapshotRequest {
     replicaName: "",
     snapshotId: "",
     offset: 0,
+    promisedTerm: 0,
   };
 }
 
@@ -1346,6 +1428,9 @@ export const ExportSnapshotRequest: MessageFns<ExportSnapshotRequest> = {
     }
     if (message.offset !== 0) {
       writer.uint32(64).uint64(message.offset);
+    }
+    if (message.promisedTerm !== 0) {
+      writer.uint32(72).uint64(message.promisedTerm);
     }
     return writer;
   },
@@ -1425,6 +1510,14 @@ export const ExportSnapshotRequest: MessageFns<ExportSnapshotRequest> = {
             }
 
             message.offset = longToNumber(reader.uint64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.promisedTerm = longToNumber(reader.uint64());
             continue;
           }
         }

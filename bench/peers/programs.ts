@@ -4,7 +4,7 @@ import path from 'node:path';
 import process from 'node:process';
 
 /** Where a program is: on the search path, or where `go install` puts what it has built; undefined when it is nowhere. */
-export function findGoProgram(name: string): string | undefined {
+export function findProgram(name: string): string | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(path.delimiter), path.join(os.homedir(), 'go', 'bin')];
   return folders.map((folder) => path.join(folder, name)).find(isExecutable);
 }

@@ -1,0 +1,34 @@
+import type { Decision, Vote } from '../cluster/interface.ts';
+import { isoTime } from '../runtime/interface.ts';
+import { renderTable } from './text-table.ts';
+
+/** An election, told to a person. */
+export function explainDecision(decision: Decision): string {
+  const { database, kind, candidate, atMs, previousTerm, silentMs, numbers, votes, term, refusal, mayLose, timings } =
+    decision;
+  const outcome =
+    refusal === undefined
+      ? `became primary of term ${term}`
+      : `did not become primary (${refusal.rule}): ${refusal.message}`;
+  const { dataMembers, holders, answers } = numbers;
+  const lines = [
+    `${isoTime(atMs)} ${database}: ${candidate} ${outcome}`,
+    `kind ${kind}; the primary of term ${previousTerm} had given no sign for ${silentMs} ms`,
+    `N = ${dataMembers} members with data, W = ${holders} hold what was acknowledged, R = ${answers} must answer (more than N - W)`,
+    mayLose === 0
+      ? 'nothing is known to be lost'
+      : `${mayLose} transactions of the old primary are on no member that answered`,
+    `time: ${Object.entries(timings)
+      .map(([step, ms]) => `${step} ${ms} ms`)
+      .join(', ')}`,
+  ];
+  const table =
+    votes.length === 0 ? '' : renderTable(['member', 'log ends at', 'promised', 'answer'], votes.map(voteRow));
+  return `${lines.join('\n')}\n${table}`;
+}
+
+function voteRow({ name, position, promised, answer }: Vote): { text: string }[] {
+  const end = position === undefined ? '' : `${position.term}/${position.txId}`;
+  const said = promised === undefined ? '' : promised ? 'yes' : 'no';
+  return [name, end, said, answer].map((text) => ({ text }));
+}

@@ -1,0 +1,59 @@
+import { type Backoff, createBackoff, type Runtime } from '../runtime/interface.ts';
+import type { Decision, ElectionKind, Rule } from './decision.ts';
+import { Election, type ElectionContext } from './election.ts';
+
+/** Milliseconds of waiting after elections that failed, at first and at most. */
+const backoffMs = { initial: 100, max: 5_000 };
+
+/** What went wrong by itself, and is tried less and less often; what others decide is only waited for. */
+const failures: ReadonlySet<Rule> = new Set(['promises', 'fetch', 'failed']);
+
+/** The elections of one member: how often it stands, and what came of it. */
+export class Candidacy {
+  readonly #runtime: Runtime;
+  readonly #onDecision: (decision: Decision) => void;
+  readonly #backoff: Backoff;
+  #notBeforeMs = -Infinity;
+  #told = '';
+  #last: Decision | undefined;
+
+  /** @param onDecision called with every election that ended otherwise than the one before */
+  constructor(runtime: Runtime, onDecision: (decision: Decision) => void) {
+    this.#runtime = runtime;
+    this.#onDecision = onDecision;
+    this.#backoff = createBackoff(runtime.random, backoffMs.initial, backoffMs.max);
+  }
+
+  /** Whether it is time to stand by itself. */
+  get isDue(): boolean {
+    return this.#runtime.clock.monotonicMs() >= this.#notBeforeMs;
+  }
+
+  /** The last election of this member. */
+  get last(): Decision | undefined {
+    return this.#last;
+  }
+
+  async stand(kind: ElectionKind, context: Omit<ElectionContext, 'kind' | 'runtime'>): Promise<Decision> {
+    const decision = await new Election({ ...context, kind, runtime: this.#runtime }).run();
+    this.#last = decision;
+    const { refusal } = decision;
+    const told = refusal === undefined ? '' : `${refusal.rule} after ${decision.previousTerm}`;
+    if (refusal === undefined || told !== this.#told) {
+      this.#onDecision(decision);
+    }
+    this.#told = told;
+    this.#pace(refusal?.rule);
+    return decision;
+  }
+
+  #pace(refusal: Rule | undefined): void {
+    if (refusal === undefined) {
+      this.#backoff.reset();
+      return;
+    }
+    const { clock, random } = this.#runtime;
+    const waitMs = failures.has(refusal) ? this.#backoff.nextDelayMs() : random.next() * backoffMs.initial;
+    this.#notBeforeMs = clock.monotonicMs() + waitMs;
+  }
+}

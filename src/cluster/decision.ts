@@ -1,0 +1,54 @@
+import type { PromotionNumbers } from './promotion-rules.ts';
+import type { MemberPosition } from './types.ts';
+
+/** Why somebody did not become primary; docs/failover.md lists them. */
+export type Rule =
+  | 'not-eligible'
+  | 'paused'
+  | 'automatic-off'
+  | 'no-data'
+  | 'leader-alive'
+  | 'leader-heard'
+  | 'planned'
+  | 'votes'
+  | 'answers'
+  | 'max-lag'
+  | 'better-member'
+  | 'race'
+  | 'promises'
+  | 'fetch'
+  | 'failed';
+
+export type ElectionKind = 'automatic' | 'switchover' | 'failover' | 'forced';
+
+/** What one member said in an election. */
+export interface Vote {
+  readonly nodeId: string;
+  readonly name: string;
+  /** What it answered when it was asked; the code and text of the error when it did not. */
+  readonly answer: string;
+  readonly position?: Pick<MemberPosition, 'promisedTerm' | 'committedTxId'> & { term: number; txId: number };
+  readonly promised?: boolean | undefined;
+}
+
+/** One election from the side of its candidate: everything that it was decided by. */
+export interface Decision {
+  readonly database: string;
+  readonly kind: ElectionKind;
+  readonly candidate: string;
+  /** Milliseconds since 1970. */
+  readonly atMs: number;
+  readonly previousLeader: string;
+  readonly previousTerm: number;
+  /** Milliseconds for which the old primary had given no sign. */
+  readonly silentMs: number;
+  readonly numbers: PromotionNumbers;
+  readonly votes: readonly Vote[];
+  /** Of a primary that was made. */
+  readonly term?: number | undefined;
+  readonly refusal?: { readonly rule: Rule; readonly message: string } | undefined;
+  /** Transactions that the last sign of the old primary names and the new one lacks. */
+  readonly mayLose: number;
+  /** Milliseconds from the beginning to the end of each step. */
+  readonly timings: Readonly<Record<string, number>>;
+}

@@ -1,0 +1,75 @@
+import type { GroupConfig, GroupMember } from '../../../cluster/interface.ts';
+import type { Database } from '../../../database/interface.ts';
+import { QuorateError } from '../../../errors/interface.ts';
+import type { ChangeGroupRequest, CreateGroupRequest } from '../../../proto/interface.ts';
+import { groupAcks, memberOf } from './group-wire.ts';
+
+/** Milliseconds that a primary is trusted without a sign of life. */
+const leaseLimits = { min: 500, default: 1_500, max: 60_000 };
+
+const maxPauseMs = 7 * 24 * 3_600_000;
+
+type OwnMember = Pick<GroupMember, 'nodeId' | 'name' | 'host' | 'port' | 'httpUrl' | 'zone'>;
+
+/** A group of one. @throws QuorateError INVALID_ARGUMENT */
+export function newConfig(request: CreateGroupRequest, own: OwnMember, database: Database): GroupConfig {
+  const { self, acks, automatic = true, maxLag, leaseMs } = request;
+  const { priority = 0, nofailover = false } = self ?? {};
+  return {
+    database: request.database,
+    databaseId: Buffer.from(database.databaseId ?? []).toString('hex'),
+    termBase: database.positions().term,
+    members: [{ ...own, priority, nofailover, nosync: false, witness: false, learner: false }],
+    acks: groupAcks(acks),
+    failover: { automatic, maxLag, leaseMs: checkLease(leaseMs || leaseLimits.default) },
+  };
+}
+
+/** What a group is after a request. @throws QuorateError INVALID_ARGUMENT */
+export function changedConfig(config: GroupConfig, request: ChangeGroupRequest, nowMs: number): GroupConfig {
+  const { member, remove, acks, automatic, maxLag, clearMaxLag, leaseMs, pauseMs } = request;
+  const { failover, pausedUntilMs } = config;
+  return {
+    ...config,
+    members: changedMembers(config, member && memberOf(member), remove),
+    acks: groupAcks(acks, config.acks),
+    failover: {
+      automatic: automatic ?? failover.automatic,
+      maxLag: clearMaxLag ? undefined : (maxLag ?? failover.maxLag),
+      leaseMs: leaseMs === 0 ? failover.leaseMs : checkLease(leaseMs),
+    },
+    pausedUntilMs: pauseMs === undefined ? pausedUntilMs : pauseEnd(pauseMs, nowMs),
+  };
+}
+
+function changedMembers(
+  { members }: GroupConfig,
+  member: GroupMember | undefined,
+  remove: string,
+): readonly GroupMember[] {
+  if (remove !== '' && !members.some(({ nodeId, name }) => nodeId === remove || name === remove)) {
+    throw new QuorateError('INVALID_ARGUMENT', `${remove} is no member of the group`, {
+      hint: `Members: ${members.map(({ name }) => name).join(', ')}`,
+    });
+  }
+  const kept = members.filter(({ nodeId, name }) => nodeId !== remove && name !== remove);
+  if (member === undefined) {
+    return kept;
+  }
+  const isKnown = kept.some(({ nodeId }) => nodeId === member.nodeId);
+  return isKnown ? kept.map((one) => (one.nodeId === member.nodeId ? member : one)) : [...kept, member];
+}
+
+function checkLease(leaseMs: number): number {
+  if (leaseMs < leaseLimits.min || leaseMs > leaseLimits.max) {
+    throw new QuorateError('INVALID_ARGUMENT', `a lease lasts ${leaseLimits.min} to ${leaseLimits.max} ms`);
+  }
+  return leaseMs;
+}
+
+function pauseEnd(pauseMs: number, nowMs: number): number | undefined {
+  if (pauseMs > maxPauseMs) {
+    throw new QuorateError('INVALID_ARGUMENT', `failover can be paused for at most ${maxPauseMs} ms`);
+  }
+  return pauseMs === 0 ? undefined : nowMs + pauseMs;
+}

@@ -1,0 +1,383 @@
+import {
+  type Coordinator,
+  type Decision,
+  type GroupConfig,
+  type GroupMember,
+  GroupStore,
+  groupNames,
+  type KnownLeader,
+  Membership,
+  reconfigure,
+} from '../../../cluster/interface.ts';
+import { asQuorateError, QuorateError } from '../../../errors/interface.ts';
+import type * as wire from '../../../proto/interface.ts';
+import type { Runtime, Timer } from '../../../runtime/interface.ts';
+import type { DatabaseCatalog } from '../database-catalog.ts';
+import type { NodeIdentity } from '../node-directory.ts';
+import { checkExport } from './export-rule.ts';
+import { changedConfig, newConfig } from './group-changes.ts';
+import { GroupDatabase } from './group-database.ts';
+import { prepareReplica } from './group-joining.ts';
+import { GroupOrders } from './group-orders.ts';
+import type { GrpcGroupPeers } from './group-peers.ts';
+import { wireGroup } from './group-wire.ts';
+import type { RoleHooks } from './role-hooks.ts';
+
+export interface GroupsOptions {
+  readonly coordinator: Coordinator;
+  readonly peers: GrpcGroupPeers;
+  readonly databases: DatabaseCatalog;
+  readonly identity: NodeIdentity;
+  readonly runtime: Runtime;
+  /** Where this node can be reached. */
+  readonly self: () => Pick<GroupMember, 'host' | 'port' | 'httpUrl' | 'zone'>;
+  readonly hooks: RoleHooks;
+  /** Called when this node has become primary. */
+  readonly onPrimary: (database: string) => void;
+}
+
+/** One group as this node sees it. */
+export interface GroupReport {
+  readonly database: string;
+  /** 0 while nobody is known to be primary. */
+  readonly term: number;
+  readonly members: number;
+  readonly hasLeader: boolean;
+  /** Whether this node may answer as its primary now. */
+  readonly isLeading: boolean;
+  /** Whether it does so although the coordinator cannot be reached. */
+  readonly isFailsafe: boolean;
+}
+
+/** Milliseconds between two attempts of what the coordinator did not allow at the start. */
+const retryMs = 1_000;
+/** Transactions that a member may lack when it begins to count. */
+const learnerLag = 100;
+
+/** The part of this node in all groups that it is a member of. */
+export class Groups implements AsyncDisposable {
+  readonly #options: GroupsOptions;
+  readonly #memberships = new Map<string, Membership>();
+  readonly #promoting = new Set<string>();
+  #retry: Timer | undefined;
+  #isClosed = false;
+
+  /** What people order at any member. */
+  readonly orders: GroupOrders;
+
+  constructor(options: GroupsOptions) {
+    const { peers, identity, runtime } = options;
+    this.#options = options;
+    const local = (database: string) => this.#local(database);
+    this.orders = new GroupOrders({ groups: this, peers, runtime, nodeId: identity.nodeId, local });
+  }
+
+  /** Takes part in the groups of this node's databases, and votes where it is a witness. */
+  start(): void {
+    for (const { name, settings } of this.#options.databases.list()) {
+      if (settings?.group !== undefined) {
+        this.#join(name);
+      }
+    }
+    void this.#findOwn();
+  }
+
+  /** The groups where this node only votes are known to the coordinator alone; it also learns where this node is now. */
+  async #findOwn(): Promise<void> {
+    const { coordinator, identity, runtime } = this.#options;
+    try {
+      for (const name of await groupNames(coordinator)) {
+        const store = new GroupStore(coordinator, name);
+        const state = await store.read();
+        const own = state.config?.members.find(({ nodeId }) => nodeId === identity.nodeId);
+        if (state.config !== undefined && own !== undefined) {
+          await this.#announce(store, state, state.config, own);
+          if (own.witness) {
+            this.#join(name);
+          }
+        }
+      }
+    } catch (error) {
+      const { code, message } = asQuorateError(error);
+      runtime.logger.warn({ code, error: message }, 'the groups of this node are not all known yet');
+      this.#retryLater();
+    }
+  }
+
+  #retryLater(): void {
+    if (!this.#isClosed) {
+      this.#retry = this.#options.runtime.timers.after(retryMs, () => void this.#findOwn());
+    }
+  }
+
+  /** Tells the group where this node is, unless another node of the same id is there. */
+  async #announce(
+    store: GroupStore,
+    state: Awaited<ReturnType<GroupStore['read']>>,
+    config: GroupConfig,
+    own: GroupMember,
+  ): Promise<void> {
+    const { self, identity, peers, runtime } = this.#options;
+    const present: GroupMember = { ...own, ...self(), name: identity.nodeName };
+    if (JSON.stringify(present) === JSON.stringify(own)) {
+      return;
+    }
+    const isMoved = own.host !== present.host || own.port !== present.port;
+    const other = isMoved ? await peers.ask(own, config.database).catch(() => undefined) : undefined;
+    if (other?.nodeId === identity.nodeId) {
+      await this.#leaveToOther(config.database, own);
+      return;
+    }
+    const members = config.members.map((member) => (member.nodeId === own.nodeId ? present : member));
+    if (!(await store.amend(state, { ...config, members }))) {
+      runtime.logger.info(
+        { database: config.database },
+        'the group changed meanwhile; telling it again where this node is',
+      );
+      this.#retryLater();
+    }
+  }
+
+  /** Two nodes of one id would count as one: this one keeps out. */
+  async #leaveToOther(database: string, { host, port }: GroupMember): Promise<void> {
+    const message = `another node with the id of this one answers at ${host}:${port}: this one takes no part in the group`;
+    this.#options.runtime.logger.error({ database }, message);
+    const membership = this.#memberships.get(database);
+    this.#memberships.delete(database);
+    await membership?.[Symbol.asyncDispose]();
+  }
+
+  #join(name: string): Membership {
+    const { coordinator, peers, databases, identity, runtime } = this.#options;
+    const known = this.#memberships.get(name);
+    if (known !== undefined) {
+      return known;
+    }
+    const store = new GroupStore(coordinator, name);
+    const managed = databases.find(name);
+    const hasData = managed?.settings?.group !== undefined;
+    const membership: Membership = new Membership({
+      ...{ database: name, nodeId: identity.nodeId, store, peers, runtime },
+      local: hasData ? this.#local(name) : undefined,
+      onDecision: (decision) => this.#decided(store, decision),
+      onLeading: (config) => this.#promoteLearners(name, config),
+      onLeader: (leader) => this.#led(name, leader),
+    });
+    this.#memberships.set(name, membership);
+    return membership;
+  }
+
+  #local(name: string): GroupDatabase {
+    const { databases, identity, peers } = this.#options;
+    const upstream = (member: GroupMember) => peers.upstream(member, name);
+    return new GroupDatabase({ managed: databases.get(name), nodeId: identity.nodeId, upstream });
+  }
+
+  #led(database: string, leader: KnownLeader | undefined): void {
+    const { hooks, runtime } = this.#options;
+    const { member, term = 0, isSelf = false } = leader ?? {};
+    const role = leader === undefined ? 'none' : isSelf ? 'primary' : 'replica';
+    const primary = member?.name ?? '';
+    runtime.logger.info({ database, role, term, primary }, 'the primary of a group changed');
+    hooks.tell({ database, role, term, primary });
+    if (isSelf) {
+      this.#options.onPrimary(database);
+    }
+  }
+
+  #decided(store: GroupStore, decision: Decision): void {
+    const { logger } = this.#options.runtime;
+    const { database, kind, term, refusal, timings } = decision;
+    if (refusal === undefined) {
+      logger.warn({ database, kind, term, timings }, 'this node has become primary');
+    } else {
+      logger.info({ database, kind, rule: refusal.rule }, `this node does not become primary: ${refusal.message}`);
+    }
+    store.record(decision).catch((error: unknown) => {
+      logger.warn({ database, error: asQuorateError(error).message }, 'an election could not be written down');
+    });
+  }
+
+  /** A member that has fetched what the group has counts from then on. */
+  #promoteLearners(name: string, config: GroupConfig): void {
+    const managed = this.#options.databases.find(name);
+    const learner = config.members.find((member) => member.learner && !member.witness);
+    if (managed?.opened === undefined || learner === undefined || this.#promoting.has(name)) {
+      return;
+    }
+    const held = this.#local(name).heldBy(learner.nodeId);
+    if (held === 0 || held + learnerLag < managed.opened.positions().durable) {
+      return;
+    }
+    this.#promoting.add(name);
+    this.change({ database: name, member: { ...learner, learner: false } })
+      .catch((error: unknown) => {
+        const { code, message } = asQuorateError(error);
+        this.#options.runtime.logger.warn({ database: name, code }, `${learner.name} does not count yet: ${message}`);
+      })
+      .finally(() => this.#promoting.delete(name));
+  }
+
+  /** How it stands with each group, and with the hooks, for metrics. */
+  report(): { readonly groups: readonly GroupReport[]; readonly hooks: ReturnType<RoleHooks['counts']> } {
+    const groups = [...this.#memberships].map(([database, membership]) => ({
+      database,
+      term: membership.leader?.term ?? 0,
+      members: membership.config?.members.length ?? 0,
+      hasLeader: membership.leader !== undefined,
+      isLeading: membership.isLeading,
+      isFailsafe: membership.leadership?.isFailsafe === true,
+    }));
+    return { groups, hooks: this.#options.hooks.counts() };
+  }
+
+  /** @throws QuorateError NOT_IN_GROUP */
+  get(name: string): Membership {
+    const membership = this.#memberships.get(name);
+    if (membership === undefined) {
+      throw new QuorateError('NOT_IN_GROUP', `this node is in no group of a database ${name}`, {
+        hint: `Make one on its primary (quorate group create ${name}), or join it (quorate group join ${name}).`,
+      });
+    }
+    return membership;
+  }
+
+  find(name: string): Membership | undefined {
+    return this.#memberships.get(name);
+  }
+
+  /** @throws QuorateError LEASE_LOST when somebody is not to follow this node now */
+  checkExport(name: string, replicaId: string): void {
+    const membership = this.find(name);
+    const database = this.#options.databases.find(name)?.opened;
+    if (membership !== undefined && database !== undefined) {
+      checkExport({ database, membership, replicaId });
+    }
+  }
+
+  /** Makes a group of a primary of this node. @throws QuorateError WRONG_ROLE, GROUP_EXISTS, COORDINATOR_UNAVAILABLE … */
+  async create(request: wire.CreateGroupRequest): Promise<wire.Group> {
+    const { coordinator, databases, identity, runtime, self } = this.#options;
+    const name = request.database;
+    const database = databases.require(name);
+    if (database.settings.role !== 'primary' || database.settings.group !== undefined) {
+      throw new QuorateError('WRONG_ROLE', `${name} is not a primary without a group on this node`, {
+        hint: 'Make the group on the primary; other nodes join it then.',
+      });
+    }
+    const own = { nodeId: identity.nodeId, name: identity.nodeName, ...self() };
+    const config = newConfig(request, own, database);
+    const sinceMs = runtime.clock.monotonicMs();
+    const takenAt = await new GroupStore(coordinator, name).create(config, identity.nodeId);
+    if (takenAt === undefined) {
+      throw new QuorateError('GROUP_EXISTS', `there is a group of a database ${name} already`, {
+        hint: `Join it with a replica: quorate group join ${name}`,
+      });
+    }
+    // From here on the group says who is primary: this node, in a term of the group.
+    await this.#local(name).stepDown();
+    await databases.get(name).update((current) => ({ ...current, group: { id: name } }));
+    await this.#join(name).begin(takenAt, config.termBase + takenAt, sinceMs);
+    return this.#told(name);
+  }
+
+  /** Makes this node a member. @throws QuorateError NOT_IN_GROUP when there is no such group; WRONG_DATABASE, UNAVAILABLE … */
+  async join({ database: name, self: asked }: wire.JoinGroupRequest): Promise<wire.Group> {
+    const { coordinator, identity, peers, self } = this.#options;
+    const state = await new GroupStore(coordinator, name).read();
+    const leader = state.config?.members.find(({ nodeId }) => nodeId === state.leader?.nodeId);
+    if (state.config === undefined || leader === undefined) {
+      throw new QuorateError('NOT_IN_GROUP', `there is no group of a database ${name} with a primary now`, {
+        hint: `Make it on the primary: quorate group create ${name}`,
+      });
+    }
+    const { priority = 0, nofailover = false, nosync = false, witness = false } = asked ?? {};
+    const own = { nodeId: identity.nodeId, name: identity.nodeName, ...self() };
+    if (!witness) {
+      await prepareReplica(this.#options, name, state.config, leader);
+    }
+    const member = { ...own, priority, nofailover, nosync, witness, learner: !witness };
+    const group = await peers.change(leader, { ...noChange, database: name, member });
+    this.#join(name).wake();
+    return group;
+  }
+
+  /** @param member name or id; this node when empty */
+  async leave(name: string, member: string): Promise<wire.Group> {
+    const { identity, databases } = this.#options;
+    const membership = this.get(name);
+    const leaving = member === '' ? identity.nodeId : member;
+    const group = await this.change({ database: name, remove: leaving });
+    if (leaving === identity.nodeId || leaving === identity.nodeName) {
+      this.#memberships.delete(name);
+      await membership[Symbol.asyncDispose]();
+      await databases.find(name)?.update(({ group: _, ...current }) => current);
+    }
+    return group;
+  }
+
+  /** Changes a group, on its primary. */
+  async change(change: Partial<wire.ChangeGroupRequest> & { readonly database: string }): Promise<wire.Group> {
+    const { database: name } = change;
+    const { coordinator, identity, peers, runtime } = this.#options;
+    const request: wire.ChangeGroupRequest = { ...noChange, ...change };
+    const membership = this.get(name);
+    const { leader, config } = membership;
+    if (!membership.isLeading && leader !== undefined && !leader.isSelf) {
+      return await peers.change(leader.member, request);
+    }
+    const nowMs = runtime.clock.nowMs();
+    if (!membership.isLeading && isPause(request) && config !== undefined) {
+      const store = new GroupStore(coordinator, name);
+      const state = await store.read();
+      await store.amend(state, changedConfig(state.config ?? config, request, nowMs));
+      return this.#told(name);
+    }
+    const local = this.#local(name);
+    const context = { local, store: new GroupStore(coordinator, name), runtime, nodeId: identity.nodeId };
+    const changed = await membership.hand((leadership, state) =>
+      reconfigure(context, leadership, state, (before) => changedConfig(before, request, nowMs)),
+    );
+    return wireGroup(changed, membership.leader);
+  }
+
+  list(name: string): wire.Group[] {
+    const wanted = name === '' ? [...this.#memberships.keys()].sort() : [name];
+    return wanted.flatMap((one) => (this.get(one).config === undefined ? [] : [this.#told(one)]));
+  }
+
+  /** Every group of the coordinator, also those that this node is no member of. */
+  async listAll(): Promise<wire.Group[]> {
+    const { coordinator } = this.#options;
+    const names = await groupNames(coordinator);
+    const states = await Promise.all(names.map((name) => new GroupStore(coordinator, name).read()));
+    return states.flatMap(
+      ({ config }) => (config && wireGroup(config, this.#memberships.get(config.database)?.leader)) || [],
+    );
+  }
+
+  #told(name: string): wire.Group {
+    const { config, leader } = this.get(name);
+    if (config === undefined) {
+      throw new QuorateError('UNAVAILABLE', `the group of ${name} is not known yet`, {
+        hint: 'Try again in a moment.',
+      });
+    }
+    return wireGroup(config, leader);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    this.#retry?.cancel();
+    await Promise.all([...this.#memberships.values()].map((membership) => membership[Symbol.asyncDispose]()));
+    this.#options.peers[Symbol.dispose]();
+    await this.#options.coordinator[Symbol.asyncDispose]();
+  }
+}
+
+const noChange: wire.ChangeGroupRequest = { database: '', remove: '', clearMaxLag: false, leaseMs: 0 };
+
+/** What may be said while there is no primary. */
+function isPause({ pauseMs, member, remove, acks, leaseMs }: wire.ChangeGroupRequest): boolean {
+  return pauseMs !== undefined && member === undefined && remove === '' && acks === undefined && leaseMs === 0;
+}

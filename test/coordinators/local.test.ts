@@ -1,0 +1,140 @@
+/** The coordinator of one machine: its contract, and what happens to its file. */
+import assert from 'node:assert/strict';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { after, type TestContext, test } from 'node:test';
+import type { CoordinatorSettings } from '../../src/cluster/interface.ts';
+import { LocalCoordinator } from '../../src/cluster/local-coordinator.ts';
+import { createNodeRuntime, type Machine, machine } from '../../src/runtime/interface.ts';
+import { opened, testContract } from './contract.ts';
+import { coordinatorSettings } from './settings.ts';
+
+const root = mkdtempSync(path.join(os.tmpdir(), 'quorate-coordinator-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+function settingsIn(name: string): CoordinatorSettings {
+  return coordinatorSettings({ coordinator: 'local', coordinatorDir: path.join(root, name) });
+}
+
+testContract({ name: 'local', settings: () => settingsIn('contract'), ttlMs: 400, removalMs: 500 });
+
+function fileIn(name: string): string {
+  return path.join(root, name, 'coordinator.sqlite');
+}
+
+/** A coordinator on a machine that a test has made up. */
+async function openedOn(t: Pick<TestContext, 'after'>, name: string, changed: Partial<Machine>) {
+  const options = { directory: path.join(root, name), timeoutMs: 2_000, machine: { ...machine, ...changed } };
+  const coordinator = await LocalCoordinator.open(options, createNodeRuntime());
+  t.after(() => coordinator[Symbol.asyncDispose]());
+  return coordinator;
+}
+
+test('a folder on a file system of other machines is refused, with what to do', async (t) => {
+  const refused = openedOn(t, 'network', { networkFileSystem: () => 'NFS' });
+  await assert.rejects(refused, { code: 'INVALID_ARGUMENT', message: /NFS/, hint: /etcd/ });
+});
+
+test('when the machine has started again all leases have ended, and the rest is there', async (t) => {
+  const before = await openedOn(t, 'boot', { bootId: 'first', monotonicMs: () => 1_000_000 });
+  const lease = await before.openLease(60_000);
+  const { revision } = await before.commit(
+    [],
+    [
+      { key: 'primary', value: 'a', leaseId: lease.id },
+      { key: 'members', value: 'a, b' },
+    ],
+  );
+  await before[Symbol.asyncDispose]();
+  const later = await openedOn(t, 'boot', { bootId: 'second', monotonicMs: () => 500 });
+  const view = await later.list('');
+  assert.deepEqual(
+    view.entries.map(({ key }) => key),
+    ['members'],
+  );
+  assert.ok(view.revision > revision);
+});
+
+test('without the name of a start of the machine, a clock that began anew ends leases too', async (t) => {
+  const before = await openedOn(t, 'unnamed-boot', { bootId: '', monotonicMs: () => 1_000_000 });
+  const lease = await before.openLease(60_000);
+  await before.commit([], [{ key: 'primary', value: 'a', leaseId: lease.id }]);
+  await before[Symbol.asyncDispose]();
+  const later = await openedOn(t, 'unnamed-boot', { bootId: '', monotonicMs: () => 500 });
+  assert.equal(await later.get('primary'), undefined);
+});
+
+test('a node whose folder another machine takes over stops using it', async (t) => {
+  const first = await openedOn(t, 'taken', { bootId: 'first' });
+  const lease = await first.openLease(60_000);
+  await openedOn(t, 'taken', { bootId: 'second' });
+  await assert.rejects(first.get('key'), { code: 'COORDINATOR_UNAVAILABLE', message: /another machine/ });
+  await assert.rejects(lease.renew(), { code: 'COORDINATOR_UNAVAILABLE' });
+});
+
+test('a copy of the folder, also an old one, gives only revisions that were never given', async (t) => {
+  const original = await opened(t, settingsIn('original'));
+  const old = await original.commit([], [{ key: 'a', value: 'old' }]);
+  await original[Symbol.asyncDispose]();
+  cpSync(path.join(root, 'original'), path.join(root, 'copy'), { recursive: true });
+  const goneOn = await opened(t, settingsIn('original'));
+  let newest = old;
+  for (let i = 0; i < 10; i += 1) {
+    newest = await goneOn.commit([], [{ key: 'a', value: 'new' }]);
+  }
+  const copy = await opened(t, settingsIn('copy'));
+  assert.equal((await copy.get('a'))?.value, 'old');
+  assert.ok((await copy.list('')).revision > newest.revision);
+  assert.ok((await copy.commit([], [{ key: 'b', value: '' }])).revision > newest.revision);
+});
+
+test('a file that is set back, or goes away, under a node that runs is not used any more', async (t) => {
+  const coordinator = await opened(t, settingsIn('set-back'));
+  await coordinator.commit([], [{ key: 'a', value: '' }]);
+  await coordinator.commit([], [{ key: 'a', value: '' }]);
+  const db = new DatabaseSync(fileIn('set-back'));
+  db.exec('UPDATE state SET revision = 1');
+  db.close();
+  for (let i = 0; i < 2; i += 1) {
+    await assert.rejects(coordinator.list(''), { code: 'COORDINATOR_UNAVAILABLE', message: /earlier state/ });
+  }
+
+  const second = await opened(t, settingsIn('removed'));
+  rmSync(path.join(root, 'removed'), { recursive: true });
+  await assert.rejects(second.list(''), { code: 'COORDINATOR_UNAVAILABLE', message: /removed/ });
+});
+
+test('a process that stops in the middle of a change delays others without blocking them, and reads go on', async (t) => {
+  const coordinator = await opened(t, { ...settingsIn('locked'), coordinatorTimeoutMs: 300 });
+  await coordinator.commit([], [{ key: 'a', value: 'before' }]);
+  const holder = new DatabaseSync(fileIn('locked'));
+  t.after(() => holder.close());
+  holder.exec('BEGIN IMMEDIATE');
+  let ticks = 0;
+  const ticking = setInterval(() => {
+    ticks += 1;
+  }, 10);
+  await assert.rejects(coordinator.commit([], [{ key: 'a', value: 'after' }]), {
+    code: 'COORDINATOR_UNAVAILABLE',
+    message: /another process/,
+  });
+  clearInterval(ticking);
+  assert.ok(ticks > 5, `${ticks} timers fired meanwhile`);
+  assert.equal((await coordinator.get('a'))?.value, 'before');
+  holder.exec('ROLLBACK');
+  assert.ok((await coordinator.commit([], [{ key: 'a', value: 'after' }])).done);
+});
+
+test('a folder that is none, and a file that is no SQLite, are told', async (t) => {
+  writeFileSync(path.join(root, 'plain-file'), 'no folder');
+  await assert.rejects(opened(t, settingsIn('plain-file')), { code: 'COORDINATOR_UNAVAILABLE', message: /plain-file/ });
+  mkdirSync(path.join(root, 'garbage'));
+  writeFileSync(fileIn('garbage'), 'x'.repeat(10_000));
+  await assert.rejects(opened(t, settingsIn('garbage')), { code: 'COORDINATOR_UNAVAILABLE' });
+  await assert.rejects(opened(t, coordinatorSettings({ coordinator: 'local' })), {
+    code: 'INVALID_ARGUMENT',
+    message: /--coordinator-dir/,
+  });
+});

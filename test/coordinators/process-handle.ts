@@ -1,0 +1,68 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { CoordinatorSettings } from '../../src/cluster/interface.ts';
+import type { ProcessAnswer, ProcessRequest } from './coordinator-process.ts';
+
+const program = fileURLToPath(new URL('./coordinator-process.ts', import.meta.url));
+
+/** How long a condition may take to come true on a busy machine. */
+export const patienceMs = 30_000;
+
+/** Waits until a condition holds. */
+export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + patienceMs; !(await condition()); await sleep(10)) {
+    if (Date.now() > end) {
+      throw new Error(`this did not come true in time: ${what}`);
+    }
+  }
+}
+
+/** The parent's end of a `coordinator-process.ts`. */
+export class CoordinatorProcess {
+  readonly #child: ChildProcess;
+  readonly #answers: ProcessAnswer[] = [];
+  /** Keys under the watched prefix, as they were after each change that the process was told of. */
+  readonly seen: (readonly string[])[] = [];
+
+  constructor(t: Pick<TestContext, 'after'>, settings: CoordinatorSettings) {
+    const flags = ['--conditions=quorate-source', program, JSON.stringify(settings)];
+    this.#child = spawn(process.execPath, flags, { stdio: ['pipe', 'pipe', 'inherit'] });
+    createInterface({ input: this.#child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+      const answer = JSON.parse(line) as ProcessAnswer;
+      if (answer.kind === 'changed') {
+        this.seen.push(answer.keys);
+      } else {
+        this.#answers.push(answer);
+      }
+    });
+    t.after(() => this.kill());
+  }
+
+  /** Asks for something and waits for the answer: what it returned, or the code of its error. */
+  async ask(request: ProcessRequest): Promise<unknown> {
+    this.#child.stdin?.write(`${JSON.stringify(request)}\n`);
+    await until(`an answer to ${request.kind}`, () => this.#answers.length > 0);
+    const answer = this.#answers.shift();
+    return answer?.kind === 'failed' ? answer.code : answer?.kind === 'done' ? answer.value : undefined;
+  }
+
+  pause(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child.kill('SIGCONT');
+  }
+
+  async kill(): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      const closed = once(this.#child, 'close');
+      this.#child.kill('SIGKILL');
+      await closed;
+    }
+  }
+}

@@ -1,0 +1,64 @@
+SELECT 1
+SELECT * FROM t
+SELECT a, b FROM t WHERE a = ? ORDER BY b LIMIT 3
+SELECT count(*), max(a), group_concat(b) FROM t GROUP BY a % 2 HAVING count(*) > 0
+WITH x AS (SELECT a FROM t) SELECT * FROM x JOIN t USING (a)
+VALUES (1, 'a'), (2, x'00ff')
+INSERT INTO t VALUES (1, 'a')
+INSERT INTO t (a) VALUES (:a), (@b), ($c)
+INSERT OR REPLACE INTO keyed VALUES (1, 'x', 2.5)
+INSERT INTO keyed VALUES (2, 'y', 1e308) ON CONFLICT (id) DO UPDATE SET name = excluded.name
+UPDATE t SET b = a || 'x' WHERE a > 0 RETURNING *
+UPDATE keyed SET id = id + 1 WHERE id < 5
+DELETE FROM t WHERE a IN (SELECT id FROM keyed)
+DELETE FROM keyed
+REPLACE INTO keyed (id, name) VALUES (9223372036854775807, '')
+INSERT INTO docs VALUES ('steam engine')
+INSERT INTO docs (docs) VALUES ('optimize')
+SELECT * FROM docs WHERE docs MATCH 'engine OR wheel'
+DELETE FROM docs
+INSERT INTO boxes VALUES (1, 0, 1)
+SELECT * FROM boxes WHERE x0 > -1
+CREATE TABLE made (a INTEGER PRIMARY KEY AUTOINCREMENT, b TEXT NOT NULL DEFAULT 'x' CHECK (length(b) < 9))
+CREATE TABLE made (a, b, c AS (a + b) STORED, UNIQUE (a, b)) STRICT
+CREATE TABLE made AS SELECT * FROM t LIMIT 2
+CREATE TABLE child (a REFERENCES keyed (id) ON DELETE CASCADE ON UPDATE SET NULL DEFERRABLE INITIALLY DEFERRED)
+CREATE TEMP TABLE passing (a)
+CREATE INDEX i ON t (a, b COLLATE NOCASE) WHERE a > 0
+CREATE VIEW v AS SELECT a, b FROM t
+CREATE TRIGGER g AFTER INSERT ON t WHEN new.a > 1 BEGIN INSERT INTO keyed (name) VALUES (new.b); DELETE FROM docs; END
+CREATE TRIGGER h INSTEAD OF INSERT ON v BEGIN INSERT INTO t VALUES (new.a, new.b); END
+CREATE TRIGGER k BEFORE UPDATE ON keyed BEGIN SELECT RAISE(ROLLBACK, 'no'); END
+CREATE VIRTUAL TABLE more USING fts5(a, b, tokenize = 'trigram')
+CREATE VIRTUAL TABLE more USING rtree(id, a, b, +c)
+ALTER TABLE t ADD COLUMN c DEFAULT 5
+ALTER TABLE t RENAME COLUMN b TO d
+ALTER TABLE keyed RENAME TO keyed2
+ALTER TABLE t DROP COLUMN c
+DROP TABLE IF EXISTS made
+DROP VIEW IF EXISTS v
+DROP TRIGGER IF EXISTS g
+DROP INDEX i
+ANALYZE
+REINDEX
+PRAGMA user_version = 5
+PRAGMA defer_foreign_keys = ON
+PRAGMA foreign_keys = OFF
+PRAGMA table_info(t)
+SELECT * FROM pragma_table_xinfo('t')
+PRAGMA integrity_check
+PRAGMA optimize
+EXPLAIN QUERY PLAN SELECT * FROM t
+EXPLAIN DELETE FROM t
+BEGIN
+BEGIN IMMEDIATE
+COMMIT
+ROLLBACK
+SAVEPOINT s
+RELEASE s
+ROLLBACK TO s
+SELECT json_extract('{"a":[1,2]}', '$.a[1]'), hex(randomblob(4)), typeof(1.0), printf('%s', NULL)
+SELECT zeroblob(5), x'', 'it''s', "a", [b], `a` FROM t -- comment
+SELECT 1 /* open
+SELECT 'open
+;;;

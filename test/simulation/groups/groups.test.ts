@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { Chance } from '../chance.ts';
+import type { Mutation } from '../mutation.ts';
+import { groupMutations, tooFewAnswers } from './group-mutations.ts';
+import { planGroup } from './group-plan.ts';
+import { GroupSimulation } from './group-simulation.ts';
+
+/** Seeds within which a defect put in on purpose must be noticed. */
+const seedsPerMutation = 150;
+
+test('the same seed gives the same run of a group, another one another run', async () => {
+  const digests: string[] = [];
+  for (const seed of [18, 18, 21, 21]) {
+    digests.push((await GroupSimulation.run({ seed })).traceDigest);
+  }
+  assert.equal(digests[0], digests[1]);
+  assert.equal(digests[2], digests[3]);
+  assert.notEqual(digests[0], digests[2]);
+});
+
+suite('the simulation of groups notices', () => {
+  for (const mutation of groupMutations) {
+    test(mutation.name, async () => {
+      for (const seed of seedsFor(mutation)) {
+        const { defects } = await GroupSimulation.run({ seed, mutation });
+        if (defects.length > 0) {
+          return;
+        }
+      }
+      assert.fail(`${seedsPerMutation} seeds did not notice it`);
+    });
+  }
+});
+
+/** One answer too few does harm where two members can be away at once that alone hold something. */
+function seedsFor(mutation: Mutation): number[] {
+  const seeds = Array.from({ length: 2_000 }, (_, index) => index + 1);
+  return seeds.filter((seed) => mutation !== tooFewAnswers || isWide(seed)).slice(0, seedsPerMutation);
+}
+
+function isWide(seed: number): boolean {
+  const { members, acks } = planGroup(new Chance(seed, 'group')).config;
+  return members.length === 5 && acks.level.kind === 'sync' && acks.level.acks === 1;
+}
