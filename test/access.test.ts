@@ -144,6 +144,9 @@ const paths: Readonly<Record<string, number | readonly string[]>> = {
   '/metrics': ['everywhere', 'root'],
   // Whoever may read one of the databases that there are.
   '/status': ['everywhere', 'root', 'rootScoped'],
+  '/v1/cluster/defaultdb': ['everywhere', 'root', 'rootScoped'],
+  // Takes a POST.
+  '/v1/login': 405,
 };
 
 const services = [

@@ -7,6 +7,7 @@ import type { Identity } from '../auth/authenticator.ts';
 import { everyDatabase } from '../auth/permissions.ts';
 import { HranaEndpoint } from '../hrana/hrana-endpoint.ts';
 import type { HranaLimits } from '../hrana/hrana-limits.ts';
+import { defaultDatabaseName } from '../node/database-catalog.ts';
 import type { NodeAddress } from '../node/follow-settings.ts';
 import type { Node } from '../node/node.ts';
 import { statusJson } from '../node/status-json.ts';
@@ -146,13 +147,13 @@ function pathOf({ url }: IncomingMessage): string {
 
 function route(context: HttpContext, request: IncomingMessage): Answer | Promise<Answer> {
   const path = pathOf(request);
-  if (path === loginPath && request.method === 'POST') {
-    return loginAnswer(context, request);
-  }
-  const methods = healthChecks.has(path) ? [...readMethods, 'OPTIONS'] : readMethods;
+  const methods = methodsOf(path);
   if (!methods.includes(request.method ?? '')) {
     const message = `${request.method} is not allowed; use ${methods.join(', ')}`;
     return json(405, { error: { code: 'INVALID_ARGUMENT', message } });
+  }
+  if (path === loginPath) {
+    return loginAnswer(context, request);
   }
   const database = clusterDatabase(path);
   if (database !== undefined) {
@@ -160,10 +161,17 @@ function route(context: HttpContext, request: IncomingMessage): Answer | Promise
   }
   const found = routes.get(path);
   if (found === undefined) {
-    const message = `nothing is here; use ${[...routes.keys()].join(', ')}, /v1/cluster/NAME, ${loginPath}, or the paths of Hrana`;
+    const message = `nothing is here; use ${[...routes.keys()].join(', ')}, /v1/cluster/${defaultDatabaseName}, ${loginPath}, or the paths of Hrana`;
     return json(404, { error: { code: 'INVALID_ARGUMENT', message } });
   }
   return found(context, request);
+}
+
+function methodsOf(path: string): readonly string[] {
+  if (path === loginPath) {
+    return ['POST'];
+  }
+  return healthChecks.has(path) ? [...readMethods, 'OPTIONS'] : readMethods;
 }
 
 function authenticate({ node }: HttpContext, request: IncomingMessage): Identity {
