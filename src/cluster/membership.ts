@@ -1,5 +1,6 @@
 import { asQuorateError, QuorateError } from '../errors/interface.ts';
-import type { Runtime, Timer } from '../runtime/interface.ts';
+import type { Runtime } from '../runtime/interface.ts';
+import { Alarm } from './alarm.ts';
 import { Candidacy } from './candidacy.ts';
 import type { Decision, ElectionKind } from './decision.ts';
 import type { GroupState, GroupStore } from './group-store.ts';
@@ -44,9 +45,7 @@ export class Membership implements AsyncDisposable {
   readonly #known: LeaderKnowledge;
   #confirmedUntilMs = -Infinity;
   #isClosed = false;
-  #wake: () => void = () => {};
-  #isWoken = false;
-  #tick: Timer | undefined;
+  readonly #alarm: Alarm;
   readonly #watching: Disposable;
   readonly #running: Promise<void>;
   #tail: Promise<unknown> = Promise.resolve();
@@ -55,6 +54,7 @@ export class Membership implements AsyncDisposable {
     const { runtime, store } = options;
     this.#options = options;
     this.#watch = new LeaderWatch(runtime.clock);
+    this.#alarm = new Alarm(runtime.timers);
     this.#candidacy = new Candidacy(runtime, options.onDecision);
     this.#known = new LeaderKnowledge(runtime.timers, options.onLeader);
     this.#watching = store.watch(() => this.wake());
@@ -85,8 +85,7 @@ export class Membership implements AsyncDisposable {
 
   /** Makes the member look at the coordinator now. */
   wake(): void {
-    this.#isWoken = true;
-    this.#wake();
+    this.#alarm.call();
   }
 
   /** What this member has and hears, for candidates. */
@@ -194,33 +193,21 @@ export class Membership implements AsyncDisposable {
 
   async #run(): Promise<void> {
     while (!this.#isClosed) {
-      this.#isWoken = false;
+      this.#alarm.reset();
       try {
         await this.#exclusively(() => this.#step());
       } catch (error) {
         this.#log(asQuorateError(error), 'the group cannot be looked at');
       }
-      await this.#rest();
+      await this.#alarm.rest(this.#isClosed ? 0 : this.#restMs);
     }
   }
 
-  /** Waits for news, or for the next look. */
-  #rest(): Promise<void> {
+  /** Milliseconds until the next look, if there is no news. The end of a lease is not to be missed by a part of that. */
+  get #restMs(): number {
     const leaseMs = this.#state?.config?.failover.leaseMs ?? 1_500;
-    return new Promise((resolve) => {
-      const done = () => {
-        this.#tick?.cancel();
-        resolve();
-      };
-      this.#wake = done;
-      const leftMs = leaseMs - this.#watch.silentMs;
-      const tickMs = leaseMs / looksPerLease;
-      // The end of the lease is not to be missed by a part of a tick.
-      this.#tick = this.#options.runtime.timers.after(leftMs > 0 ? Math.min(tickMs, leftMs + 1) : tickMs, done);
-      if (this.#isWoken || this.#isClosed) {
-        done();
-      }
-    });
+    const leftMs = leaseMs - this.#watch.silentMs;
+    return leftMs > 0 ? Math.min(leaseMs / looksPerLease, leftMs + 1) : leaseMs / looksPerLease;
   }
 
   async #look(): Promise<void> {
@@ -234,32 +221,41 @@ export class Membership implements AsyncDisposable {
 
   async #step(): Promise<void> {
     await this.#look();
-    const { config, leader, revisions } = this.#state as GroupState;
+    const { config } = this.#state as GroupState;
     const self = this.#self();
     if (this.#leadership !== undefined) {
-      const { hasEnded, takenAt } = this.#leadership;
-      if (hasEnded || takenAt !== revisions.term || self === undefined) {
-        await this.#lose(self === undefined ? 'it left the group' : 'another member became primary');
-      } else {
-        await this.#leadership.refresh(config as GroupConfig);
-        this.#options.onLeading?.(config as GroupConfig);
-      }
+      await this.#goOn(this.#leadership, self);
     }
     if (this.#leadership === undefined && this.#options.local?.role === 'primary') {
       // What could not be written when it lost its place, as on a full disk, is tried again.
       await this.#options.local.stepDown();
     }
-    if (config === undefined || self === undefined || this.#leadership !== undefined) {
+    if (config !== undefined && self !== undefined && this.#leadership === undefined) {
+      await this.#standOrFollow(config, self);
+    }
+  }
+
+  /** A primary that still is one takes what was changed in the group. */
+  async #goOn(leadership: Leadership, self: GroupMember | undefined): Promise<void> {
+    const { config, revisions } = this.#state as GroupState;
+    if (leadership.hasEnded || leadership.takenAt !== revisions.term || config === undefined || self === undefined) {
+      await this.#lose(self === undefined ? 'it left the group' : 'another member became primary');
+    } else {
+      await leadership.refresh(config);
+      this.#options.onLeading?.(config);
+    }
+  }
+
+  async #standOrFollow(config: GroupConfig, self: GroupMember): Promise<void> {
+    const { leader } = this.#state as GroupState;
+    if (!this.#isVacant(config)) {
+      await (leader && this.#follow(config, leader.nodeId, leader.term));
       return;
     }
-    if (this.#isVacant(config)) {
-      if (!this.#standsBy) {
-        this.#learn(undefined);
-      }
-      await this.#stand(self);
-    } else if (leader !== undefined) {
-      await this.#follow(config, leader.nodeId, leader.term);
+    if (!this.#standsBy) {
+      this.#learn(undefined);
     }
+    await this.#stand(self);
   }
 
   /** Whether nobody can be primary any more. What this node was before its start, or before it stepped down, it is no more. */
