@@ -25,14 +25,29 @@ export interface Failover {
   readonly timings: Readonly<Record<string, number>>;
 }
 
+/** What ends with a group, as what ends with a test. */
+class Closing {
+  readonly #actions: (() => unknown)[] = [];
+
+  after = (action: () => unknown): void => {
+    this.#actions.push(action);
+  };
+
+  async run(): Promise<void> {
+    for (const action of this.#actions) {
+      await action();
+    }
+  }
+}
+
 /** Three servers with one group at `quorum` and default settings. */
 export class BenchGroup implements AsyncDisposable {
   readonly #fixture: GroupFixture;
   readonly #members: readonly Member[];
-  readonly #closing: (() => unknown)[];
+  readonly #closing: Closing;
   #nextId = 0;
 
-  private constructor(fixture: GroupFixture, members: readonly Member[], closing: (() => unknown)[]) {
+  private constructor(fixture: GroupFixture, members: readonly Member[], closing: Closing) {
     this.#fixture = fixture;
     this.#members = members;
     this.#closing = closing;
@@ -40,8 +55,8 @@ export class BenchGroup implements AsyncDisposable {
 
   /** @param coordinator flags that say which one is used; one of this machine when absent */
   static async start(coordinator?: readonly string[]): Promise<BenchGroup> {
-    const closing: (() => unknown)[] = [];
-    const fixture = new GroupFixture({ after: (close: () => unknown) => closing.push(close) }, coordinator);
+    const closing = new Closing();
+    const fixture = new GroupFixture(closing, coordinator);
     const servers = await fixture.group(names);
     await servers[0]?.execute(database, 'CREATE TABLE probes (id INTEGER PRIMARY KEY)');
     const members = servers.map((server, index) => ({ name: names[index] as string, server }));
@@ -86,7 +101,7 @@ export class BenchGroup implements AsyncDisposable {
 
   #writer(server: ServerProcess): SteadyWriter {
     this.#nextId += 1_000_000;
-    return new SteadyWriter({ after: (close: () => unknown) => this.#closing.push(close) }, server, this.#nextId);
+    return new SteadyWriter(this.#closing, server, this.#nextId);
   }
 
   /** Clients that come one after the other, none of which waits for those before: when the first of them was answered. */
@@ -155,8 +170,6 @@ export class BenchGroup implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const close of this.#closing) {
-      await close();
-    }
+    await this.#closing.run();
   }
 }
