@@ -1,9 +1,9 @@
 /** The layers of src/, lowest first. A file imports only from lines above its own, and from its own folder. */
 export const layers: readonly (readonly string[])[] = [
   ['errors', 'proto'],
-  ['runtime'],
+  ['runtime', 'position'],
   ['config'],
-  ['log', 'sqlite', 'tls', 'tracing'],
+  ['log', 'sqlite', 'tls', 'tracing', 'following-client'],
   ['database'],
   ['replication', 'conflict'],
   ['cluster'],

@@ -2,6 +2,7 @@ import {
   coordinatorOptions,
   databaseLimitOptions,
   delayOptions,
+  followingOptions,
   formatOptionValue,
   hranaOptions,
   type NamedOption,
@@ -119,6 +120,25 @@ function rowOf(option: NamedOption): string {
   return `| \`--${option.flag}\` | ${variables} | ${kind} | ${shownDefault} | ${option.declaration.help}${older} |`;
 }
 
+/** What a program gives to `connect`. */
+function clientSection(): string {
+  const rows = namedOptions(followingOptions).map((option) => {
+    const kind = [option.declaration.type, limitsOf(option)].filter((text) => text !== '').join(', ');
+    const fallback = formatOptionValue(option, option.declaration.default as number);
+    return `| \`${option.key}\` | ${kind} | \`${fallback}\` | ${option.declaration.help} |`;
+  });
+  return [
+    '## Limits of the following client',
+    '',
+    'The field `limits` of `connect` ([following-client](following-client.md)), as numbers: durations in milliseconds.',
+    '',
+    '| name | type | default | meaning |',
+    '|---|---|---|---|',
+    ...rows,
+    '',
+  ].join('\n');
+}
+
 /** The text of docs/options.md. */
 export function renderOptionDocs(): string {
   const sections = groups.map(({ title, text, options }) =>
@@ -133,5 +153,11 @@ export function renderOptionDocs(): string {
       '',
     ].join('\n'),
   );
-  return [introduction, ...sections, 'This page is generated from `src/config` by `npm run docs`.', ''].join('\n');
+  return [
+    introduction,
+    ...sections,
+    clientSection(),
+    'This page is generated from `src/config` by `npm run docs`.',
+    '',
+  ].join('\n');
 }

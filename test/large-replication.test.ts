@@ -64,7 +64,7 @@ test('a peer that does not read what it has asked for costs the primary no memor
           promisedTerm: 0,
           acceptsSnapshot: false,
         },
-        ...{ durable: nothing, committed: nothing, between: [], replicaId: 'deaf', replicaName: 'deaf' },
+        ...{ durable: nothing, committed: nothing, between: [], replicaId: 'deaf', replicaName: 'deaf', httpUrl: '' },
       },
     },
   });

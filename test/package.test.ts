@@ -44,6 +44,23 @@ try {
 await Quorate.open({ directory: 1 });
 `;
 
+const clientProgram = `import { connect, isQuorateError } from 'quorate/client';
+
+const nodes = ['http://127.0.0.1:1'];
+await connect({ nodes, database: 'shop', token: 'x', limits: { timeoutMs: 1 } }).catch((error) =>
+  console.log(isQuorateError(error) && error.code),
+);
+`;
+
+const clientConsumer = `import { connect, type FollowingClient } from 'quorate/client';
+
+const db: FollowingClient = await connect({ nodes: ['http://127.0.0.1:3380'], database: 'shop', token: 'x' });
+const rows: { id: number }[] = await db.query<{ id: number }>('SELECT id FROM product', [], { consistency: { maxLagMs: 500 } });
+// @ts-expect-error there is no such level
+await db.query('SELECT 1', [], { consistency: 'best' });
+console.log(rows);
+`;
+
 const compilerOptions = {
   target: 'ES2024',
   lib: ['ES2024', 'ESNext.Disposable'],
@@ -71,9 +88,16 @@ for (const version of [minimumNode, manifest.devDependencies.node as string]) {
       assert.deepEqual(JSON.parse(run(project, 'node', 'main.mjs')), expected);
     });
 
+    test('the client that follows is imported', () => {
+      project.write('client.mjs', clientProgram);
+      assert.equal(run(project, 'node', 'client.mjs').trim(), 'UNAVAILABLE');
+    });
+
     test('the declarations type-check', () => {
       project.write('consumer.ts', consumer);
-      project.write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['consumer.ts'] }));
+      project.write('client-consumer.ts', clientConsumer);
+      const files = ['consumer.ts', 'client-consumer.ts'];
+      project.write('tsconfig.json', JSON.stringify({ compilerOptions, files }));
       run({ ...here, directory: project.directory }, compiler, '--noEmit', '-p', '.');
     });
 

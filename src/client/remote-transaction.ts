@@ -65,8 +65,9 @@ export class RemoteTransaction implements InteractiveTransaction, Disposable {
     return await this.#result({ $case: 'describe', value: sql });
   }
 
-  async commit(): Promise<Position> {
-    const answer = await this.#askLast({ $case: 'commit', value: true }, 'COMMIT_IN_DOUBT');
+  async commit(key?: string): Promise<Position> {
+    const request = key === undefined ? ({ $case: 'commit', value: true } as const) : keyedCommit(key);
+    const answer = await this.#askLast(request, 'COMMIT_IN_DOUBT');
     return answer.$case === 'done'
       ? { txId: Number(answer.value.txId), term: Number(answer.value.term) }
       : unexpected(answer);
@@ -122,6 +123,10 @@ export class RemoteTransaction implements InteractiveTransaction, Disposable {
       reject(error);
     }
   }
+}
+
+function keyedCommit(key: string) {
+  return { $case: 'keyedCommit', value: key } as const;
 }
 
 function sentError(json: string): QuorateError {

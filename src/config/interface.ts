@@ -7,6 +7,8 @@
 export { clusterOptions } from './cluster-options.ts';
 export { addFlags, placeholderOf, readFlags } from './command-flags.ts';
 export { coordinatorOptions } from './coordinator-options.ts';
+export { followingOptions } from './following-options.ts';
+export { limitValues } from './given-limits.ts';
 export { hranaOptions } from './hrana-options.ts';
 export { databaseLimitOptions, nodeLimitOptions, replicationLimitOptions } from './limit-options.ts';
 export {

@@ -1,6 +1,6 @@
 import { asQuorateError, QuorateError } from '../errors/interface.ts';
 import type { Timer, Timers } from '../runtime/interface.ts';
-import type { PrimaryConnection, Statement, StatementDescription } from '../sqlite/interface.ts';
+import type { KeyedTransaction, PrimaryConnection, Statement, StatementDescription } from '../sqlite/interface.ts';
 import type { DatabaseLimits } from './limits.ts';
 import type { PendingTransaction } from './pending-transaction.ts';
 import type { PrimaryPipeline } from './primary-pipeline.ts';
@@ -78,10 +78,10 @@ export class InteractiveSession {
     }
   }
 
-  commit(reply: Pick<PendingTransaction, 'succeed' | 'fail' | 'acks' | 'trace'>): void {
+  commit(reply: Pick<PendingTransaction, 'succeed' | 'fail' | 'acks' | 'key' | 'trace'>): void {
     const { connection, pipeline } = this.#options;
     try {
-      const captured = connection.endClient();
+      const captured = connection.endClient(this.#keyed(reply.key));
       pipeline.commitAlone(captured, reply);
       this.#finish(undefined);
     } catch (error) {
@@ -89,6 +89,21 @@ export class InteractiveSession {
       this.abort(failure);
       reply.fail(failure);
     }
+  }
+
+  /** @throws QuorateError TRANSACTION_CLOSED when another transaction has taken the key */
+  #keyed(key: string | undefined): KeyedTransaction | undefined {
+    if (key === undefined) {
+      return undefined;
+    }
+    const { connection, pipeline } = this.#options;
+    const next = pipeline.recordAfter();
+    const earlier = connection.findKey(key, next.timeMs);
+    if (earlier !== undefined) {
+      const message = `transaction ${earlier.txId} has taken the idempotency key of this one, which was rolled back`;
+      throw new QuorateError('TRANSACTION_CLOSED', message, { details: { txId: earlier.txId } });
+    }
+    return { key, ...next };
   }
 
   /** Rolls back; `reason` is what later requests of this transaction are told. */

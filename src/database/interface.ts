@@ -1,5 +1,6 @@
 /** The public face of the `database` layer: one database on one node. */
 
+export { decodePosition, encodePosition, type Position } from '../position/interface.ts';
 export { checkAckSettings, defaultAckSettings } from './acks.ts';
 export { contentPath, sqlitePath } from './content-directory.ts';
 export { Database } from './database.ts';
@@ -10,7 +11,6 @@ export type { FeedOwner, FeedRunner, Feeds, RunningFeed } from './feed.ts';
 export { forwardingLogger, type LogEntry, writeLogEntry } from './forwarding-logger.ts';
 export { Leadership, type UpdateOptions } from './leadership.ts';
 export { type DatabaseLimits, defaultDatabaseLimits } from './limits.ts';
-export { decodePosition, encodePosition } from './position-token.ts';
 export type { ReadOptions } from './readers/read-request.ts';
 export type { ReadAnswer } from './readers/reader-messages.ts';
 export { ReaderPool, type ReaderPoolOptions, type ReaderPoolStatus } from './readers/reader-pool.ts';
@@ -28,7 +28,6 @@ export type {
   LeadRequest,
   LogEnds,
   MemberPosition,
-  Position,
   QueryOptions,
   RecordRun,
   RejoinReport,

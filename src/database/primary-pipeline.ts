@@ -1,7 +1,7 @@
 import { asQuorateError, type QuorateError } from '../errors/interface.ts';
 import { RecordEncoder, type TransactionLog } from '../log/interface.ts';
 import type { Clock } from '../runtime/interface.ts';
-import type { CapturedTransaction, PrimaryConnection } from '../sqlite/interface.ts';
+import type { CapturedTransaction, KeyedTransaction, PrimaryConnection } from '../sqlite/interface.ts';
 import type { AckMonitor } from './ack-monitor.ts';
 import { type AckGoal, type AckRule, type AckWish, lowerOf, noGoal } from './acks.ts';
 import type { HybridClock } from './hybrid-clock.ts';
@@ -146,12 +146,16 @@ export class PrimaryPipeline {
     this.#traced = [];
   }
 
+  /** What a record after the one of `txId` will be. */
+  recordAfter(txId = this.#options.log.tip.txId): Omit<KeyedTransaction, 'key'> {
+    return { txId: txId + 1, term: this.#options.term, timeMs: Math.floor(this.#options.clock.nowMs()) };
+  }
+
   #run(pending: PendingTransaction): ExecutedTransaction {
     const { trace } = pending;
     trace?.done('queue');
-    const { connection, clock, term } = this.#options;
-    const next = { txId: this.#lastTxId() + 1, term, timeMs: Math.floor(clock.nowMs()) };
-    const run = runTransaction(connection, pending, next);
+    const { connection } = this.#options;
+    const run = runTransaction(connection, pending, this.recordAfter(this.#lastTxId()));
     trace?.done('execute');
     if ('repeats' in run) {
       return { pending, results: [], txId: run.repeats.txId, term: run.repeats.term };

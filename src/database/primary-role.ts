@@ -155,7 +155,7 @@ export class PrimaryRole implements WriterRole {
       case 'describe':
         return call.succeed(this.#sessionOf(request[2]).describe(request[3]));
       case 'commit':
-        return this.#sessionOf(request[2]).commit(this.#pendingOf(call, [], false, { trace: request[3] }));
+        return this.#sessionOf(request[2]).commit(this.#pendingOf(call, [], false, request[3]));
       case 'rollback':
         this.#sessionOf(request[2]).abort(undefined);
         return call.succeed(undefined);

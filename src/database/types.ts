@@ -1,6 +1,9 @@
 import type { LogPosition, RecordBatch, Term, TxId } from '../log/interface.ts';
+import type { Position } from '../position/interface.ts';
 import type { Statement, StatementDescription, StatementResult, WantedRow } from '../sqlite/interface.ts';
 import type { RecordTrace } from './write-trace.ts';
+
+export type { Position };
 
 export type Role = 'primary' | 'replica';
 
@@ -92,12 +95,6 @@ export interface LeadRequest {
   readonly startsDatabase?: boolean | undefined;
 }
 
-/** A place in the history of a database; `encodePosition` makes the opaque token that clients see. */
-export interface Position {
-  readonly term: Term;
-  readonly txId: TxId;
-}
-
 /** Where a database stands; each number is a transaction id. */
 export interface DatabasePositions {
   /** Last record in the log. */
@@ -142,7 +139,11 @@ export interface InteractiveTransaction {
   run(statement: Statement, options?: TransactOptions): Promise<StatementResult>;
   /** What a statement would return, without running it. */
   describe(sql: string): Promise<StatementDescription>;
-  commit(): Promise<Position>;
+  /**
+   * @param key idempotency key: when another transaction has taken it, this one is rolled back.
+   * @throws QuorateError TRANSACTION_CLOSED, CONSTRAINT_VIOLATION, COMMIT_IN_DOUBT …
+   */
+  commit(key?: string): Promise<Position>;
   rollback(): Promise<void>;
 }
 

@@ -136,10 +136,10 @@ export class WriterClient implements Writer {
     return {
       run: (statement, options = {}) => this.#run(transaction, statement, options),
       describe: (sql) => this.request((id) => ['describe', id, transaction, sql], sql.length),
-      commit: () =>
+      commit: (key) =>
         inSpan(
           () => writeSpan(this.#database),
-          (span) => this.#commit(transaction, span),
+          (span) => this.#commit(transaction, key, span),
         ),
       rollback: () => this.request((id) => ['rollback', id, transaction]),
     };
@@ -153,10 +153,12 @@ export class WriterClient implements Writer {
     return expandResult(compact);
   }
 
-  async #commit(transaction: number, span: Span | undefined): Promise<Position> {
+  async #commit(transaction: number, key: string | undefined, span: Span | undefined): Promise<Position> {
     const trace = traceOf(span);
     const [term, txId, , acks, parts = []] = await this.request<TransactValue>((id) =>
-      trace === undefined ? ['commit', id, transaction] : ['commit', id, transaction, trace],
+      trace === undefined && key === undefined
+        ? ['commit', id, transaction]
+        : ['commit', id, transaction, { key, trace }],
     );
     if (span !== undefined) {
       describeWrite(span, { term, txId, acks, parts });

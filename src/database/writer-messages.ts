@@ -45,7 +45,7 @@ export type ClientRequest =
   | readonly [kind: 'begin', id: number, foreignKeys: boolean]
   | readonly [kind: 'run', id: number, transaction: number, statement: Statement, bigint: boolean]
   | readonly [kind: 'describe', id: number, transaction: number, sql: string]
-  | readonly [kind: 'commit', id: number, transaction: number, trace?: string]
+  | readonly [kind: 'commit', id: number, transaction: number, wishes?: Pick<TransactionWishes, 'key' | 'trace'>]
   | readonly [kind: 'rollback', id: number, transaction: number];
 
 /** Records from the upstream, which is at `term`. `awaited`: what clients there wait for. `traces`: of the traced ones among them. */

@@ -59,6 +59,7 @@ export const errorCodes = {
   QUERY_TIMEOUT: entry(grpc.deadlineExceeded, 504, 6, 'The query ran longer than its time limit and was stopped.'),
   TRANSACTION_TIMEOUT: entry(grpc.aborted, 408, 6, 'An interactive transaction passed its idle or total time limit and was rolled back.', true),
   WAIT_TIMEOUT: entry(grpc.deadlineExceeded, 504, 6, 'A position was not reached within the time limit.', true),
+  TOO_STALE: entry(grpc.unavailable, 503, 6, 'This node shows older data than the read allows; another may show newer.', true),
   TRANSACTION_CLOSED: entry(grpc.failedPrecondition, 409, 6, 'The interactive transaction has ended already.'),
   QUORUM_UNAVAILABLE: entry(
     grpc.unavailable,

@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { DatabaseLimits, LogEntry } from '../database/interface.ts';
 import type { SerializedError } from '../errors/interface.ts';
+import type { ReadConsistency } from '../server/interface.ts';
 import type { Statement, StatementResult } from '../sqlite/interface.ts';
 import type { HostOptions } from './options.ts';
 import type { DatabaseChange, DatabaseStatus, UpstreamOptions } from './types.ts';
@@ -43,6 +44,7 @@ export interface HostCalls {
       readonly statement: Statement;
       readonly bigint: boolean;
       readonly timeoutMs?: number | undefined;
+      readonly consistency?: ReadConsistency | undefined;
     };
     readonly answer: StatementResult;
   };

@@ -8,6 +8,7 @@ export type {
   AckLevel,
   AsyncReadOptions,
   BatchResult,
+  Consistency,
   DatabaseChange,
   DatabaseStatus,
   ExecuteResult,

@@ -6,6 +6,7 @@ import {
   followsNobody,
   type ManagedDatabase,
   type Node,
+  readAt,
   refuseSystemDatabase,
 } from '../server/interface.ts';
 import { openDatabaseStatus } from './database-status.ts';
@@ -133,11 +134,13 @@ export class NodeHost {
     return { position, digest: Buffer.from(digest).toString('hex') };
   }
 
-  async #query({ name, statement, bigint, timeoutMs }: HostCalls['query']['request']) {
+  async #query({ name, statement, bigint, timeoutMs, consistency }: HostCalls['query']['request']) {
     const database = await this.#require(name);
     const { queryTimeoutMs, maxResultBytes, maxValueBytes } = this.#node.options.databaseLimits;
     const options = { bigint, timeoutMs: timeoutMs ?? queryTimeoutMs, maxBytes: maxResultBytes, maxValueBytes };
-    const { results } = await this.#node.readers.query(database.filePath, [statement], options);
+    const { results } = await readAt(this.#node, name, consistency, () =>
+      this.#node.readers.query(database.filePath, [statement], options),
+    );
     const [result] = results;
     assertInvariant(result !== undefined, 'a query of one statement has one result');
     return result;

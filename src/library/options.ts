@@ -1,10 +1,9 @@
 import path from 'node:path';
 import {
   databaseLimitOptions,
-  namedOptions,
+  limitValues,
   nodeLimitOptions,
   type OptionValues,
-  rangeOf,
   replicationLimitOptions,
 } from '../config/interface.ts';
 import { QuorateError } from '../errors/interface.ts';
@@ -81,7 +80,7 @@ export function hostOptions(options: QuorateOptions): HostOptions {
     listen,
     adminPassword,
     tls,
-    limits: allLimits(options.limits ?? {}),
+    limits: limitValues(limitOptions, options.limits ?? {}),
   };
 }
 
@@ -95,34 +94,4 @@ export function tlsSettings({ cert, key, ca, clientAuth, replication, allowPlain
     replicationTls: replication,
     allowPlainText: allowPlainText === true,
   };
-}
-
-function allLimits(given: GivenLimits): Limits {
-  const named = new Map(namedOptions(limitOptions).map(({ key, declaration }) => [key, declaration]));
-  const values: Record<string, unknown> = {};
-  for (const [key, declaration] of named) {
-    values[key] = declaration.default;
-  }
-  for (const [key, value] of Object.entries(given)) {
-    const declaration = named.get(key);
-    if (declaration === undefined) {
-      throw new QuorateError('INVALID_ARGUMENT', `there is no limit named ${key}`, {
-        hint: 'The limits are listed in docs/options.md; here they are written in camelCase.',
-      });
-    }
-    if (value !== undefined) {
-      values[key] = checkLimit(key, value, rangeOf(declaration));
-    }
-  }
-  // Every declared limit has a default, which the type system cannot see through the map.
-  return values as Limits;
-}
-
-function checkLimit(key: string, value: unknown, { min, max }: { min: number; max: number }): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max) {
-    throw new QuorateError('INVALID_ARGUMENT', `${String(value)} is no value for the limit ${key}`, {
-      hint: `Give a whole number from ${min} to ${max}; durations are in milliseconds, sizes in bytes.`,
-    });
-  }
-  return value;
 }

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { attachWriter, decodePosition, encodePosition, SharedPositions, type Writer } from '../database/interface.ts';
 import { QuorateError } from '../errors/interface.ts';
 import type { Clock } from '../runtime/interface.ts';
+import type { ReadConsistency } from '../server/interface.ts';
 import { type SqlParameters, type Statement, type StatementResult, splitStatements } from '../sqlite/interface.ts';
 import type { HostClient } from './host-client.ts';
 import type { Attachment } from './host-messages.ts';
@@ -14,6 +15,7 @@ import { rowObjects } from './row-objects.ts';
 import type {
   AsyncReadOptions,
   BatchResult,
+  Consistency,
   DatabaseStatus,
   ExecuteResult,
   ReadOptions,
@@ -95,17 +97,22 @@ export class QuorateDatabase implements AsyncDisposable {
   }
 
   /**
-   * Reads in another process, so that a long query stops neither this thread nor the node, and can be stopped itself.
-   * @throws QuorateError QUERY_TIMEOUT, RESULT_TOO_LARGE, READ_ONLY_QUERY, SQL_ERROR, OVERLOADED …
+   * Reads in another process, so that a long query stops neither this thread nor the node, and can be stopped itself; at the
+   * level that it asks for.
+   * @throws QuorateError TOO_STALE, LEASE_LOST, WRONG_ROLE, WAIT_TIMEOUT, QUERY_TIMEOUT, RESULT_TOO_LARGE, READ_ONLY_QUERY, SQL_ERROR, OVERLOADED …
    */
   async queryAsync<R extends object = Row>(
     sql: string,
     parameters?: SqlParameters,
-    { bigint = false, timeoutMs }: AsyncReadOptions = {},
+    { bigint = false, timeoutMs, consistency = 'any' }: AsyncReadOptions = {},
   ): Promise<R[]> {
     this.#requireOpen();
+    if (typeof consistency === 'object' && 'position' in consistency) {
+      await this.waitFor(consistency.position, { timeoutMs });
+    }
     const statement = { sql, parameters: parametersNow(parameters) };
-    return rowObjects<R>(await this.#host.request('query', { name: this.name, statement, bigint, timeoutMs }));
+    const request = { name: this.name, statement, bigint, timeoutMs, consistency: nodeLevel(consistency) };
+    return rowObjects<R>(await this.#host.request('query', request));
   }
 
   /**
@@ -233,4 +240,12 @@ export class QuorateDatabase implements AsyncDisposable {
 function outcome<R extends object = Row>(result: StatementResult): StatementOutcome<R> {
   const { changes, lastInsertRowid } = result;
   return { changes, lastInsertRowid, rows: rowObjects<R>(result) };
+}
+
+/** What the node has to see to; undefined when that is nothing. */
+function nodeLevel(consistency: Consistency): ReadConsistency | undefined {
+  if (typeof consistency === 'object') {
+    return 'position' in consistency ? undefined : { level: 'bounded', ...consistency };
+  }
+  return consistency === 'linearizable' ? { level: 'linearizable' } : undefined;
 }

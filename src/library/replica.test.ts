@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { NodeClient } from '../client/interface.ts';
-import type { QuorateDatabase } from './interface.ts';
+import type { Consistency, QuorateDatabase } from './interface.ts';
 import { blockUntil, temporaryNode } from './testing/temporary-node.ts';
 
 const adminPassword = 'a password of this test';
@@ -58,6 +58,23 @@ test('a write on a replica is refused and the error names the primary', async ()
   ]) {
     await assert.rejects(write(), { code: 'READ_ONLY_REPLICA', message: new RegExp(`127.0.0.1:${port}/shop`) });
   }
+});
+
+test('reads of a replica keep to the level that they ask for', async () => {
+  const { position } = await primary.execute("INSERT INTO item (name) VALUES ('level')");
+  const sql = "SELECT count(*) AS n FROM item WHERE name = 'level'";
+  const read = (db: QuorateDatabase, consistency: Consistency) =>
+    db.queryAsync<{ n: number }>(sql, [], { consistency }).then(([row]) => row?.n);
+  const count = (consistency: Consistency) => read(replica, consistency);
+  assert.equal(await count({ position }), 1);
+  assert.equal(await count({ maxLagMs: 60_000, maxLagTransactions: 0 }), 1);
+  await assert.rejects(count('linearizable'), { code: 'WRONG_ROLE' });
+  assert.equal(await read(primary, 'linearizable'), 1);
+  await edge.node.updateDatabase('shop', { replicationEnabled: false });
+  await assert.rejects(count({ maxLagMs: 60_000 }), { code: 'TOO_STALE', retryable: true });
+  await edge.node.updateDatabase('shop', { replicationEnabled: true });
+  const after = await primary.execute("DELETE FROM item WHERE name = 'level'");
+  assert.equal(await count({ position: after.position }), 0);
 });
 
 test('both ends tell of each other', async () => {

@@ -38,7 +38,20 @@ export interface ReadOptions extends IntegerOptions {
 export interface AsyncReadOptions extends IntegerOptions {
   /** Milliseconds after which the query is stopped, whatever it does. Default: the limit `queryTimeoutMs`. */
   readonly timeoutMs?: number | undefined;
+  /** What the read may show. Default `any`. */
+  readonly consistency?: Consistency | undefined;
 }
+
+/** What a read on this node may show; docs/following-client.md says what each level guarantees. */
+export type Consistency =
+  /** Whatever the node has. */
+  | 'any'
+  /** Everything that was committed before the read began: on a primary only. */
+  | 'linearizable'
+  /** Nothing that is older, or further behind; a replica that is refuses with TOO_STALE. */
+  | { readonly maxLagMs?: number | undefined; readonly maxLagTransactions?: number | undefined }
+  /** The transaction of this token and everything before it: waits for it as `waitFor` does. */
+  | { readonly position: string };
 
 export interface WaitOptions {
   /** Milliseconds. Default 10,000. */

@@ -89,6 +89,7 @@ export class ExportSession implements ChannelListener<ExportTxRequest> {
           durableTxId: this.durableTxId,
           appliedTxId: this.#appliedTxId,
           acknowledgedAtMs: this.#acknowledgedAtMs,
+          httpUrl: start.httpUrl,
         };
   }
 

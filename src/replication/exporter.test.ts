@@ -57,7 +57,14 @@ function startOf(name: string): ExportTxRequest {
       promisedTerm: 1,
       acceptsSnapshot: false,
     },
-    ...{ durable: position, committed: position, between: [], replicaId: `${name}/shop`, replicaName: name },
+    ...{
+      durable: position,
+      committed: position,
+      between: [],
+      replicaId: `${name}/shop`,
+      replicaName: name,
+      httpUrl: '',
+    },
   };
   return { message: { $case: 'start', value } };
 }

@@ -77,3 +77,20 @@ test('a new stream to an upstream that has cut its log measures by what it has n
   lag.started(upstream(5));
   assert.deepEqual([lag.receivedLagTransactions, lag.receivedLagBytes], [0, 0]);
 });
+
+test('how old what is shown may be is not known before the upstream has spoken, and grows from each of its words', () => {
+  const time = { ms: 1_000 };
+  const lag = meterAt(time);
+  lag.moved(own(5));
+  assert.equal(lag.staleMs, Infinity);
+  lag.heard(upstream(6));
+  assert.equal(lag.staleMs, Infinity);
+  lag.moved(own(6));
+  time.ms += 300;
+  assert.equal(lag.staleMs, 300);
+  lag.heard(upstream(6));
+  assert.equal(lag.staleMs, 0);
+  lag.heard(upstream(7));
+  time.ms += 50;
+  assert.equal(lag.staleMs, 50);
+});

@@ -48,6 +48,9 @@ export class LagMeter {
   #caughtUpAt: number;
   #receivedAllAt: number;
   #heardAt: number;
+  #hasHeard = false;
+  /** When what was shown was last known to be all that the upstream had committed. */
+  #freshAt = -Infinity;
 
   /** `silenceMs`: an upstream that says nothing for so long may have gone on without us. */
   constructor(clock: Clock, silenceMs: number) {
@@ -82,6 +85,7 @@ export class LagMeter {
 
   #hear(commitTxId: number): void {
     this.#heardAt = this.#clock.monotonicMs();
+    this.#hasHeard = true;
     this.#upstreamCommit = Math.max(this.#upstreamCommit, commitTxId);
     this.#check();
   }
@@ -101,6 +105,7 @@ export class LagMeter {
   #check(): void {
     if (this.#own.applied >= this.#upstreamCommit) {
       this.#caughtUpAt = this.#heardAt;
+      this.#freshAt = this.#hasHeard ? this.#heardAt : this.#freshAt;
     }
     if (this.receivedLagTransactions === 0) {
       this.#receivedAllAt = this.#heardAt;
@@ -130,6 +135,11 @@ export class LagMeter {
     return this.#since(this.#caughtUpAt, this.lagTransactions);
   }
 
+  /** Unlike `lagMs` it takes nothing for granted: it grows from one word of the upstream to the next. */
+  get staleMs(): number {
+    return this.#clock.monotonicMs() - this.#freshAt;
+  }
+
   get receivedLagTransactions(): number {
     return Math.max(0, Math.max(this.#upstreamTip, this.#upstreamCommit) - this.#own.durable);
   }
@@ -152,10 +162,10 @@ export class LagMeter {
   }
 
   report(): LagReport {
-    const { upstreamTipTxId, lagTransactions, lagBytes, lagMs } = this;
+    const { upstreamTipTxId, lagTransactions, lagBytes, lagMs, staleMs } = this;
     const { receivedLagTransactions, receivedLagBytes, receivedLagMs } = this;
     return {
-      ...{ upstreamTipTxId, lagTransactions, lagBytes, lagMs },
+      ...{ upstreamTipTxId, lagTransactions, lagBytes, lagMs, staleMs },
       ...{ receivedLagTransactions, receivedLagBytes, receivedLagMs },
       isSync: this.#counts,
       silenceMs: this.silenceMs,

@@ -17,6 +17,8 @@ export interface ReplicaIdentity {
   readonly replicaId: string;
   /** What people call it. */
   readonly replicaName: string;
+  /** Where clients reach it by HTTP. */
+  readonly httpUrl?: string | undefined;
 }
 
 export interface ReplicaSessionOptions {
@@ -103,6 +105,7 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
         replicaName: identity.replicaName,
         promisedTerm: latestTermOf(sink),
         acceptsSnapshot: this.#options.acceptsSnapshot === true,
+        httpUrl: identity.httpUrl ?? '',
       };
       this.#send({ $case: 'start', value: start });
     } catch (error) {

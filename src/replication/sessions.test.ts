@@ -67,7 +67,7 @@ async function refuses(
 }
 
 function start(changes: Partial<ExportStart> = {}): ExportTxRequest['message'] {
-  const identity = { replicaId: 'node/shop', replicaName: 'berlin', acceptsSnapshot: false };
+  const identity = { replicaId: 'node/shop', replicaName: 'berlin', httpUrl: '', acceptsSnapshot: false };
   const ends = { durable: position, committed: position, between: [] };
   const versions = { protocolMin: 1, protocolMax: 1, promisedTerm: 3 };
   return { $case: 'start', value: { database: 'shop', databaseId, ...versions, ...ends, ...identity, ...changes } };

@@ -91,6 +91,8 @@ export interface LagReport {
   readonly lagBytes: number;
   /** Milliseconds since this replica last showed everything its upstream had committed; 0 when it does now. */
   readonly lagMs: number;
+  /** Milliseconds since the upstream last said what this replica shows now; Infinity before it has said anything. */
+  readonly staleMs: number;
   /** Transactions of the upstream's log that are not durable here yet. */
   readonly receivedLagTransactions: number;
   /** Bytes of their records. */
@@ -124,4 +126,6 @@ export interface AttachedReplica {
   readonly appliedTxId: number;
   /** Milliseconds since 1970; 0 before the first acknowledgement. */
   readonly acknowledgedAtMs: number;
+  /** Where clients reach it by HTTP; empty when it has not said so. */
+  readonly httpUrl: string;
 }

@@ -11,6 +11,7 @@ export {
   type NodeOptions,
   type NodeReplicationOptions,
 } from './node/node-options.ts';
+export { type ReadConsistency, readAt } from './node/read-consistency.ts';
 export { databaseStatusJson, statusJson } from './node/status-json.ts';
 export { version } from './node/version.ts';
 export { dialable, Server, type ServerOptions } from './server.ts';

@@ -79,6 +79,8 @@ class TransactionStream {
       }
       case 'commit':
         return done(await transaction.commit());
+      case 'keyedCommit':
+        return done(await transaction.commit(request.value));
       case 'rollback':
         await transaction.rollback();
         return done();

@@ -1,7 +1,8 @@
-import { asQuorateError, type QuorateError } from '../../errors/interface.ts';
+import { asQuorateError, QuorateError } from '../../errors/interface.ts';
 import type { StatementResult } from '../../sqlite/interface.ts';
+import type { Results } from './database-access.ts';
 import type { Execution, ReadyStatement, SqlSession } from './sql-session.ts';
-import type { WireCondition } from './wire-types.ts';
+import type { WireCondition, WireWishes } from './wire-types.ts';
 
 /** A step of a batch; `ready` throws what is wrong with its statement. */
 export interface BatchStep {
@@ -15,9 +16,21 @@ export type StepOutcome = { readonly execution: Execution } | { readonly error: 
 
 const emptyResult: StatementResult = { columns: [], columnTypes: [], rows: [], changes: 0, lastInsertRowid: 0n };
 
-/** Runs the steps of a batch one by one, as the outcomes are asked for. */
-export async function* runBatch(session: SqlSession, steps: readonly BatchStep[]): AsyncGenerator<StepOutcome> {
-  const outcomes: StepOutcome[] = (await runAtOnce(session, steps)) ?? [];
+/**
+ * Runs the steps of a batch one by one, as the outcomes are asked for.
+ * @throws QuorateError INVALID_ARGUMENT when there are wishes for what is not one transaction
+ */
+export async function* runBatch(
+  session: SqlSession,
+  steps: readonly BatchStep[],
+  wishes?: WireWishes,
+): AsyncGenerator<StepOutcome> {
+  const outcomes: StepOutcome[] = (await runAtOnce(session, steps, wishes)) ?? [];
+  if (wishes !== undefined && outcomes.length === 0) {
+    throw new QuorateError('INVALID_ARGUMENT', 'only a batch that is a whole transaction takes wishes', {
+      hint: 'Send BEGIN, statements that each need the one before, and COMMIT.',
+    });
+  }
   yield* outcomes;
   while (outcomes.length < steps.length) {
     const outcome = await runStep(session, steps[outcomes.length] as BatchStep, outcomes);
@@ -65,7 +78,11 @@ function succeeded(outcome: StepOutcome): boolean {
  * wait. undefined when it is no such batch, or when a statement of it failed: nothing has happened then, and running the
  * steps one by one tells what each of them says.
  */
-async function runAtOnce(session: SqlSession, steps: readonly BatchStep[]): Promise<StepOutcome[] | undefined> {
+async function runAtOnce(
+  session: SqlSession,
+  steps: readonly BatchStep[],
+  wishes: WireWishes | undefined,
+): Promise<StepOutcome[] | undefined> {
   const whole = session.isFresh ? wholeTransaction(steps) : undefined;
   if (whole === undefined) {
     return undefined;
@@ -73,18 +90,37 @@ async function runAtOnce(session: SqlSession, steps: readonly BatchStep[]): Prom
   const { statements, isReadOnly } = whole;
   const list = statements.map(({ statement }) => statement);
   try {
-    const run = isReadOnly ? session.access.read(list, session.signal) : session.access.transact(list);
-    const { results, txId } = await run;
-    const empty = { execution: { result: emptyResult, txId } };
-    const outcomes = [empty, ...results.map((result) => ({ execution: { result, txId } })), empty];
-    return [...outcomes, ...steps.slice(outcomes.length).map(() => undefined)];
+    const run = isReadOnly
+      ? session.access.read(list, session.signal, wishes?.consistency)
+      : session.access.transact(list, wishes);
+    return outcomesOf(await run, steps.length, statements.length, wishes !== undefined);
   } catch (thrown) {
     const error = asQuorateError(thrown);
-    if (error.details?.statement !== undefined || error.code === 'CONSTRAINT_VIOLATION' || isReadOnly) {
+    const statement = error.details?.statement;
+    if (wishes !== undefined) {
+      // A key may not be left out of a second attempt.
+      const failed = typeof statement === 'number' ? statement + 1 : 0;
+      return steps.map((_step, index) => (index === failed ? { error } : undefined));
+    }
+    if (statement !== undefined || error.code === 'CONSTRAINT_VIOLATION' || isReadOnly) {
       return undefined;
     }
     return steps.map((_step, index) => (index === 0 ? { error } : undefined));
   }
+}
+
+/** BEGIN, the statements, COMMIT, and whatever is not run after it. A repeated write has no results. */
+function outcomesOf(
+  { results, txId, receipt }: Results,
+  stepCount: number,
+  statementCount: number,
+  isTold: boolean,
+): StepOutcome[] {
+  const told = isTold ? { receipt } : {};
+  const outcome = (result: StatementResult) => ({ execution: { result, txId, ...told } });
+  const inner = Array.from({ length: statementCount }, (_, index) => outcome(results[index] ?? emptyResult));
+  const outcomes = [outcome(emptyResult), ...inner, outcome(emptyResult)];
+  return Array.from({ length: stepCount }, (_, index) => outcomes[index]);
 }
 
 interface WholeTransaction {

@@ -1,22 +1,42 @@
-import type { BeginOptions, Database, InteractiveTransaction, ReadOptions, Writer } from '../../database/interface.ts';
+import type {
+  BeginOptions,
+  Database,
+  InteractiveTransaction,
+  Position,
+  ReadOptions,
+  Writer,
+} from '../../database/interface.ts';
 import { QuorateError } from '../../errors/interface.ts';
 import type { Statement, StatementDescription, StatementResult } from '../../sqlite/interface.ts';
 import type { Identity } from '../auth/authenticator.ts';
 import { refuseSystemDatabase } from '../node/node.ts';
+import { readAt } from '../node/read-consistency.ts';
 import { isWritable, writerOf } from '../node/writers.ts';
 import type { HranaContext } from './hrana-context.ts';
 import { beginReadTransaction } from './read-transaction.ts';
+import type { WireWishes } from './wire-types.ts';
 
 /** A transaction that is open, on the writer or on a snapshot. */
 export type OpenTransaction = Pick<InteractiveTransaction, 'run' | 'describe' | 'rollback'> & {
-  /** Id of the last transaction that it shows; undefined for one that only read. */
-  commit(): Promise<number | undefined>;
+  /** What it shows; undefined for one that only read. @param key idempotency key */
+  commit(key?: string): Promise<Position | undefined>;
 };
 
 export interface Results {
   readonly results: readonly StatementResult[];
   /** The last transaction that they show. */
   readonly txId: number;
+  readonly receipt: Receipt;
+}
+
+/** What is told of a statement to those who want to know. */
+export interface Receipt {
+  /** What it shows. */
+  readonly position: Position;
+  /** Replicas that held a write durably when it was answered. */
+  readonly acks: number;
+  /** An earlier write with the same key has taken effect, and this one has not. */
+  readonly repeated: boolean;
 }
 
 /** What one user may do with one database. Everything that a stream runs goes through here; nothing is held between calls. */
@@ -48,21 +68,27 @@ export class DatabaseAccess {
   }
 
   /** Runs statements that only read in one snapshot. @throws QuorateError READ_ONLY_QUERY for one that does not */
-  async read(statements: readonly Statement[], signal?: AbortSignal): Promise<Results> {
-    const { filePath } = this.#require('read');
-    const { readers } = this.#context.node;
-    const { results, appliedTxId } = await readers.query(filePath, statements, {
-      ...this.#readLimits,
-      bigint: true,
-      signal,
-    });
-    return { results, txId: appliedTxId };
+  async read(
+    statements: readonly Statement[],
+    signal?: AbortSignal,
+    consistency?: WireWishes['consistency'],
+  ): Promise<Results> {
+    const database = this.#require('read');
+    const { node } = this.#context;
+    const options = { ...this.#readLimits, bigint: true, signal };
+    const { results, appliedTxId } = await readAt(node, this.name, consistency, () =>
+      node.readers.query(database.filePath, statements, options),
+    );
+    const position = { term: database.positions().term, txId: appliedTxId };
+    return { results, txId: appliedTxId, receipt: { position, acks: 0, repeated: false } };
   }
 
   /** Runs statements as one transaction. @throws QuorateError READ_ONLY_REPLICA … */
-  async transact(statements: readonly Statement[]): Promise<Results> {
-    const { results, position } = await this.#writer().transact(statements, { bigint: true });
-    return { results, txId: position.txId };
+  async transact(statements: readonly Statement[], { key, acks: level }: Partial<WireWishes> = {}): Promise<Results> {
+    const answer = await this.#writer().transact(statements, { bigint: true, key, acks: level });
+    const { results, position, acks } = answer;
+    const repeated = results.length < statements.length;
+    return { results, txId: position.txId, receipt: { position, acks, repeated } };
   }
 
   #writer(): Writer {
@@ -76,7 +102,7 @@ export class DatabaseAccess {
     return {
       run: (statement) => transaction.run(statement, { bigint: true }),
       describe: (sql) => transaction.describe(sql),
-      commit: async () => (await transaction.commit()).txId,
+      commit: (key) => transaction.commit(key),
       rollback: () => transaction.rollback(),
     };
   }
@@ -121,9 +147,10 @@ export class DatabaseAccess {
   }
 
   /** Waits until this node shows a transaction, not longer than hrana-position-wait. @throws QuorateError WAIT_TIMEOUT */
-  async waitFor(txId: number, signal: AbortSignal): Promise<void> {
+  async waitFor(txId: number, signal: AbortSignal, waitMs = Infinity): Promise<void> {
     if (txId > 0) {
-      await this.#require('read').waitFor(txId, this.#context.limits.hranaPositionWaitMs, signal);
+      const limitMs = Math.min(waitMs, this.#context.limits.hranaPositionWaitMs);
+      await this.#require('read').waitFor(txId, limitMs, signal);
     }
   }
 

@@ -26,6 +26,7 @@ import type {
   WireStatement,
   WireStep,
 } from './wire-types.ts';
+import { wishesOf } from './wishes-decoder.ts';
 
 /** Conditions inside conditions. */
 const maxConditionDepth = 64;
@@ -133,6 +134,7 @@ export class RequestDecoder {
       namedValues: listOf(statement.named_args, 'named_args').map(namedValue),
       wantRows: flagOf(statement.want_rows, 'want_rows', true),
       waitForTxId: indexOf(statement.replication_index),
+      wishes: wishesOf(statement.quorate),
     };
   }
 
@@ -146,6 +148,7 @@ export class RequestDecoder {
     return {
       steps: steps.map((step, index) => this.#step(step, index)),
       waitForTxId: indexOf(batch.replication_index),
+      wishes: wishesOf(batch.quorate),
     };
   }
 

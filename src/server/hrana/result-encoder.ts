@@ -1,3 +1,4 @@
+import { encodePosition } from '../../database/interface.ts';
 import type { StatementDescription, StatementText } from '../../sqlite/interface.ts';
 import type { Execution } from './sql-session.ts';
 import { encodeColumns, encodeRows, type ResponseBudget } from './values.ts';
@@ -13,6 +14,13 @@ function encodeIndex({ txId }: Execution): string {
   return txId === undefined ? 'null' : `"${txId}"`;
 }
 
+/** For those who asked with the field `quorate`. */
+function encodeReceipt({ receipt }: Execution): string {
+  return receipt === undefined
+    ? ''
+    : `,"quorate":${JSON.stringify({ ...receipt, position: encodePosition(receipt.position) })}`;
+}
+
 /** A result as JSON text. @throws QuorateError RESULT_TOO_LARGE */
 export function encodeResult(
   execution: Execution,
@@ -22,7 +30,7 @@ export function encodeResult(
   const { result } = execution;
   const rows = `"cols":${encodeColumns(result)},"rows":${wantRows ? encodeRows(result.rows, budget) : '[]'}`;
   const counts = `"rows_read":0,"rows_written":${result.changes},"query_duration_ms":0`;
-  return `{${rows},${encodeChanges(execution, text)},${counts},"replication_index":${encodeIndex(execution)}}`;
+  return `{${rows},${encodeChanges(execution, text)},${counts},"replication_index":${encodeIndex(execution)}${encodeReceipt(execution)}}`;
 }
 
 export function encodeDescription(description: StatementDescription, text: StatementText): string {

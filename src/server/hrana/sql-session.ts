@@ -1,3 +1,4 @@
+import type { Position } from '../../database/interface.ts';
 import { asQuorateError, type ErrorCode, QuorateError } from '../../errors/interface.ts';
 import type {
   Statement,
@@ -6,7 +7,8 @@ import type {
   StatementText,
   TransactionCommand,
 } from '../../sqlite/interface.ts';
-import type { DatabaseAccess, OpenTransaction, Results } from './database-access.ts';
+import type { DatabaseAccess, OpenTransaction, Receipt, Results } from './database-access.ts';
+import type { WireWishes } from './wire-types.ts';
 
 /** A statement that is ready to run, with what its text tells. */
 export interface ReadyStatement {
@@ -18,6 +20,8 @@ export interface Execution {
   readonly result: StatementResult;
   /** The last transaction that the result shows; undefined inside a transaction. */
   readonly txId: number | undefined;
+  /** For those who want to know. */
+  readonly receipt?: Receipt | undefined;
 }
 
 type State =
@@ -97,10 +101,11 @@ export class SqlSession {
   }
 
   /** Runs one statement; calls must not overlap. @throws QuorateError */
-  async execute(ready: ReadyStatement): Promise<Execution> {
+  async execute(ready: ReadyStatement, wishes?: WireWishes): Promise<Execution> {
     const { command, foreignKeys } = ready.text;
+    this.#checkWishes(wishes, command);
     if (command !== undefined) {
-      return await this.#runCommand(command, ready);
+      return await this.#runCommand(command, ready, wishes?.key);
     }
     if (this.#state.kind === 'lost') {
       throw this.#state.error;
@@ -108,7 +113,20 @@ export class SqlSession {
     if (foreignKeys !== undefined) {
       return this.#runForeignKeys(foreignKeys);
     }
-    return this.#state.kind === 'autocommit' ? await this.#runAlone(ready) : await this.#runInside(ready.statement);
+    return this.#state.kind === 'autocommit'
+      ? await this.#runAlone(ready, wishes)
+      : await this.#runInside(ready.statement);
+  }
+
+  /** A transaction takes its key with its COMMIT, and has no other wishes. */
+  #checkWishes(wishes: WireWishes | undefined, command: TransactionCommand | undefined): void {
+    if (wishes === undefined || (command === undefined && this.#state.kind === 'autocommit')) {
+      return;
+    }
+    const { key, acks, consistency } = wishes;
+    if (acks !== undefined || consistency !== undefined || (key !== undefined && command?.action !== 'commit')) {
+      throw new QuorateError('INVALID_ARGUMENT', 'inside a transaction only its COMMIT takes a wish, which is a key');
+    }
   }
 
   /** What a statement returns. */
@@ -148,7 +166,7 @@ export class SqlSession {
     }
   }
 
-  async #runCommand(command: TransactionCommand, ready: ReadyStatement): Promise<Execution> {
+  async #runCommand(command: TransactionCommand, ready: ReadyStatement, key: string | undefined): Promise<Execution> {
     const state = this.#state;
     if (state.kind === 'lost' && command.action !== 'rollback') {
       throw state.error;
@@ -157,7 +175,7 @@ export class SqlSession {
       case 'begin':
         return await this.#begin(command.mode);
       case 'commit':
-        return await this.#commit();
+        return await this.#commit(key);
       case 'rollback':
         return await this.#rollBack();
       default:
@@ -194,7 +212,7 @@ export class SqlSession {
     return transaction;
   }
 
-  async #commit(): Promise<Execution> {
+  async #commit(key?: string): Promise<Execution> {
     const state = this.#state;
     if (state.kind !== 'open' && state.kind !== 'begun') {
       throw sqlError('cannot commit - no transaction is active');
@@ -204,9 +222,9 @@ export class SqlSession {
       return empty;
     }
     try {
-      const txId = await state.transaction.commit();
+      const position = await state.transaction.commit(key);
       this.#state = autocommit;
-      return { result: emptyResult, txId };
+      return { result: emptyResult, ...committed(position, key) };
     } catch (error) {
       throw await this.#lose(state.transaction, asQuorateError(error));
     }
@@ -260,20 +278,22 @@ export class SqlSession {
     return empty;
   }
 
-  async #runAlone({ text, statement }: ReadyStatement): Promise<Execution> {
+  async #runAlone({ text, statement }: ReadyStatement, wishes: WireWishes | undefined): Promise<Execution> {
     if (text.kind === 'read' || text.kind === 'pragma') {
-      const answer = await this.#tryReading(statement);
+      const answer = await this.#tryReading(statement, wishes);
       if (answer !== undefined) {
-        return only(answer);
+        return only(answer, wishes);
       }
     }
-    return this.#foreignKeys ? only(await this.#access.transact([statement])) : await this.#runUnchecked(statement);
+    return this.#foreignKeys
+      ? only(await this.#access.transact([statement], wishes), wishes)
+      : await this.#runUnchecked(statement, wishes?.key);
   }
 
   /** undefined when what looked like a read is none. */
-  async #tryReading(statement: Statement): Promise<Results | undefined> {
+  async #tryReading(statement: Statement, wishes: WireWishes | undefined): Promise<Results | undefined> {
     try {
-      return await this.#access.read([statement], this.signal);
+      return await this.#access.read([statement], this.signal, wishes?.consistency);
     } catch (error) {
       if (asQuorateError(error).code === 'READ_ONLY_QUERY') {
         return undefined;
@@ -283,11 +303,11 @@ export class SqlSession {
   }
 
   /** Runs a statement in a transaction without foreign keys. */
-  async #runUnchecked(statement: Statement): Promise<Execution> {
+  async #runUnchecked(statement: Statement, key: string | undefined): Promise<Execution> {
     const transaction = await this.#access.begin({ foreignKeys: false }, this.signal);
     try {
       const result = await transaction.run(statement);
-      return { result, txId: await transaction.commit() };
+      return { result, ...committed(await transaction.commit(key), key) };
     } catch (error) {
       await rollBackQuietly(transaction);
       throw error;
@@ -334,8 +354,13 @@ function lostBecause({ code, message, hint }: QuorateError): QuorateError {
   );
 }
 
-function only({ results, txId }: Results): Execution {
-  return { result: results[0] ?? emptyResult, txId };
+function only({ results, txId, receipt }: Results, wishes: WireWishes | undefined): Execution {
+  return { result: results[0] ?? emptyResult, txId, receipt: wishes && receipt };
+}
+
+function committed(position: Position | undefined, key: string | undefined): Pick<Execution, 'txId' | 'receipt'> {
+  const isTold = position !== undefined && key !== undefined;
+  return { txId: position?.txId, receipt: isTold ? { position, acks: 0, repeated: false } : undefined };
 }
 
 function savepointsAfter(

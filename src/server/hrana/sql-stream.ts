@@ -9,7 +9,7 @@ import type { SqlStore } from './sql-store.ts';
 import { bound } from './sql-texts.ts';
 import { ResponseBudget } from './values.ts';
 import { wireError } from './wire-error.ts';
-import type { StreamRequest, WireBatch, WireStatement } from './wire-types.ts';
+import type { StreamRequest, WireBatch, WireStatement, WireWishes } from './wire-types.ts';
 
 /** One stream of Hrana: a session, and the SQL texts that its requests may refer to. Requests must not overlap. */
 export class SqlStream {
@@ -47,9 +47,9 @@ export class SqlStream {
 
   /** Runs one statement and gives its result as JSON text. */
   async execute(statement: WireStatement, budget: ResponseBudget): Promise<string> {
-    await this.#waitFor(statement.waitForTxId);
+    await this.#waitFor(statement.waitForTxId, statement.wishes);
     const ready = this.#ready(statement);
-    const execution = await this.session.execute(ready);
+    const execution = await this.session.execute(ready, statement.wishes);
     return encodeResult(execution, ready.text, { wantRows: statement.wantRows, budget });
   }
 
@@ -80,10 +80,11 @@ export class SqlStream {
 
   /** The steps of a batch with what became of them, as each of them runs. */
   async *steps(batch: WireBatch): AsyncGenerator<{ readonly outcome: StepOutcome; readonly step: BatchStep }> {
-    await this.#waitFor(Math.max(batch.waitForTxId, ...batch.steps.map(({ statement }) => statement.waitForTxId)));
+    const awaited = Math.max(batch.waitForTxId, ...batch.steps.map(({ statement }) => statement.waitForTxId));
+    await this.#waitFor(awaited, batch.wishes);
     const steps = batch.steps.map(({ condition, statement }) => this.#step(condition, statement));
     let index = 0;
-    for await (const outcome of runBatch(this.session, steps)) {
+    for await (const outcome of runBatch(this.session, steps, batch.wishes)) {
       yield { outcome, step: steps[index] as BatchStep };
       index += 1;
     }
@@ -140,9 +141,9 @@ export class SqlStream {
     return encodeDescription(await this.session.describe(text), text);
   }
 
-  async #waitFor(txId: number): Promise<void> {
+  async #waitFor(txId: number, wishes?: WireWishes): Promise<void> {
     if (txId > 0) {
-      await this.session.access.waitFor(txId, this.session.signal);
+      await this.session.access.waitFor(txId, this.session.signal, wishes?.waitMs);
     }
   }
 

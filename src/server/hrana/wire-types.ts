@@ -1,4 +1,6 @@
+import type { AckLevel } from '../../database/interface.ts';
 import type { SqlValue } from '../../sqlite/interface.ts';
+import type { ReadConsistency } from '../node/read-consistency.ts';
 
 /**
  * The requests of Hrana, decoded. Sources: libsql `docs/HRANA_3_SPEC.md`; where it differs, turso `serverless/PROTOCOL.md`.
@@ -11,6 +13,18 @@ export interface NamedValue {
   readonly value: SqlValue;
 }
 
+/** What Quorate takes beyond Hrana, in the field `quorate` of a statement or a batch; docs/hrana.md tells the fields. */
+export interface WireWishes {
+  /** Idempotency key of a write. */
+  readonly key: string | undefined;
+  /** Level of a write. */
+  readonly acks: AckLevel | undefined;
+  /** Level of a read. */
+  readonly consistency: ReadConsistency | undefined;
+  /** Milliseconds that it waits for a `replication_index`; the limit of the server when absent. */
+  readonly waitMs: number | undefined;
+}
+
 /** SQL as it was sent, or the number under which it was stored. */
 export type SqlReference = { readonly sql: string } | { readonly sqlId: number };
 
@@ -21,6 +35,7 @@ export interface WireStatement {
   readonly wantRows: boolean;
   /** Transaction that the node must show before; 0 for none. */
   readonly waitForTxId: number;
+  readonly wishes?: WireWishes | undefined;
 }
 
 export type WireCondition =
@@ -38,6 +53,7 @@ export interface WireStep {
 export interface WireBatch {
   readonly steps: readonly WireStep[];
   readonly waitForTxId: number;
+  readonly wishes?: WireWishes | undefined;
 }
 
 /** What may be asked of a stream, over HTTP and WebSocket. */

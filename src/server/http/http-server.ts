@@ -13,6 +13,7 @@ import { statusJson } from '../node/status-json.ts';
 import { version } from '../node/version.ts';
 import { visibleStatus } from '../node/visible-status.ts';
 import { type Answer, json } from './answer.ts';
+import { clusterAnswer, clusterDatabase, loginAnswer } from './client-routes.ts';
 import { type HealthCheck, healthChecks } from './health.ts';
 import type { HttpContext } from './http-context.ts';
 import { renderNodeMetrics } from './node-metrics.ts';
@@ -47,8 +48,9 @@ export class HttpServer {
     const server = newServer(context.node, (request, response) => {
       // Hrana answers OPTIONS on every other path, for browsers.
       if (healthChecks.has(pathOf(request)) || !hrana.handle(request, response)) {
-        const answered = answer(context, request);
-        respond(response, request.method === 'OPTIONS' ? { ...answered, body: '' } : answered);
+        void answer(context, request).then((answered) =>
+          respond(response, request.method === 'OPTIONS' ? { ...answered, body: '' } : answered),
+        );
       }
     });
     hrana.listen(server);
@@ -103,9 +105,9 @@ function respond(response: ServerResponse, { status, type, body }: Answer): void
   response.end(body);
 }
 
-function answer(context: HttpContext, request: IncomingMessage): Answer {
+async function answer(context: HttpContext, request: IncomingMessage): Promise<Answer> {
   try {
-    return route(context, request);
+    return await route(context, request);
   } catch (thrown) {
     const error = asQuorateError(thrown);
     return json(httpStatusOf(error.code), { error: error.serialize() });
@@ -126,6 +128,9 @@ const routes: ReadonlyMap<string, Route> = new Map<string, Route>([
   ['/status', (context, request) => json(200, statusJson(visibleStatus(context.node, authenticate(context, request))))],
 ]);
 
+/** Takes a POST. */
+const loginPath = '/v1/login';
+
 const readMethods: readonly string[] = ['GET', 'HEAD'];
 
 function metrics(context: HttpContext, request: IncomingMessage): Answer {
@@ -139,16 +144,23 @@ function pathOf({ url }: IncomingMessage): string {
   return url?.split('?')[0] ?? '';
 }
 
-function route(context: HttpContext, request: IncomingMessage): Answer {
+function route(context: HttpContext, request: IncomingMessage): Answer | Promise<Answer> {
   const path = pathOf(request);
+  if (path === loginPath && request.method === 'POST') {
+    return loginAnswer(context, request);
+  }
   const methods = healthChecks.has(path) ? [...readMethods, 'OPTIONS'] : readMethods;
   if (!methods.includes(request.method ?? '')) {
     const message = `${request.method} is not allowed; use ${methods.join(', ')}`;
     return json(405, { error: { code: 'INVALID_ARGUMENT', message } });
   }
+  const database = clusterDatabase(path);
+  if (database !== undefined) {
+    return clusterAnswer(context, authenticate(context, request), database);
+  }
   const found = routes.get(path);
   if (found === undefined) {
-    const message = `nothing is here; use ${[...routes.keys()].join(', ')}, or the paths of Hrana`;
+    const message = `nothing is here; use ${[...routes.keys()].join(', ')}, /v1/cluster/NAME, ${loginPath}, or the paths of Hrana`;
     return json(404, { error: { code: 'INVALID_ARGUMENT', message } });
   }
   return found(context, request);

@@ -59,7 +59,7 @@ function ackStatus(opened: Database | undefined): Pick<DatabaseStatus, 'acks' | 
   return { acks: wireAcks(opened.settings.acks), ackStatus: status, degradations };
 }
 
-function replicatorInfo({ lastError, snapshot, ...status }: ReplicatorStatus, delayMs: number) {
+function replicatorInfo({ lastError, snapshot, staleMs, ...status }: ReplicatorStatus, delayMs: number) {
   return { ...status, lastError: errorInfo(lastError), snapshot: snapshot && { ...snapshot }, delayMs };
 }
 

@@ -38,8 +38,8 @@ export class ForwardingWriter implements Writer {
     return {
       run: (statement, runOptions) => transaction.run(statement, runOptions),
       describe: (sql) => transaction.describe(sql),
-      commit: async () => {
-        const position = await transaction.commit();
+      commit: async (key) => {
+        const position = await transaction.commit(key);
         await this.#shown(position);
         return position;
       },

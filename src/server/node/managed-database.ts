@@ -94,7 +94,7 @@ export class ManagedDatabase {
   /** As whom this database follows its upstream. */
   get identity(): ReplicaIdentity {
     const { nodeId, nodeName } = this.#services.identity;
-    return { replicaId: `${nodeId}/${this.name}`, replicaName: nodeName };
+    return { replicaId: `${nodeId}/${this.name}`, replicaName: nodeName, httpUrl: this.#services.httpUrl() };
   }
 
   /** Takes note of whom the upstream follows, and tells those who follow this database. */

@@ -21,4 +21,6 @@ export interface NodeServices {
   readonly signal: AbortSignal | undefined;
   /** Where this node listens; undefined while it does not. */
   address(): NodeAddress | undefined;
+  /** Where clients reach this node by HTTP; undefined when they do not. */
+  httpUrl(): string | undefined;
 }

@@ -8,16 +8,20 @@ import type { Authenticator } from '../auth/authenticator.ts';
 import { systemDatabaseName } from '../auth/permissions.ts';
 import { Security } from '../auth/security.ts';
 import { certificateStatus } from './certificate-status.ts';
+import type { ClusterView } from './cluster-view.ts';
 import { DatabaseCatalog, defaultDatabaseName } from './database-catalog.ts';
 import { databaseStatus } from './database-status.ts';
 import { type NodeAddress, resolveUpstream } from './follow-settings.ts';
+import { GroupView } from './group/group-view.ts';
 import type { Groups } from './group/groups.ts';
 import { openGroups } from './group/open-groups.ts';
+import { httpUrlOf } from './http-url.ts';
 import { namePatterns } from './name-patterns.ts';
 import { NodeDirectory, type NodeIdentity } from './node-directory.ts';
 import { type FollowRequest, followsNobody, type NodeOptions } from './node-options.ts';
 import type { NodeServices } from './node-services.ts';
 import { ServerFollower } from './server-follower.ts';
+import { StandaloneView } from './standalone-view.ts';
 import { UpstreamClients } from './upstream-clients.ts';
 import { version } from './version.ts';
 import { WriterWatch } from './writer-watch.ts';
@@ -37,6 +41,8 @@ export class Node implements AsyncDisposable {
   readonly startedAtMs: number;
   readonly #transport: GrpcReplicationTransport;
   readonly upstreams: UpstreamClients;
+  /** What it knows of those who have the same databases. */
+  readonly clusterView: ClusterView;
   /** Notices writers that stand still. */
   readonly writers: WriterWatch;
   /** With which its endpoints answer; undefined when they do so in plain text. */
@@ -83,6 +89,7 @@ export class Node implements AsyncDisposable {
     const databases = () => this.databases.list();
     this.writers = new WriterWatch({ runtime, databases, timeoutMs: limits.writerStallTimeoutMs });
     this.databases = new DatabaseCatalog(this.#services());
+    this.clusterView = this.#newClusterView();
     this.security = Security.open({
       runtime,
       node: this.identity,
@@ -122,7 +129,24 @@ export class Node implements AsyncDisposable {
       writers,
       signal: this.#signal,
       address: () => this.#address,
+      httpUrl: () => this.#httpUrl,
     };
+  }
+
+  #newClusterView(): ClusterView {
+    const { databases, upstreams, runtime } = this;
+    const status = (name: string) => this.status(name);
+    const membership = (name: string) => this.#groups?.find(name);
+    return new GroupView(new StandaloneView({ databases, upstreams, runtime, status }), {
+      runtime,
+      status,
+      membership,
+    });
+  }
+
+  get #httpUrl(): string | undefined {
+    const { advertiseAddress } = this.options.cluster ?? {};
+    return this.#httpAddress && httpUrlOf(this.#httpAddress, advertiseAddress, this.certificate !== undefined);
   }
 
   get authenticator(): Authenticator {
@@ -147,6 +171,7 @@ export class Node implements AsyncDisposable {
   /**
    * Opens all databases, and makes those that every node has.
    * @param address where this node can be reached, for replicas of its own databases
+   * @param httpAddress where clients reach it by HTTP
    * @throws QuorateError CANCELLED when the signal aborts meanwhile
    */
   async start(address: NodeAddress | undefined, httpAddress?: NodeAddress): Promise<void> {
@@ -282,6 +307,7 @@ export class Node implements AsyncDisposable {
     return {
       ...this.identity,
       version,
+      httpUrl: this.#httpUrl ?? '',
       uptimeMs: Math.round(this.runtime.clock.monotonicMs() - this.startedAtMs),
       databases: listed.map((managed) => databaseStatus(managed, this.#address, this.options.databaseLimits)),
       following: this.#follower?.status(),

@@ -4,6 +4,7 @@ import type { GrpcReplicationTransport } from '../../../replication/interface.ts
 import type { Runtime } from '../../../runtime/interface.ts';
 import type { DatabaseCatalog } from '../database-catalog.ts';
 import type { NodeAddress } from '../follow-settings.ts';
+import { httpUrlOf } from '../http-url.ts';
 import type { NodeIdentity } from '../node-directory.ts';
 import type { ClusterSettings } from '../node-options.ts';
 import { GrpcGroupPeers } from './group-peers.ts';
@@ -48,9 +49,7 @@ export async function openGroups(
       throw new QuorateError('UNAVAILABLE', 'this node does not listen, so it cannot be a member of a group');
     }
     const host = advertiseAddress ?? grpc.host;
-    const httpHost = advertiseAddress ?? http.host;
-    const bracketed = httpHost.includes(':') ? `[${httpHost}]` : httpHost;
-    return { host, port: grpc.port, httpUrl: `${isSecure ? 'https' : 'http'}://${bracketed}:${http.port}`, zone };
+    return { host, port: grpc.port, httpUrl: httpUrlOf(http, advertiseAddress, isSecure), zone };
   };
   const peers = new GrpcGroupPeers(transport, runtime.clock, clusterSecret);
   const { onRoleChange: command, roleChangeWebhook: webhook } = settings;

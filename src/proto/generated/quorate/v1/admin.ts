@@ -102,7 +102,11 @@ export interface StatusResponse {
     | ServerFollowerStatus
     | undefined;
   /** Of a node that answers over TLS. */
-  certificate?: CertificateStatus | undefined;
+  certificate?:
+    | CertificateStatus
+    | undefined;
+  /** Where clients reach it by HTTP; empty when it has no such endpoint. */
+  httpUrl: string;
 }
 
 /** The certificate with which a node answers. */
@@ -337,6 +341,8 @@ export interface AttachedReplica {
   appliedTxId: number;
   /** Milliseconds since 1970 of the last acknowledgement. */
   acknowledgedAtMs: number;
+  /** Where clients reach it by HTTP; empty when it has not said so. */
+  httpUrl: string;
 }
 
 export interface ErrorInfo {
@@ -999,6 +1005,7 @@ function createBaseStatusResponse(): StatusResponse {
     databases: [],
     following: undefined,
     certificate: undefined,
+    httpUrl: "",
   };
 }
 
@@ -1024,6 +1031,9 @@ export const StatusResponse: MessageFns<StatusResponse> = {
     }
     if (message.certificate !== undefined) {
       CertificateStatus.encode(message.certificate, writer.uint32(58).fork()).join();
+    }
+    if (message.httpUrl !== "") {
+      writer.uint32(66).string(message.httpUrl);
     }
     return writer;
   },
@@ -1095,6 +1105,14 @@ export const StatusResponse: MessageFns<StatusResponse> = {
             }
 
             message.certificate = CertificateStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.httpUrl = reader.string();
             continue;
           }
         }
@@ -2731,6 +2749,7 @@ function createBaseAttachedReplica(): AttachedReplica {
     durableTxId: 0,
     appliedTxId: 0,
     acknowledgedAtMs: 0,
+    httpUrl: "",
   };
 }
 
@@ -2756,6 +2775,9 @@ export const AttachedReplica: MessageFns<AttachedReplica> = {
     }
     if (message.acknowledgedAtMs !== 0) {
       writer.uint32(56).uint64(message.acknowledgedAtMs);
+    }
+    if (message.httpUrl !== "") {
+      writer.uint32(66).string(message.httpUrl);
     }
     return writer;
   },
@@ -2827,6 +2849,14 @@ export const AttachedReplica: MessageFns<AttachedReplica> = {
             }
 
             message.acknowledgedAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.httpUrl = reader.string();
             continue;
           }
         }

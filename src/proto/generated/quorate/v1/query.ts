@@ -103,6 +103,9 @@ export interface TransactionRequest {
     /** The value does not matter. */
     { $case: "commit"; value: boolean }
     | { $case: "rollback"; value: boolean }
+    | //
+    /** A commit that takes an idempotency key; when another transaction has taken it, this one is rolled back. */
+    { $case: "keyedCommit"; value: string }
     | undefined;
 }
 
@@ -773,6 +776,9 @@ export const TransactionRequest: MessageFns<TransactionRequest> = {
       case "rollback":
         writer.uint32(40).bool(message.request.value);
         break;
+      case "keyedCommit":
+        writer.uint32(50).string(message.request.value);
+        break;
     }
     return writer;
   },
@@ -828,6 +834,14 @@ export const TransactionRequest: MessageFns<TransactionRequest> = {
             }
 
             message.request = { $case: "rollback", value: reader.bool() };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.request = { $case: "keyedCommit", value: reader.string() };
             continue;
           }
         }

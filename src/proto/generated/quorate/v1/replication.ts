@@ -61,6 +61,8 @@ export interface ExportStart {
   promisedTerm: number;
   /** The replica fetches a snapshot when it is told to; without it a new one is fed from the log as long as that is whole. */
   acceptsSnapshot: boolean;
+  /** Where clients reach the replica by HTTP, for those who ask the upstream; empty when it has no such endpoint. */
+  httpUrl: string;
 }
 
 /** What the replica has; both only grow within a stream. */
@@ -374,6 +376,7 @@ function createBaseExportStart(): ExportStart {
     replicaName: "",
     promisedTerm: 0,
     acceptsSnapshot: false,
+    httpUrl: "",
   };
 }
 
@@ -411,6 +414,9 @@ export const ExportStart: MessageFns<ExportStart> = {
     }
     if (message.acceptsSnapshot !== false) {
       writer.uint32(88).bool(message.acceptsSnapshot);
+    }
+    if (message.httpUrl !== "") {
+      writer.uint32(98).string(message.httpUrl);
     }
     return writer;
   },
@@ -514,6 +520,14 @@ export const ExportStart: MessageFns<ExportStart> = {
             }
 
             message.acceptsSnapshot = reader.bool();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.httpUrl = reader.string();
             continue;
           }
         }

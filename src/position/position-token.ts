@@ -1,5 +1,10 @@
 import { QuorateError } from '../errors/interface.ts';
-import type { Position } from './types.ts';
+
+/** A place in the history of a database; `encodePosition` makes the opaque token that clients see. */
+export interface Position {
+  readonly term: number;
+  readonly txId: number;
+}
 
 const tokenPattern = /^q1-([0-9a-z]{1,11})-([0-9a-z]{1,11})$/;
 
@@ -19,4 +24,9 @@ export function decodePosition(token: string): Position {
     });
   }
   return { term, txId };
+}
+
+/** The later of two positions. After a loss of transactions a higher term may come with a lower number. */
+export function laterPosition(a: Position, b: Position): Position {
+  return b.term > a.term || (b.term === a.term && b.txId > a.txId) ? b : a;
 }

@@ -1,0 +1,85 @@
+import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ConnectOptions, connect, type FollowingClient } from 'quorate/client';
+import { update } from '../replica-commands.ts';
+import { adminPassword, follow, ServerFixture, type ServerProcess } from '../server-process.ts';
+
+/** How long a condition may take to come true, on a busy machine. */
+const patienceMs = 30_000;
+
+/** A primary and replicas that follow it, as people set them up by hand. */
+export class HandmadeGroup {
+  readonly #fixture: ServerFixture;
+  readonly #t: Pick<TestContext, 'after'>;
+  readonly primary: ServerProcess;
+  readonly replicas: readonly ServerProcess[];
+
+  private constructor(
+    t: Pick<TestContext, 'after'>,
+    fixture: ServerFixture,
+    [primary, ...replicas]: readonly [ServerProcess, ...ServerProcess[]],
+  ) {
+    this.#t = t;
+    this.#fixture = fixture;
+    this.primary = primary;
+    this.replicas = replicas;
+  }
+
+  /** @param flags of each replica */
+  static async start(t: Pick<TestContext, 'after'>, ...flags: readonly (readonly string[])[]): Promise<HandmadeGroup> {
+    const fixture = new ServerFixture(t);
+    const primary = await fixture.start('primary');
+    const replicas = await Promise.all(
+      flags.map((more, i) => fixture.start(`replica-${i + 1}`, ...follow(primary, ...more))),
+    );
+    await Promise.all(
+      replicas.map((replica) => replica.until('defaultdb', ({ replicator }) => replicator?.state === 'streaming')),
+    );
+    return new HandmadeGroup(t, fixture, [primary, ...replicas]);
+  }
+
+  get root(): string {
+    return this.#fixture.root;
+  }
+
+  /** A client that knows the given nodes, or only the primary, and ends with the test. */
+  async connect(
+    options: Partial<ConnectOptions> = {},
+    nodes: readonly ServerProcess[] = [this.primary],
+  ): Promise<FollowingClient> {
+    const db = await connect({
+      nodes: nodes.map(({ httpUrl }) => httpUrl),
+      database: 'defaultdb',
+      user: 'admin',
+      password: adminPassword,
+      ...options,
+    });
+    this.#t.after(() => db.close());
+    return db;
+  }
+
+  /** Waits for acknowledgements of that many replicas from now on. */
+  async requireAcks(acks: number): Promise<void> {
+    const level = { level: 'sync', acks, members: [], whenShort: '', degradeAfterMs: 0, timeoutMs: 0 };
+    await (await this.primary.client()).updateDatabase(update({ acks: level }));
+  }
+
+  /** Makes a replica the primary, and the others follow it. */
+  async promote(replica: ServerProcess): Promise<void> {
+    await (await replica.client()).updateDatabase(update({ role: 'primary' }));
+    for (const other of this.replicas.filter((one) => one !== replica)) {
+      await (await other.client()).updateDatabase(update({ primaryHost: '127.0.0.1', primaryPort: replica.port }));
+    }
+  }
+}
+
+/** Waits until a condition holds. */
+export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + patienceMs; !(await condition()); await sleep(20)) {
+    if (Date.now() > end) {
+      throw new Error(`it did not come true that ${what}`);
+    }
+  }
+}
+
+export const createLog = 'CREATE TABLE log (id INTEGER PRIMARY KEY, entry TEXT UNIQUE)';
