@@ -35,6 +35,7 @@ const elsewhere: ReadonlySet<ErrorCode> = new Set([
   'READ_ONLY_REPLICA',
   'WRONG_ROLE',
   'LEASE_LOST',
+  'STEPPED_DOWN',
   'STALE_TERM',
   'QUORUM_UNAVAILABLE',
   'COORDINATOR_UNAVAILABLE',

@@ -28,7 +28,7 @@ test('a replica that is further behind than a read allows refuses it, and the ne
   assert.ok(replica !== undefined);
   const db = await preferReplica(group);
   await db.execute(createLog);
-  await replica.until('defaultdb', ({ replicator }) => replicator?.lagTransactions === 0);
+  await group.caughtUp(replica);
   await delay(replica);
   await db.execute("INSERT INTO log (entry) VALUES ('new')");
   await replica.until('defaultdb', ({ replicator }) => (replicator?.lagTransactions ?? 0) > 0);

@@ -128,7 +128,7 @@ test('an interactive transaction fails cleanly when its primary dies', async (t)
   await db.execute(createLog);
   const [replica] = group.replicas;
   assert.ok(replica !== undefined);
-  await replica.until('defaultdb', ({ replicator }) => replicator?.lagTransactions === 0);
+  await group.caughtUp(replica);
   const transaction = db.transaction(async (tx) => {
     await tx.execute("INSERT INTO log (entry) VALUES ('half')");
     await group.primary.stop('SIGKILL');
@@ -154,7 +154,7 @@ test('a primary that was killed comes back as one of a lower term, and nobody wr
   assert.ok(replica !== undefined);
   const db = await group.connect({}, [group.primary, replica]);
   await db.execute(createLog);
-  await replica.until('defaultdb', ({ replicator }) => replicator?.lagTransactions === 0);
+  await group.caughtUp(replica);
   await group.promote(replica);
   await until('the new primary is known', () => db.topology.primary === replica.ready.nodeId);
   await db.execute("INSERT INTO log (entry) VALUES ('new')");

@@ -64,6 +64,12 @@ export class HandmadeGroup {
     await (await this.primary.client()).updateDatabase(update({ acks: level }));
   }
 
+  /** Waits until a replica shows all that the primary has. */
+  async caughtUp(replica: ServerProcess): Promise<void> {
+    const { tipTxId } = await this.primary.database('defaultdb');
+    await replica.until('defaultdb', ({ appliedTxId }) => appliedTxId >= tipTxId);
+  }
+
   /** Makes a replica the primary, and the others follow it. */
   async promote(replica: ServerProcess): Promise<void> {
     await (await replica.client()).updateDatabase(update({ role: 'primary' }));
