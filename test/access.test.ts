@@ -282,7 +282,8 @@ describe('every method and path', () => {
     const ask = async (path: string, token?: string) =>
       await fetch(server.httpUrl + path, token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } });
     const { error } = (await (await ask('/nothing')).json()) as { error: { message: string } };
-    assert.deepEqual(Object.keys(paths).sort(), error.message.match(/\/[a-z0-9/-]+/g)?.sort());
+    const told = [...Object.keys(paths), '/v1/cluster/', '/v1/login'];
+    assert.deepEqual(told.sort(), error.message.match(/\/[a-z0-9/-]+/g)?.sort());
     for (const [path, allowed] of Object.entries(paths)) {
       const outcomes: Record<string, number> = {};
       const expected: Record<string, number> = {};
@@ -293,5 +294,23 @@ describe('every method and path', () => {
       }
       assert.deepEqual(outcomes, expected, path);
     }
+  });
+
+  test('who has a database is told to those who may read it', async () => {
+    for (const name of [...invalid, ...callers]) {
+      const token = tokens.get(name);
+      const headers = token === undefined ? undefined : { authorization: `Bearer ${token}` };
+      const { status } = await fetch(`${server.httpUrl}/v1/cluster/${database}`, headers && { headers });
+      const isInvalid = (invalid as readonly string[]).includes(name);
+      assert.equal(status, reads.includes(name) ? 404 : isInvalid ? 401 : 403, name);
+    }
+  });
+
+  test('a login by HTTP wants a user and a password that are right', async () => {
+    const post = async (body: object) =>
+      (await fetch(`${server.httpUrl}/v1/login`, { method: 'POST', body: JSON.stringify(body) })).status;
+    assert.equal(await post({ user: 'reader', password: 'a wrong password' }), 401);
+    assert.equal(await post({}), 400);
+    assert.equal(await post({ user: 'reader', password }), 200);
   });
 });

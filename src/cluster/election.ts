@@ -35,8 +35,8 @@ export interface ElectionContext {
 /** Milliseconds that a member has to answer. */
 const askLimitMs = 400;
 const promiseLimitMs = 2_000;
-/** Milliseconds that fetching what is missing may take. */
-const fetchLimitMs = 30_000;
+/** Milliseconds in which something of what is missing must arrive: meanwhile there is no primary. */
+const fetchLimitMs = 3_000;
 const fetchTickMs = 10;
 
 /** An election that ends without a primary. */
@@ -312,15 +312,18 @@ export class Election {
   async #fetch(promises: readonly Candidate[]): Promise<void> {
     const { local, runtime } = this.#context;
     const best = promises.reduce((one, other) => (isAhead(other.position, one.position) ? other : one));
-    const untilMs = runtime.clock.monotonicMs() + fetchLimitMs;
     if (!isAhead(best.position, this.#minePosition())) {
       return;
     }
     this.#isFetching = true;
     await local.follow(best.member);
-    while (isAhead(best.position, this.#minePosition())) {
-      if (runtime.clock.monotonicMs() > untilMs) {
-        throw new Refused('fetch', `what ${best.member.name} has did not arrive within ${fetchLimitMs} ms`);
+    let arrived = { txId: 0, atMs: runtime.clock.monotonicMs() };
+    for (let mine = this.#minePosition(); isAhead(best.position, mine); mine = this.#minePosition()) {
+      const nowMs = runtime.clock.monotonicMs();
+      if (mine.durable.txId !== arrived.txId) {
+        arrived = { txId: mine.durable.txId, atMs: nowMs };
+      } else if (nowMs > arrived.atMs + fetchLimitMs) {
+        throw new Refused('fetch', `nothing of what ${best.member.name} has arrived for ${fetchLimitMs} ms`);
       }
       await runtime.timers.sleep(fetchTickMs);
     }

@@ -8,7 +8,7 @@ import { DatabaseFiles, databaseExists, settingsAtOpening } from './database-fil
 import { DatabaseGauges } from './database-gauges.ts';
 import { Feeds } from './feed.ts';
 import { Leadership, type UpdateOptions } from './leadership.ts';
-import { runMaintenance } from './maintenance.ts';
+import { runOnFile } from './maintenance.ts';
 import { Mending } from './mending.ts';
 import { outcomeOf, type TransactionOutcome } from './outcome.ts';
 import { ReplicaHolds } from './replica-holds.ts';
@@ -335,10 +335,7 @@ export class Database implements AsyncDisposable {
     return this.#writer.silentMs();
   }
 
-  /**
-   * Takes the writer for hung, also while the database is being closed: whoever waits for it is told WRITER_STALLED or
-   * COMMIT_IN_DOUBT, and the closing does not wait for its thread, which ends with the process.
-   */
+  /** Takes the writer for hung, also while it is being closed: who waits for it is told so, and closing does not wait for it. */
   giveUpWriter(): void {
     this.#writer.giveUp();
   }
@@ -362,6 +359,11 @@ export class Database implements AsyncDisposable {
     return this.#writer.connect();
   }
 
+  /** @throws QuorateError DATABASE_UNLOADED */
+  requireOpen(): void {
+    this.#writer.requireOpen();
+  }
+
   /** See `Leadership.update`. */
   updateSettings(settings: DatabaseSettings, options?: UpdateOptions): Promise<void> {
     return this.leadership.update(settings, options);
@@ -374,13 +376,13 @@ export class Database implements AsyncDisposable {
 
   /** Writes a plain SQLite file with the content at one position. */
   async exportTo(targetPath: string): Promise<Position> {
-    const txId = await runMaintenance<number>({ task: 'export', file: this.filePath, target: targetPath });
+    const txId = await runOnFile<number>(this, (file) => ({ task: 'export', file, target: targetPath }));
     return { term: this.positions().term, txId };
   }
 
   /** SHA-256 over the logical content, with the position it belongs to. */
   digest(): Promise<{ txId: number; digest: Uint8Array }> {
-    return runMaintenance({ task: 'digest', file: this.filePath });
+    return runOnFile(this, (file) => ({ task: 'digest', file }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -34,3 +34,28 @@ export async function runMaintenance<T>(task: MaintenanceTask): Promise<T> {
   }
   return result.value as T;
 }
+
+/** A database whose file may be closed or replaced while there is work on it. */
+interface FileOwner {
+  readonly name: string;
+  readonly filePath: string;
+  /** @throws QuorateError DATABASE_UNLOADED */
+  requireOpen(): void;
+}
+
+/** Runs a task on the file that a database has now. @throws QuorateError DATABASE_UNLOADED, UNAVAILABLE when it has it no more */
+export async function runOnFile<T>(owner: FileOwner, taskOn: (file: string) => MaintenanceTask): Promise<T> {
+  const file = owner.filePath;
+  try {
+    return await runMaintenance<T>(taskOn(file));
+  } catch (error) {
+    owner.requireOpen();
+    if (file !== owner.filePath) {
+      throw new QuorateError('UNAVAILABLE', `the content of database ${owner.name} was replaced meanwhile`, {
+        cause: error,
+        hint: 'Try again.',
+      });
+    }
+    throw error;
+  }
+}

@@ -40,6 +40,11 @@ export class WriterHold {
     return this.#opened().client;
   }
 
+  /** @throws QuorateError DATABASE_UNLOADED */
+  requireOpen(): void {
+    this.#opened();
+  }
+
   #opened(): WriterLink {
     if (this.#link === undefined || !this.#isOpen) {
       throw new QuorateError('DATABASE_UNLOADED', `database ${this.#database} is closed`);

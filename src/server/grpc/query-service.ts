@@ -19,6 +19,7 @@ export function queryService(context: RpcContext): QueryServer {
           waitForTxId: Number(request.waitForTxId),
           timeoutMs: request.timeoutMs,
           signal,
+          user: identity.user,
           requireWrite: () => identity.require(request.database, 'write'),
           acks: ackLevelOf(request.acks),
           key: request.idempotencyKey || undefined,

@@ -26,6 +26,11 @@ export class ServerChannel<Out, Wire> implements MessageChannel<Out> {
     this.#identity = authenticate(this.#context, this.#call.metadata);
   }
 
+  /** Who has opened the stream. */
+  get user(): string | undefined {
+    return this.#identity?.user;
+  }
+
   /** Ends the stream when its caller, who must have the permission now, loses it. @throws QuorateError PERMISSION_DENIED */
   require(database: string, permission: Permission): void {
     const identity = this.#identity;

@@ -92,7 +92,9 @@ class TransactionStream {
       throw new QuorateError('PROTOCOL_ERROR', 'a stream has one transaction');
     }
     const { node } = this.#context;
-    return await writerOf(node, node.databases.require(database)).begin({ foreignKeys: !foreignKeysOff });
+    return await writerOf(node, node.databases.require(database), this.#channel.user).begin({
+      foreignKeys: !foreignKeysOff,
+    });
   }
 
   /** Rolls back what is open, after what runs. */

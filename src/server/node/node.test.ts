@@ -61,6 +61,7 @@ const sql = (node: Node, database: string, text: string) =>
     timeoutMs: 0,
     signal: new AbortController().signal,
     requireWrite: () => {},
+    user: 'ada',
   });
 
 test('a folder belongs to one node at a time, and is free again when that one is closed', async (t) => {

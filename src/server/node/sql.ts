@@ -21,6 +21,8 @@ export interface SqlRequest {
   readonly signal: AbortSignal;
   /** Called before anything but reads; throws when the caller may only read. */
   readonly requireWrite: () => void;
+  /** Who asks. */
+  readonly user: string;
   /** Level of this transaction; that of the database when absent. */
   readonly acks?: AckLevel | undefined;
   /** Idempotency key of a write. */
@@ -104,7 +106,7 @@ async function write(
   node: Node,
   database: Database,
   statements: readonly Statement[],
-  { acks, key }: SqlRequest,
+  { acks, key, user }: SqlRequest,
 ): Promise<SqlAnswer> {
-  return await writerOf(node, database).transact(statements, { bigint: true, acks, key });
+  return await writerOf(node, database, user).transact(statements, { bigint: true, acks, key });
 }

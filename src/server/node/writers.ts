@@ -1,5 +1,6 @@
 import type { Database, Writer } from '../../database/interface.ts';
 import { QuorateError } from '../../errors/interface.ts';
+import { clusterUserName } from '../auth/cluster-user.ts';
 import { resolveUpstream } from './follow-settings.ts';
 import { ForwardingWriter } from './forwarding-writer.ts';
 import { GroupWriter } from './group/group-writer.ts';
@@ -11,9 +12,13 @@ export function isWritable({ settings }: Database): boolean {
   return settings.role === 'primary' || settings.group !== undefined || (forwardWrites && upstream !== undefined);
 }
 
-/** Where the writes of a database go. @throws QuorateError READ_ONLY_REPLICA */
-export function writerOf(node: Node, database: Database): Writer {
-  const membership = node.groups?.find(database.name);
+/**
+ * Where the writes of a database go.
+ * @param user who writes; what another member has sent here goes no further, or it could go round and round
+ * @throws QuorateError READ_ONLY_REPLICA
+ */
+export function writerOf(node: Node, database: Database, user?: string): Writer {
+  const membership = user === clusterUserName ? undefined : node.groups?.find(database.name);
   if (membership !== undefined) {
     const { upstreams, runtime, options } = node;
     const { groupWriteWaitMs } = options.limits;
@@ -23,7 +28,7 @@ export function writerOf(node: Node, database: Database): Writer {
   if (database.settings.role === 'primary') {
     return database.writer;
   }
-  if (!isWritable(database)) {
+  if (!isWritable(database) || user === clusterUserName) {
     throw readOnlyReplica(node, database);
   }
   return new ForwardingWriter(database, node.upstreams, node.options.databaseLimits.queryTimeoutMs);
