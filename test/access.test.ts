@@ -282,8 +282,7 @@ describe('every method and path', () => {
     const ask = async (path: string, token?: string) =>
       await fetch(server.httpUrl + path, token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } });
     const { error } = (await (await ask('/nothing')).json()) as { error: { message: string } };
-    const told = [...Object.keys(paths), '/v1/cluster/', '/v1/login'];
-    assert.deepEqual(told.sort(), error.message.match(/\/[a-z0-9/-]+/g)?.sort());
+    assert.deepEqual(Object.keys(paths).sort(), error.message.match(/\/[a-z0-9/-]+/g)?.sort());
     for (const [path, allowed] of Object.entries(paths)) {
       const outcomes: Record<string, number> = {};
       const expected: Record<string, number> = {};

@@ -54,7 +54,7 @@ export class Executor {
     const wanted = consistency === 'session' ? after : undefined;
     const request = { sql, parameters, consistency, after: wanted, waitMs: limits.sessionWaitMs };
     const attempt = (link: NodeLink, limitMs: number) =>
-      onStream(link, async (stream) => {
+      onStream(link, limitMs, async (stream) => {
         const answer = await sendRead(stream, request, limitMs);
         checkTerm(answer.receipt, wanted, link);
         return answer;
@@ -91,7 +91,7 @@ export class Executor {
     return await this.#options.operations.onPrimary<Written>({
       timeoutMs,
       isRepeatable: key !== undefined,
-      attempt: (link, limitMs) => onStream(link, (stream) => send(stream, { key, acks }, limitMs)),
+      attempt: (link, limitMs) => onStream(link, limitMs, (stream) => send(stream, { key, acks }, limitMs)),
       ...(key !== undefined && { settle: claim(key) }),
     });
   }
@@ -175,13 +175,15 @@ interface Written {
 function claim(key: string): (link: NodeLink, limitMs: number) => Promise<Written | undefined> {
   return async (link, limitMs) => {
     const request = { key, acks: undefined };
-    const { receipt } = await onStream(link, (stream) => sendBatch(stream, [{ sql: 'SELECT 1' }], request, limitMs));
+    const { receipt } = await onStream(link, limitMs, (stream) =>
+      sendBatch(stream, [{ sql: 'SELECT 1' }], request, limitMs),
+    );
     return receipt.repeated ? { results: [], receipt } : undefined;
   };
 }
 
-async function onStream<T>(link: NodeLink, action: (stream: LinkedStream) => Promise<T>): Promise<T> {
-  const stream = await link.stream();
+async function onStream<T>(link: NodeLink, limitMs: number, action: (stream: LinkedStream) => Promise<T>): Promise<T> {
+  const stream = await link.stream(limitMs);
   let isClean = true;
   try {
     return await action(stream);

@@ -85,16 +85,33 @@ export class NodeLink {
     }
   }
 
-  /** @throws QuorateError UNAVAILABLE, UNAUTHENTICATED, OVERLOADED; nothing was begun then */
-  async stream(): Promise<LinkedStream> {
+  /** @throws QuorateError UNAVAILABLE, UNAUTHENTICATED, OVERLOADED when none is free in time; nothing was begun then */
+  async stream(timeoutMs: number): Promise<LinkedStream> {
     const open = await this.#connect();
-    const stream = await open.streams.take().catch((thrown: unknown) => {
-      throw thrown instanceof AnswerLost ? thrown.reason : thrown;
-    });
+    const stream = await this.#take(open.streams, timeoutMs);
     return {
-      request: (request, timeoutMs) => this.#request(open, { ...request, stream_id: stream }, timeoutMs),
+      request: (request, limitMs) => this.#request(open, { ...request, stream_id: stream }, limitMs),
       end: (isClean) => (isClean ? open.streams.give(stream) : open.streams.discard(stream)),
     };
+  }
+
+  async #take(streams: StreamPool, timeoutMs: number): Promise<number> {
+    const late = Promise.withResolvers<never>();
+    const taking = streams.take();
+    const timer = this.#options.runtime.timers.after(timeoutMs, () => {
+      late.reject(
+        new QuorateError('OVERLOADED', `no stream to ${this.url} was free within ${Math.round(timeoutMs)} ms`),
+      );
+      // One that comes after all goes to the next.
+      taking.then((stream) => streams.give(stream)).catch(() => {});
+    });
+    try {
+      return await Promise.race([taking, late.promise]);
+    } catch (thrown) {
+      throw thrown instanceof AnswerLost ? thrown.reason : thrown;
+    } finally {
+      timer.cancel();
+    }
   }
 
   async #request<Response>({ connection }: Open, request: object, timeoutMs: number): Promise<Response> {

@@ -71,15 +71,15 @@ export class Operations {
   readonly #closing = new AbortController();
   #running = 0;
   #turn = 0;
-  #retries = 0;
+  #failedAttempts = 0;
   #doubts = 0;
 
   constructor(options: OperationsOptions) {
     this.#options = options;
   }
 
-  get counts(): { readonly operations: number; readonly retries: number; readonly doubts: number } {
-    return { operations: this.#running, retries: this.#retries, doubts: this.#doubts };
+  get counts(): { readonly operations: number; readonly failedAttempts: number; readonly doubts: number } {
+    return { operations: this.#running, failedAttempts: this.#failedAttempts, doubts: this.#doubts };
   }
 
   close(): void {
@@ -172,7 +172,7 @@ export class Operations {
   #noteFailure(link: NodeLink, thrown: unknown, progress: Progress, canSettle = false): void {
     const error = reasonOf(thrown);
     progress.last = error;
-    this.#retries += 1;
+    this.#failedAttempts += 1;
     if (thrown instanceof AnswerLost || error.code === 'UNAVAILABLE') {
       link.failed();
     }

@@ -24,7 +24,7 @@ export class RemoteTransaction implements Transaction {
 
   /** @throws AnswerLost; QuorateError READ_ONLY_REPLICA, DATABASE_LOCKED … Nothing is left of it then. */
   static async begin(link: NodeLink, options: TransactionOptions): Promise<RemoteTransaction> {
-    const stream = await link.stream();
+    const stream = await link.stream(options.limitMs);
     try {
       await sendInside(stream, { sql: 'BEGIN IMMEDIATE' }, options.limitMs);
       return new RemoteTransaction(stream, options);

@@ -152,8 +152,8 @@ export interface ClientStatus {
   readonly topology: Topology;
   /** Operations that run or wait now; at most `maxOperations`. */
   readonly operations: number;
-  /** Attempts after the first one of an operation. */
-  readonly retries: number;
+  /** Attempts that failed; most are followed by another one. */
+  readonly failedAttempts: number;
   /** Writes of which it had to be asked whether they were committed. */
   readonly doubts: number;
   readonly nodes: readonly NodeUse[];

@@ -122,6 +122,22 @@ test('a write that nobody can answer for in time is in doubt, and one without a 
   assert.ok(Date.now() - startMs < 30_000, 'it was not sent again');
 });
 
+test('operations wait for a free stream, and not longer than their time', async (t) => {
+  const group = await HandmadeGroup.start(t);
+  const db = await group.connect({ limits: { maxStreams: 1 } });
+  await db.execute(createLog);
+  const all = Array.from({ length: 50 }, (_, i) => db.execute('INSERT INTO log (entry) VALUES (?)', [`entry ${i}`]));
+  assert.equal(new Set((await Promise.all(all)).map(({ position }) => position)).size, 50);
+  const held = Promise.withResolvers<void>();
+  const transaction = db.transaction(async (tx) => {
+    await tx.query('SELECT 1');
+    await assert.rejects(db.query('SELECT 1', [], { timeoutMs: 300 }), { code: 'OVERLOADED' });
+    held.resolve();
+  });
+  await Promise.all([held.promise, transaction]);
+  assert.deepEqual(await db.query('SELECT count(*) AS n FROM log'), [{ n: 50 }]);
+});
+
 test('an interactive transaction fails cleanly when its primary dies', async (t) => {
   const group = await HandmadeGroup.start(t, []);
   const db = await group.connect();
