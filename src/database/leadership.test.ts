@@ -242,6 +242,21 @@ test('a replica that never met its upstream becomes a primary only where that is
   assert.deepEqual(position, { term: 1, txId: 2 });
 });
 
+test('a promotion that records of a later term overtake leaves a replica, which can be promoted again', async () => {
+  using folder = new TestFolder();
+  await using primary = await Database.create(folder.context('primary'), { ...primarySettings, term: 7 });
+  await primary.writer.transact([{ sql: 'CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT UNIQUE)' }]);
+  await using replica = await Database.create(folder.context('replica'), replicaSettings);
+  await replica.sink.initialize(primary.databaseId as Uint8Array);
+  const { bytes } = await primary.source.read(1, 1);
+  const appended = replica.sink.append(Uint8Array.from(bytes), 1, 7);
+  await assert.rejects(replica.updateSettings(primarySettings), hasCode('STALE_TERM'));
+  await appended;
+  assert.equal(replica.settings.role, 'replica');
+  await replica.updateSettings(primarySettings);
+  assert.equal((await replica.writer.transact(insert('a'))).position.term, 8);
+});
+
 test('a member of a group is not promoted by hand', async () => {
   using folder = new TestFolder();
   await using pair = await Pair.open(folder);

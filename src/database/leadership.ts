@@ -95,8 +95,19 @@ export class Leadership {
       if (isSameRole && settings.role === 'primary') {
         return this.#options.client().request((id) => ['set-acks', id, settings.acks]);
       }
-      await this.#setRole(isPromoted);
+      await (isPromoted ? this.#promote(before) : this.#setRole(false));
     });
+  }
+
+  /** A promotion that fails, as when records of a later term have arrived meanwhile, leaves the replica of before. */
+  async #promote(before: DatabaseSettings): Promise<void> {
+    try {
+      await this.#setRole(true);
+    } catch (error) {
+      this.#options.files.saveSettings(before);
+      await this.#setRole(false);
+      throw error;
+    }
   }
 
   #checkPromotion({ group }: DatabaseSettings, startsDatabase: boolean): void {
