@@ -1,6 +1,7 @@
 /**
  * A process with a primary whose lease ends so many milliseconds after it began: writes without end, and prints the outcome
- * of each write as a line of JSON, with whether the lease had ended when it was known.
+ * of each write as a line of JSON, with whether the lease had ended when it was sent. What was answered just before the process
+ * was stopped may be looked at only afterwards, so that the moment of the answer says nothing.
  */
 
 import { asQuorateError } from '../../errors/interface.ts';
@@ -20,11 +21,12 @@ await database.leadership.lead({ term: 2, candidate: 'a', leaseUntilMs: untilMs 
 
 async function writeOn(): Promise<void> {
   for (;;) {
+    const isLate = clock.monotonicMs() >= untilMs;
     const answer = await database.writer.transact([{ sql: "INSERT INTO t (v) VALUES ('a')" }]).then(
       () => 'committed',
       (error: unknown) => asQuorateError(error).code,
     );
-    process.stdout.write(`${JSON.stringify({ answer, isLate: clock.monotonicMs() >= untilMs })}\n`);
+    process.stdout.write(`${JSON.stringify({ answer, isLate })}\n`);
   }
 }
 
