@@ -52,3 +52,11 @@ export interface Decision {
   /** Milliseconds from the beginning to the end of each step. */
   readonly timings: Readonly<Record<string, number>>;
 }
+
+/** A journal with one more election, the last first. A refusal that concerns a primary already replaced comes after what replaced it. */
+export function withDecision(journal: readonly Decision[], decision: Decision): readonly Decision[] {
+  const isLate = ({ refusal, previousTerm }: Decision) =>
+    decision.refusal !== undefined && refusal === undefined && decision.previousTerm <= previousTerm;
+  const place = journal.findLastIndex(isLate) + 1;
+  return [...journal.slice(0, place), decision, ...journal.slice(place)];
+}
