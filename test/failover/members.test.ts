@@ -1,14 +1,17 @@
 /** Groups with members of every kind on the same servers, whose primary is killed once for all of them. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import type { Decision } from '../../src/cluster/interface.ts';
-import { type MetricFamily, parseExposition } from '../exposition.ts';
+import { isQuorateError } from '../../src/errors/interface.ts';
+import type { Group } from '../../src/proto/interface.ts';
+import { parseExposition } from '../exposition.ts';
 import { eventually, type ServerProcess } from '../server-process.ts';
-import { createItems, database, formGroup, GroupFixture, type Marks, untilGroup } from './group-fixture.ts';
+import { createItems, database, formGroup, GroupFixture, type Marks, untilEqual, untilGroup } from './group-fixture.ts';
 
 /** What the webhook gets; the command gets the same in variables. */
 interface RoleChange {
@@ -28,10 +31,13 @@ const groups: Readonly<Record<string, readonly [Marks, Marks]>> = {
   reserved: [{ nofailover: true, priority: 50 }, {}],
 };
 
+const isoTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
 describe('members of every kind', () => {
   const cleanups: (() => unknown)[] = [];
   const fixture = new GroupFixture({ after: (action: unknown) => cleanups.push(action as () => unknown) } as never);
   const posted: RoleChange[] = [];
+  const lines = path.join(fixture.root, 'role-changes');
   let webhook: Server;
   let one: ServerProcess;
   let two: ServerProcess;
@@ -48,7 +54,6 @@ describe('members of every kind', () => {
     });
     await new Promise<void>((resolve) => webhook.listen(0, '127.0.0.1', resolve));
     const url = `http://127.0.0.1:${(webhook.address() as AddressInfo).port}/`;
-    const lines = path.join(fixture.root, 'role-changes');
     const command = `echo "$QUORATE_EVENT $QUORATE_DATABASE $QUORATE_ROLE $QUORATE_TERM $QUORATE_PRIMARY $QUORATE_NODE $QUORATE_TIME" >> '${lines}'`;
     [one, two, three] = await Promise.all([
       fixture.start('one'),
@@ -80,7 +85,12 @@ describe('members of every kind', () => {
   describe('when the primary is killed', () => {
     before(async () => {
       await one.stop('SIGKILL');
-      await Promise.all(Object.keys(groups).map((name) => untilGroup(two, ({ leader }) => !['', one.ready.nodeId].includes(leader), name)));
+      cpSync(one.directory, path.join(fixture.root, 'twin'), { recursive: true });
+      await Promise.all(
+        Object.keys(groups).map((name) =>
+          untilGroup(two, ({ leader }) => !['', one.ready.nodeId].includes(leader), name),
+        ),
+      );
     });
 
     test('the other of two data nodes takes over when the witness agrees', async () => {
@@ -116,8 +126,95 @@ describe('members of every kind', () => {
     test('a member with nofailover is never elected, whatever its priority', async () => {
       await untilGroup(two, ({ leader }) => leader === three.ready.nodeId, 'reserved');
       const all = await decisions('reserved');
-      assert.deepEqual(all.filter(({ refusal }) => refusal === undefined).map(({ candidate }) => candidate), ['three']);
+      assert.deepEqual(
+        all.filter(({ refusal }) => refusal === undefined).map(({ candidate }) => candidate),
+        ['three'],
+      );
     });
+
+    test('a command and a webhook are told each change of the primary', async () => {
+      const term = async (name: string) => (await untilGroup(two, () => true, name)).term;
+      const wanted = [
+        [database, 'primary', await term(database), 'two'],
+        ['preferred', 'replica', await term('preferred'), 'three'],
+        ['reserved', 'replica', await term('reserved'), 'three'],
+      ] as const;
+      const told = (name: string) => posted.filter((change) => change.database === name);
+      await eventually(
+        async () => wanted.map(([name]) => told(name).at(-1)),
+        (last) => last.every((change, index) => change?.primary === wanted[index]?.[3]),
+      );
+      for (const [name, role, ofTerm, primary] of wanted) {
+        const changes = told(name);
+        const { at = '', ...last } = changes.at(-1) ?? {};
+        assert.deepEqual(last, { event: 'role-change', database: name, role, term: ofTerm, primary, node: 'two' });
+        assert.match(at, isoTime);
+        assert.deepEqual(
+          changes.map((change) => change.role),
+          ['replica', 'none', role],
+        );
+      }
+      const asLine = (change: RoleChange) =>
+        [change.event, change.database, change.role, change.term, change.primary, change.node, change.at].join(' ');
+      await eventually(
+        async () => readFileSync(lines, 'utf8').trimEnd().split('\n'),
+        (written) => isDeepStrictEqual(written, posted.map(asLine)),
+      );
+    });
+
+    test('the metrics tell who leads, and how the coordinator answers', async () => {
+      const families = parseExposition(await (await fetch(`${two.httpUrl}/metrics`)).text());
+      const value = (name: string, labels: Readonly<Record<string, string>> = {}) =>
+        families
+          .get(`quorate_${name.replace(/_count$/, '')}`)
+          ?.samples.find((sample) => sample.name === `quorate_${name}` && isDeepStrictEqual(sample.labels, labels))
+          ?.value;
+      const ofGroup = (name: string) =>
+        ['term', 'has_primary', 'leading', 'failsafe', 'members'].map((what) =>
+          value(`group_${what}`, { database: name }),
+        );
+      const { term, members } = await untilGroup(two, () => true);
+      const other = await untilGroup(two, () => true, 'preferred');
+      assert.deepEqual(ofGroup(database), [term, 1, 1, 0, members.length]);
+      assert.deepEqual(ofGroup('preferred'), [other.term, 1, 0, 0, 3]);
+      assert.deepEqual([value('role_hooks_dropped_total'), value('role_hooks_failed_total')], [0, 0]);
+      assert.equal(value('coordinator_watches'), Object.keys(groups).length);
+      assert.ok((value('coordinator_seconds_count', { call: 'list' }) ?? 0) > 0);
+      assert.ok((value('coordinator_seconds_count', { call: 'commit' }) ?? 0) > 0);
+      assert.ok((value('coordinator_watch_news_total') ?? 0) > 0);
+    });
+  });
+
+  test('a lost member that was taken out joins again', async () => {
+    one = await fixture.start('one');
+    await (await one.client()).groups.join({ database, self: undefined });
+    const counts = await untilGroup(
+      two,
+      ({ members }) => members.length === 3 && members.every(({ learner }) => !learner),
+    );
+    assert.deepEqual([counts.leader, counts.dataMembers], [two.ready.nodeId, 2]);
+    await one.execute(database, "INSERT INTO items VALUES (3, 'together')");
+    await untilEqual([one, two]);
+  });
+
+  test('a node with the id of another is refused, and takes no part as that one', async () => {
+    const { port } = one;
+    const isThere = ({ members }: Group) => members.some((member) => member.name === 'one' && member.port === port);
+    await Promise.all(Object.keys(groups).map((name) => untilGroup(two, isThere, name)));
+    const twin = await fixture.start('twin');
+    assert.equal(twin.ready.nodeId, one.ready.nodeId);
+    const client = await twin.client();
+    const refused = (error: unknown) =>
+      isQuorateError(error) && error.code === 'NODE_ID_IN_USE' && /node\.json/.test(error.hint ?? '');
+    await eventually(
+      () => client.groups.list('preferred').then(() => false, refused),
+      (isRefused) => isRefused,
+    );
+    await assert.rejects(client.groups.join({ database, self: undefined }), refused);
+    const { replication } = await twin.database('preferred');
+    assert.equal(replication?.enabled ?? false, false);
+    const { members } = await untilGroup(two, isThere);
+    assert.equal(members.length, 3);
   });
 
   async function decisions(name: string): Promise<Decision[]> {
