@@ -203,10 +203,10 @@ export async function assertKept(server: ServerProcess, ...writers: readonly Ste
 }
 
 /** Waits until all servers have the same content at the same transaction. */
-export async function untilEqual(servers: readonly ServerProcess[]): Promise<void> {
+export async function untilEqual(servers: readonly ServerProcess[], name = database): Promise<void> {
   let digests: string[] = [];
   for (const end = Date.now() + patienceMs; Date.now() < end; await sleep(50)) {
-    digests = await Promise.all(servers.map((server) => server.digest(database)));
+    digests = await Promise.all(servers.map((server) => server.digest(name)));
     if (new Set(digests).size === 1) {
       return;
     }

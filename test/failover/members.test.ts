@@ -5,13 +5,21 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
+import { NodeClient } from '../../src/client/interface.ts';
 import type { Decision } from '../../src/cluster/interface.ts';
-import { isQuorateError } from '../../src/errors/interface.ts';
+import { exitCodeOf, isQuorateError } from '../../src/errors/interface.ts';
 import type { Group } from '../../src/proto/interface.ts';
+import { quorate } from '../command-line.ts';
 import { parseExposition } from '../exposition.ts';
-import { eventually, type ServerProcess } from '../server-process.ts';
+import { adminPassword, eventually, type ServerProcess } from '../server-process.ts';
+import { hasTerminals, Terminal } from '../terminal.ts';
 import { createItems, database, formGroup, GroupFixture, type Marks, untilEqual, untilGroup } from './group-fixture.ts';
+
+const program = fileURLToPath(new URL('../../bin/quorate', import.meta.url));
+
+const noTerminal = hasTerminals ? false : 'there is no script of util-linux, which gives a program a terminal';
 
 /** What the webhook gets; the command gets the same in variables. */
 interface RoleChange {
@@ -60,10 +68,13 @@ describe('members of every kind', () => {
       fixture.start('two', `--on-role-change=${command}`, `--role-change-webhook=${url}`),
       fixture.start('three'),
     ]);
-    for (const [name, marks] of Object.entries(groups)) {
-      await createItems(one, name);
-      await formGroup([one, two, three], name, marks);
-    }
+    await Promise.all(
+      Object.entries(groups).map(async ([name, marks]) => {
+        await createItems(one, name);
+        await formGroup([one, two, three], name, marks);
+      }),
+    );
+    await untilEqual([one, two, three], 'preferred');
   });
 
   after(async () => {
@@ -105,22 +116,18 @@ describe('members of every kind', () => {
           ['three', undefined],
         ],
       );
-      assert.deepEqual(await two.query(database, 'SELECT name FROM items'), [['kept']]);
     });
 
     test('the one that is left takes writes when the lost one is taken out of the group', async () => {
       const write = two.execute(database, "INSERT INTO items VALUES (2, 'alone')");
       await (await two.client()).groups.leave({ database, member: 'one' });
       await write;
-      assert.deepEqual(await two.query(database, 'SELECT count(*) FROM items'), [[2n]]);
+      assert.deepEqual(await two.query(database, 'SELECT name FROM items ORDER BY id'), [['kept'], ['alone']]);
     });
 
     test('of two equal logs that of the higher priority is elected', async () => {
       await untilGroup(two, ({ leader }) => leader === three.ready.nodeId, 'preferred');
-      const { votes, candidate } = await decision('preferred');
-      assert.equal(candidate, 'three');
-      const other = votes.find(({ name }) => name === 'two');
-      assert.deepEqual(other?.promised, true);
+      assert.equal((await decision('preferred')).candidate, 'three');
     });
 
     test('a member with nofailover is never elected, whatever its priority', async () => {
@@ -215,6 +222,51 @@ describe('members of every kind', () => {
     assert.equal(replication?.enabled ?? false, false);
     const { members } = await untilGroup(two, isThere);
     assert.equal(members.length, 3);
+  });
+
+  describe('when the majority is lost', () => {
+    const group = 'reserved';
+    let env: Record<string, string>;
+    const flags = () => ['failover', group, '--to', 'two', '--force', '--port', String(two.port)];
+    const leaderOf = async () => (await untilGroup(two, () => true, group)).leader;
+
+    before(async () => {
+      await three.execute(group, "INSERT INTO items VALUES (4, 'at risk')");
+      await Promise.all([one.stop('SIGKILL'), three.stop('SIGKILL')]);
+      await untilGroup(two, ({ leader }) => leader === '', group);
+      using client = new NodeClient({ host: '127.0.0.1', port: two.port });
+      env = { QUORATE_TOKEN: (await client.login('admin', adminPassword)).token };
+    });
+
+    test('a failover by force says what may be lost, and is not done without an answer', async () => {
+      const rehearsal = await quorate([...flags(), '--dry-run'], { env });
+      assert.equal(rehearsal.exitCode, 0, rehearsal.stderr);
+      assert.match(rehearsal.stdout, /two can become primary/);
+      assert.match(rehearsal.stdout, /Only 1 of 3 members with data answer, 2 must: .* is lost/);
+      const silent = await quorate(flags(), { env });
+      assert.equal(silent.exitCode, exitCodeOf('INVALID_ARGUMENT'));
+      assert.match(silent.stderr, /hint: Give --yes/);
+      assert.equal(await leaderOf(), '');
+    });
+
+    test('it is not done when the answer is no', { skip: noTerminal }, async (t) => {
+      const terminal = new Terminal([process.execPath, program, ...flags()], {
+        env: { ...process.env, ...env },
+        columns: 300,
+      });
+      t.after(() => terminal.kill());
+      assert.match(await terminal.until('to go on: '), /Only 1 of 3 members with data answer, 2 must: .* is lost/);
+      terminal.type('no\n');
+      assert.equal(await terminal.ended, exitCodeOf('CANCELLED'));
+      assert.equal(await leaderOf(), '');
+    });
+
+    test('it is done with --yes, also on a member with nofailover', async () => {
+      const done = await quorate([...flags(), '--yes'], { env });
+      assert.equal(done.exitCode, 0, done.stderr);
+      assert.equal(await leaderOf(), two.ready.nodeId);
+      assert.equal((await decisions(group))[0]?.kind, 'forced');
+    });
   });
 
   async function decisions(name: string): Promise<Decision[]> {
