@@ -36,6 +36,7 @@ interface RoleChange {
 const groups: Readonly<Record<string, readonly [Marks, Marks]>> = {
   [database]: [{}, { witness: true }],
   preferred: [{}, { priority: 10 }],
+  paused: [{}, {}],
   reserved: [{ nofailover: true, priority: 50 }, {}],
 };
 
@@ -95,12 +96,13 @@ describe('members of every kind', () => {
 
   describe('when the primary is killed', () => {
     before(async () => {
+      await pause(one, 60_000);
       await one.stop('SIGKILL');
       cpSync(one.directory, path.join(fixture.root, 'twin'), { recursive: true });
       await Promise.all(
-        Object.keys(groups).map((name) =>
-          untilGroup(two, ({ leader }) => !['', one.ready.nodeId].includes(leader), name),
-        ),
+        Object.keys(groups)
+          .filter((name) => name !== 'paused')
+          .map((name) => untilGroup(two, ({ leader }) => !['', one.ready.nodeId].includes(leader), name)),
       );
     });
 
@@ -137,6 +139,15 @@ describe('members of every kind', () => {
         all.filter(({ refusal }) => refusal === undefined).map(({ candidate }) => candidate),
         ['three'],
       );
+    });
+
+    test('nobody is elected while failover is paused, and somebody as soon as it is resumed', async () => {
+      const rules = async () => (await decisions('paused')).map(({ refusal }) => refusal?.rule);
+      await eventually(rules, (found) => found.includes('paused'));
+      await untilGroup(two, ({ leader }) => leader === '', 'paused');
+      assert.deepEqual([...new Set(await rules())], ['paused']);
+      await pause(two, 0);
+      await untilGroup(two, ({ leader }) => [two, three].some(({ ready }) => ready.nodeId === leader), 'paused');
     });
 
     test('a command and a webhook are told each change of the primary', async () => {
@@ -268,6 +279,11 @@ describe('members of every kind', () => {
       assert.equal((await decisions(group))[0]?.kind, 'forced');
     });
   });
+
+  async function pause(server: ServerProcess, pauseMs: number): Promise<void> {
+    const change = { database: 'paused', remove: '', clearMaxLag: false, leaseMs: 0, pauseMs };
+    await (await server.client()).groups.update(change);
+  }
 
   async function decisions(name: string): Promise<Decision[]> {
     return (await (await two.client()).groups.explain(name)).map((text) => JSON.parse(text) as Decision);

@@ -15,7 +15,7 @@ import type { Runtime, Timer } from '../../../runtime/interface.ts';
 import type { DatabaseCatalog } from '../database-catalog.ts';
 import type { NodeIdentity } from '../node-directory.ts';
 import { checkExport } from './export-rule.ts';
-import { changedConfig, isPause, newConfig, noChange } from './group-changes.ts';
+import { changedConfig, freeName, isPause, newConfig, noChange } from './group-changes.ts';
 import { GroupDatabase } from './group-database.ts';
 import { prepareReplica } from './group-joining.ts';
 import { GroupOrders } from './group-orders.ts';
@@ -109,7 +109,12 @@ export class Groups implements AsyncDisposable {
     own: GroupMember,
   ): Promise<void> {
     const { self, identity, peers, runtime } = this.#options;
-    const present: GroupMember = { ...own, ...self(), name: identity.nodeName };
+    const name = freeName(config, own, identity.nodeName);
+    if (name !== identity.nodeName) {
+      const message = `another member is called ${identity.nodeName}: the group goes on to call this node ${name}`;
+      runtime.logger.warn({ database: config.database }, message);
+    }
+    const present: GroupMember = { ...own, ...self(), name };
     if (JSON.stringify(present) === JSON.stringify(own)) {
       return;
     }
