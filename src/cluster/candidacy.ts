@@ -8,6 +8,8 @@ const backoffMs = { initial: 100, max: 5_000 };
 /** What went wrong by itself, and is tried less and less often; what others decide is only waited for. */
 const failures: ReadonlySet<Rule> = new Set(['promises', 'fetch', 'failed']);
 
+type CandidacyContext = Omit<ElectionContext, 'kind' | 'runtime' | 'dryRun'>;
+
 /** The elections of one member: how often it stands, and what came of it. */
 export class Candidacy {
   readonly #runtime: Runtime;
@@ -34,8 +36,13 @@ export class Candidacy {
     return this.#last;
   }
 
-  async stand(kind: ElectionKind, context: Omit<ElectionContext, 'kind' | 'runtime'>): Promise<Decision> {
-    const decision = await new Election({ ...context, kind, runtime: this.#runtime }).run();
+  /** Says whether this member could become primary, and changes nothing. */
+  async rehearse(kind: ElectionKind, context: CandidacyContext): Promise<Decision> {
+    return await new Election({ ...context, kind, runtime: this.#runtime, dryRun: true }).run();
+  }
+
+  async stand(kind: ElectionKind, context: CandidacyContext): Promise<Decision> {
+    const decision = await new Election({ ...context, kind, runtime: this.#runtime, dryRun: false }).run();
     this.#last = decision;
     const { refusal } = decision;
     const told = refusal === undefined ? '' : `${refusal.rule} after ${decision.previousTerm}`;
