@@ -85,6 +85,17 @@ test('a token tells its user until it expires', async (t) => {
   assert.equal(identity.may('shop', 'write'), true);
 });
 
+test('a server that has no users yet refuses no password, and asks for another attempt', async (t) => {
+  const { runtime, keyPath } = fixture(t);
+  const { auth, stored, admin, login } = await authenticator(runtime, keyPath);
+  stored.users.clear();
+  for (let attempt = 0; attempt < 10; attempt += 1) {
+    await assert.rejects(auth.login('admin', 'correct horse', '127.0.0.1'), code('UNAVAILABLE'));
+  }
+  stored.users.set('admin', admin);
+  await login();
+});
+
 test('no token outlives the longest time that the options allow now', async (t) => {
   const { runtime, time, keyPath } = fixture(t);
   const { tokens, admin, whose } = await authenticator(runtime, keyPath);

@@ -8,6 +8,7 @@ import { noteFailure } from '../grpc/rpc.ts';
 import type { HranaContext } from './hrana-context.ts';
 import { hranaSpan } from './hrana-span.ts';
 import { parseJson } from './http-messages.ts';
+import type { JsonObject } from './json-fields.ts';
 import { SocketStreams } from './socket-streams.ts';
 import type { SqlStore } from './sql-store.ts';
 import { wireError } from './wire-error.ts';
@@ -132,12 +133,21 @@ export class SocketConnection {
     try {
       this.#handle(json);
     } catch (error) {
-      const { message } = noteFailure(this.#context, error);
-      this.#client.close(closeCodes.policy, message.slice(0, 100));
+      this.#refuse(json as JsonObject, noteFailure(this.#context, error));
     }
   }
 
-  /** @throws QuorateError PROTOCOL_ERROR */
+  /** A request with too much in it is answered; what is no request ends the connection. */
+  #refuse({ request_id: requestId }: JsonObject, error: QuorateError): void {
+    if (error.code === 'MESSAGE_TOO_LARGE' && this.#identity !== undefined) {
+      const encoded = JSON.stringify(wireError(error));
+      this.#send(`{"type":"response_error","request_id":${JSON.stringify(requestId)},"error":${encoded}}`);
+    } else {
+      this.#client.close(closeCodes.policy, error.message.slice(0, 100));
+    }
+  }
+
+  /** @throws QuorateError PROTOCOL_ERROR, MESSAGE_TOO_LARGE */
   #handle(json: unknown): void {
     const message = this.#context.decoder.clientMessage(json);
     if (message.type === 'hello') {
