@@ -11,6 +11,7 @@ const hrana = await startHranaServer(
   '--hrana-max-connection-requests=8',
   '--hrana-max-connections=3',
   '--hrana-max-batch-steps=5',
+  '--max-read-transactions=2',
   '--hrana-max-response-bytes=64KiB',
 );
 const http = new RawHttp(hrana);
@@ -158,6 +159,17 @@ test('a connection has no more streams than the option says, and there are no mo
     for (const other of others) {
       other.close();
     }
+  }));
+
+test('no more transactions that read are open than the option says', () =>
+  withSocket(async (socket) => {
+    const codes: unknown[] = [];
+    for (const id of [0, 1, 2]) {
+      await socket.ask({ type: 'open_stream', stream_id: id });
+      await socket.ask(onStream(execute('BEGIN TRANSACTION READONLY'), id));
+      codes.push((await socket.ask(onStream(execute('SELECT 1'), id))).error?.code);
+    }
+    assert.deepEqual(codes, [undefined, undefined, 'OVERLOADED']);
   }));
 
 test('more requests than may wait are answered all the same, as others are', () =>
