@@ -50,10 +50,13 @@ test('blobs are taken with and without padding, and anything else is no base64',
     { type: 'text', value: '01' },
     { type: 'text', value: '01' },
   ]);
-  const bad = await http.send('POST', '/v2/pipeline', {
-    requests: [execute('SELECT ?', [{ type: 'blob', base64: '?' }])],
-  });
-  assert.deepEqual([bad.status, bad.body.code], [400, 'PROTOCOL_ERROR']);
+  for (const base64 of ['?', 'A', 'AQIDA', 'A===']) {
+    const sent = { requests: [execute('SELECT ?', [{ type: 'blob', base64 }])] };
+    const bad = await http.send('POST', '/v2/pipeline', sent);
+    assert.deepEqual([bad.status, bad.body.code], [400, 'PROTOCOL_ERROR'], base64);
+    const old = await http.send('POST', '/', { statements: [{ q: 'SELECT ?', params: [{ base64 }] }] });
+    assert.deepEqual([old.status, old.body.code], [400, 'PROTOCOL_ERROR'], base64);
+  }
 });
 
 test('changes are counted for what changes rows, and the rowid is told of inserts only', async () => {
