@@ -23,6 +23,9 @@ const pingIntervalMs = 30_000;
 /** Milliseconds after which a token is looked at again: it may have expired or been revoked. */
 const recheckIntervalMs = 5_000;
 
+/** Milliseconds in which a client has to say who it is: until then it takes the place of another. */
+const helloTimeoutMs = 10_000;
+
 /** Milliseconds that a client may take to answer the closing of its connection. */
 const closeGraceMs = 1_000;
 
@@ -63,6 +66,7 @@ export class SocketConnection {
   #running = 0;
   #unsent: string[] = [];
   #pingTimer: Timer;
+  readonly #helloTimer: Timer;
   #isAlive = true;
 
   constructor(context: HranaContext, { client, socket, database, trace }: Socket) {
@@ -79,6 +83,9 @@ export class SocketConnection {
     client.on('error', () => client.terminate());
     client.once('close', () => this.#onClose());
     this.#pingTimer = this.#pingLater();
+    this.#helloTimer = context.node.runtime.timers.after(helloTimeoutMs, () =>
+      client.close(closeCodes.policy, 'no hello came'),
+    );
   }
 
   /** What of this connection is bounded. */
@@ -108,6 +115,7 @@ export class SocketConnection {
 
   #onClose(): void {
     this.#pingTimer.cancel();
+    this.#helloTimer.cancel();
     this.#streams.closeAll().catch(() => {});
   }
 
@@ -190,6 +198,7 @@ export class SocketConnection {
     this.#token = token;
     try {
       this.#authenticate();
+      this.#helloTimer.cancel();
       this.#send('{"type":"hello_ok"}');
     } catch (error) {
       this.#identity = undefined;
