@@ -77,6 +77,7 @@ test('what is no message of the protocol closes the connection with the code for
   const wrong: readonly [(socket: RawSocket) => void, number][] = [
     [(socket) => socket.sendText('{'), 1007],
     [(socket) => socket.sendBinary(new Uint8Array([1])), 1003],
+    [(socket) => socket.sendText('null'), 1008],
     [(socket) => socket.sendText('{"type":"nonsense"}'), 1008],
     [
       (socket) => socket.sendText('{"type":"request","request_id":0,"request":{"type":"open_stream","stream_id":0}}'),

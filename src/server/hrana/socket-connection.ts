@@ -141,15 +141,17 @@ export class SocketConnection {
     try {
       this.#handle(json);
     } catch (error) {
-      this.#refuse(json as JsonObject, noteFailure(this.#context, error));
+      this.#refuse(json, noteFailure(this.#context, error));
     }
   }
 
   /** A request with too much in it is answered; what is no request ends the connection. */
-  #refuse({ request_id: requestId }: JsonObject, error: QuorateError): void {
+  #refuse(json: unknown, error: QuorateError): void {
     if (error.code === 'MESSAGE_TOO_LARGE' && this.#identity !== undefined) {
+      // Only a request with a number can be too large.
+      const { request_id: requestId } = json as JsonObject;
       const encoded = JSON.stringify(wireError(error));
-      this.#send(`{"type":"response_error","request_id":${JSON.stringify(requestId)},"error":${encoded}}`);
+      this.#send(`{"type":"response_error","request_id":${requestId},"error":${encoded}}`);
     } else {
       this.#client.close(closeCodes.policy, error.message.slice(0, 100));
     }
