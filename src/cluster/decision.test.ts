@@ -15,6 +15,7 @@ function decision(candidate: string, previousTerm: number, refused: boolean): De
     silentMs: 1500,
     numbers: { dataMembers: 3, holders: 2, answers: 2, votes: 2 },
     votes: [],
+    answered: 1,
     ...(refused ? { refusal } : { term: previousTerm + 1 }),
     mayLose: 0,
     timings: {},
