@@ -6,6 +6,7 @@ export type Rule =
   | 'not-eligible'
   | 'paused'
   | 'automatic-off'
+  | 'flapping'
   | 'no-data'
   | 'leader-alive'
   | 'leader-heard'

@@ -26,6 +26,8 @@ export interface ElectionContext {
   readonly runtime: Runtime;
   /** Milliseconds without a sign of the old primary. */
   readonly silentMs: number;
+  /** Whether one primary has followed another too quickly. */
+  readonly isFlapping: boolean;
   /** Until when this member stands by the old primary, in milliseconds of the monotonic clock. */
   readonly confirmedUntilMs: number;
   /** Ends before anything is changed. */
@@ -110,7 +112,7 @@ export class Election {
   }
 
   #checkSelf(): void {
-    const { self, local, runtime, confirmedUntilMs } = this.#context;
+    const { self, local, runtime, confirmedUntilMs, isFlapping } = this.#context;
     const { failover, pausedUntilMs = 0 } = this.#config;
     if (!countsForAcks(self) || !(this.#isOrdered || mayBeElected(self))) {
       throw new Refused('not-eligible', `${self.name} never becomes primary${self.nofailover ? ' by itself' : ''}`);
@@ -120,6 +122,9 @@ export class Election {
     }
     if (!this.#isOrdered && pausedUntilMs > runtime.clock.nowMs()) {
       throw new Refused('paused', `failover is paused until ${isoTime(pausedUntilMs)}`);
+    }
+    if (!this.#isOrdered && isFlapping) {
+      throw new Refused('flapping', 'the group had too many primaries in too short a time');
     }
     if (local.position() === undefined || local.position()?.durable.txId === 0) {
       throw new Refused('no-data', `${self.name} has nothing of the database yet`);

@@ -56,7 +56,10 @@ export class Membership implements AsyncDisposable {
     this.#watch = new LeaderWatch(runtime.clock);
     this.#alarm = new Alarm(runtime.timers);
     this.#candidacy = new Candidacy(runtime, options.onDecision);
-    this.#known = new LeaderKnowledge(runtime.timers, options.onLeader);
+    this.#known = new LeaderKnowledge(runtime.timers, (leader) => {
+      leader && this.#candidacy.notePrimary(leader.term);
+      options.onLeader(leader);
+    });
     this.#watching = store.watch(() => this.wake());
     this.#running = this.#run();
   }
