@@ -3,14 +3,13 @@ import assert from 'node:assert/strict';
 import { globSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { NodeClient } from '../src/client/interface.ts';
 import type { StatusResponse } from '../src/proto/interface.ts';
 import { quorate } from './command-line.ts';
 import { adminPassword, follow, ServerFixture, type ServerProcess } from './server-process.ts';
+import { until } from './until.ts';
 
 const password = 'a password of this test';
-const patienceMs = 30_000;
 
 async function makeUser(server: ServerProcess, user: string, ...grants: string[]): Promise<void> {
   const permissions = grants.map((grant) => {
@@ -37,12 +36,6 @@ function withToken(t: TestContext, server: ServerProcess, token: string): NodeCl
 async function makeDatabase(server: ServerProcess, database: string): Promise<void> {
   await (await server.client()).createDatabase({ database, role: '', replication: undefined });
   await server.execute(database, 'CREATE TABLE t (a)', 'INSERT INTO t VALUES (1)');
-}
-
-async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + patienceMs; !(await condition()); await sleep(20)) {
-    assert.ok(Date.now() < end, `in vain: ${what}`);
-  }
 }
 
 const names = ({ databases }: StatusResponse) => databases.map(({ database }) => database);

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createNodeRuntime } from '../../src/runtime/interface.ts';
 import { type CoordinatorPath, SimulatedCoordinator } from '../simulation/simulated-coordinator.ts';
+import { until } from '../until.ts';
 import { testSemantics } from './contract.ts';
-import { until } from './process-handle.ts';
 
 const runtime = createNodeRuntime();
 const goodPath: CoordinatorPath = { toCoordinator: () => 1, fromCoordinator: () => 1 };

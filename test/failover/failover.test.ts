@@ -26,11 +26,7 @@ test('members follow their primary, take writes for it, and show what was writte
 
 test('a switchover under load makes writes wait for a moment, and none of them fail', async (t) => {
   const fixture = new GroupFixture(t);
-  const [one, two, three] = (await fixture.group(['one', 'two', 'three'])) as [
-    ServerProcess,
-    ServerProcess,
-    ServerProcess,
-  ];
+  const [one, two, three] = await fixture.group(['one', 'two', 'three']);
   const writers = [one, two, three].map((server, index) => new SteadyWriter(t, server, index * 1_000_000));
   await Promise.all(writers.map((writer) => writer.more(20)));
   const client = await three.client();
@@ -51,11 +47,7 @@ test('a switchover under load makes writes wait for a moment, and none of them f
 
 test('a primary that is killed is replaced by itself, nothing acknowledged is lost, and it rejoins', async (t) => {
   const fixture = new GroupFixture(t);
-  const [one, two, three] = (await fixture.group(['one', 'two', 'three'])) as [
-    ServerProcess,
-    ServerProcess,
-    ServerProcess,
-  ];
+  const [one, two, three] = await fixture.group(['one', 'two', 'three']);
   const writers = [two, three].map((server, index) => new SteadyWriter(t, server, index * 1_000_000));
   await Promise.all(writers.map((writer) => writer.more(20)));
   await one.stop('SIGKILL');
@@ -73,11 +65,7 @@ test('a primary that is killed is replaced by itself, nothing acknowledged is lo
 
 test('a primary that was stopped and wakes up after another was elected takes no write and rejoins by itself', async (t) => {
   const fixture = new GroupFixture(t);
-  const [one, two, three] = (await fixture.group(['one', 'two', 'three'])) as [
-    ServerProcess,
-    ServerProcess,
-    ServerProcess,
-  ];
+  const [one, two, three] = await fixture.group(['one', 'two', 'three']);
   const writer = new SteadyWriter(t, two, 0);
   await writer.more(20);
   process.kill(one.processId, 'SIGSTOP');
@@ -96,11 +84,7 @@ test('a primary that was stopped and wakes up after another was elected takes no
 
 test('without enough members nobody is elected, and the rule and its numbers are told', async (t) => {
   const fixture = new GroupFixture(t);
-  const [one, two, three] = (await fixture.group(['one', 'two', 'three'])) as [
-    ServerProcess,
-    ServerProcess,
-    ServerProcess,
-  ];
+  const [one, two, three] = await fixture.group(['one', 'two', 'three']);
   await one.execute(database, "INSERT INTO items VALUES (1, 'kept')");
   await Promise.all([one.stop('SIGKILL'), two.stop('SIGKILL')]);
   await untilGroup(three, ({ leader }) => leader === '');

@@ -7,10 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ErrorCode, isQuorateError } from '../../src/errors/interface.ts';
 import type { Group } from '../../src/proto/interface.ts';
 import { ServerFixture, type ServerProcess, type StartOptions } from '../server-process.ts';
+import { until } from '../until.ts';
 
 export const database = 'shop';
-
-const patienceMs = 30_000;
 
 /** What a server needs to run somewhere else. */
 export type Place = Pick<StartOptions, 'args' | 'command' | 'reach'>;
@@ -43,10 +42,10 @@ export class GroupFixture {
   }
 
   /** Servers of the given names with a group of which the first is primary; resolves when all of them count. */
-  async group(
-    names: readonly string[],
+  async group<const Names extends readonly [string, ...string[]]>(
+    names: Names,
     create: { level?: string; acks?: number; maxLag?: number } = {},
-  ): Promise<ServerProcess[]> {
+  ): Promise<{ [Name in keyof Names]: ServerProcess }> {
     const servers = await Promise.all(names.map((name) => this.start(name)));
     const [first] = servers as [ServerProcess];
     const client = await first.client();
@@ -57,7 +56,7 @@ export class GroupFixture {
       const wanted = { level, acks, whenShort: '', degradeAfterMs: 0, timeoutMs: 0 };
       await client.groups.update({ database, remove: '', clearMaxLag: false, leaseMs: 0, acks: wanted, maxLag });
     }
-    return servers;
+    return servers as { [Name in keyof Names]: ServerProcess };
   }
 }
 
@@ -86,15 +85,13 @@ export async function untilGroup(
   name = database,
 ): Promise<Group> {
   const client = await server.client();
-  for (const end = Date.now() + patienceMs; ; await sleep(20)) {
-    const [group] = await client.groups.list(name).catch(unknownYet);
-    if (group !== undefined && condition(group)) {
-      return group;
-    }
-    if (Date.now() > end) {
-      throw new Error(`the group did not become what was awaited: ${JSON.stringify(group)}`);
-    }
-  }
+  let groups: readonly Group[] = [];
+  const isAsWanted = async () => {
+    groups = await client.groups.list(name).catch(unknownYet);
+    return groups[0] !== undefined && condition(groups[0]);
+  };
+  await until(() => `the group is as wanted: ${JSON.stringify(groups)}`, isAsWanted);
+  return groups[0] as Group;
 }
 
 function unknownYet(error: unknown): Group[] {
@@ -155,11 +152,10 @@ export class SteadyWriter {
   /** Waits until so many more writes were acknowledged. */
   async more(count: number): Promise<void> {
     const wanted = this.acknowledged.length + count;
-    for (const end = Date.now() + patienceMs; this.acknowledged.length < wanted; await sleep(5)) {
-      if (Date.now() > end) {
-        throw new Error(`no writes are acknowledged: ${JSON.stringify([...this.failures])}`);
-      }
-    }
+    await until(
+      () => `writes are acknowledged: ${JSON.stringify([...this.failures])}`,
+      () => this.acknowledged.length >= wanted,
+    );
   }
 
   async stop(): Promise<void> {
@@ -185,11 +181,9 @@ export async function assertKept(server: ServerProcess, ...writers: readonly Ste
 /** Waits until all servers have the same content at the same transaction. */
 export async function untilEqual(servers: readonly ServerProcess[]): Promise<void> {
   let digests: string[] = [];
-  for (const end = Date.now() + patienceMs; Date.now() < end; await sleep(50)) {
+  const areEqual = async () => {
     digests = await Promise.all(servers.map((server) => server.digest(database)));
-    if (new Set(digests).size === 1) {
-      return;
-    }
-  }
-  assert.fail(`the members differ: ${digests.join(', ')}`);
+    return new Set(digests).size === 1;
+  };
+  await until(() => `the members are equal: ${digests.join(', ')}`, areEqual);
 }

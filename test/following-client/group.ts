@@ -1,11 +1,7 @@
 import type { TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type ConnectOptions, connect, type FollowingClient } from 'quorate/client';
 import { update } from '../replica-commands.ts';
 import { adminPassword, follow, ServerFixture, type ServerProcess } from '../server-process.ts';
-
-/** How long a condition may take to come true, on a busy machine. */
-const patienceMs = 30_000;
 
 /** A primary and replicas that follow it, as people set them up by hand. */
 export class HandmadeGroup {
@@ -75,15 +71,6 @@ export class HandmadeGroup {
     await (await replica.client()).updateDatabase(update({ role: 'primary' }));
     for (const other of this.replicas.filter((one) => one !== replica)) {
       await (await other.client()).updateDatabase(update({ primaryHost: '127.0.0.1', primaryPort: replica.port }));
-    }
-  }
-}
-
-/** Waits until a condition holds. */
-export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + patienceMs; !(await condition()); await sleep(20)) {
-    if (Date.now() > end) {
-      throw new Error(`it did not come true that ${what}`);
     }
   }
 }
