@@ -41,7 +41,7 @@ export class Testbed {
   /** @param maxDefects after which time does not go on: what follows from them teaches nothing */
   constructor(name: string, options: TestbedOptions, maxDefects: number) {
     this.directory = mkdtempSync(path.join(folder, `quorate-${name}-`));
-    this.trace = new Trace(() => this.time.nowMs, options.onTraceLine);
+    this.trace = new Trace(() => this.time.nowMs, this.directory, options.onTraceLine);
     this.#options = options;
     this.#maxDefects = maxDefects;
   }
@@ -62,7 +62,7 @@ export class Testbed {
   }
 
   defect(what: string): void {
-    this.trace.add('DEFECT', what.replaceAll(this.directory, ''));
+    this.trace.add('DEFECT', what);
     this.#defects.push(`at ${this.time.nowMs.toFixed(3)} ms: ${what}`);
   }
 
