@@ -25,9 +25,8 @@ import { NodeWatch } from '../node-watch.ts';
 import type { Host } from '../simulated-network.ts';
 import { SimulatedNode } from '../simulated-node.ts';
 import { database as databaseName } from './group-plan.ts';
-import { type GroupWorld, noAnswer, type SavedChange, upstreamOf } from './group-world.ts';
+import { type GroupWorld, noAnswer, type SavedChange, simulatedCoordinator, upstreamOf } from './group-world.ts';
 import { type MemberHooks, MemberProcess, ownHistory } from './member-process.ts';
-import { SimulatedCoordinator } from './simulated-coordinator.ts';
 import { type Member, SimulatedPeers } from './simulated-peers.ts';
 
 /** Milliseconds that a write waits for a primary, and until it is shown where it was sent. */
@@ -125,10 +124,7 @@ export class DataNode implements Member, Host {
     const { nodes, calls } = this.#world;
     const { runtime, life } = process;
     const self = { name: this.name, process: life };
-    const store = new GroupStore(
-      new SimulatedCoordinator(this.#world.coordinator, calls, nodes.time, self),
-      databaseName,
-    );
+    const store = new GroupStore(simulatedCoordinator(this.#world, self), databaseName);
     this.#isPromoting = false;
     const trace = (what: string) => life.alive && nodes.trace.add(this.name, what);
     return new Membership({
