@@ -24,8 +24,7 @@ async function untilMetric(server: ServerProcess, name: string, wanted: number):
 const begin = (client: NodeClient, database = 'defaultdb') => RemoteTransaction.begin({ client }, database);
 
 describe('limits of gRPC', () => {
-  const cleanups: (() => unknown)[] = [];
-  const fixture = new ServerFixture({ after: (action: unknown) => cleanups.push(action as () => unknown) } as never);
+  const fixture = new ServerFixture({ after });
   let server: ServerProcess;
   let client: NodeClient;
 
@@ -39,12 +38,6 @@ describe('limits of gRPC', () => {
     );
     client = await server.client();
     await server.execute('defaultdb', 'CREATE TABLE t (a)');
-  });
-
-  after(async () => {
-    for (const cleanup of cleanups) {
-      await cleanup();
-    }
   });
 
   test('one connection over the limit is closed at once, and those that end make room', async () => {

@@ -3,7 +3,6 @@ import { globSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { NodeClient } from '../src/client/interface.ts';
@@ -242,12 +241,17 @@ export function follow(server: ServerProcess, ...more: string[]): string[] {
   ];
 }
 
-/** Servers and folders of one test, which are gone when it ends. */
+/** A test, a suite or a file, at whose end something is to be done. */
+export interface TestScope {
+  after(action: () => unknown): void;
+}
+
+/** Servers and folders of a test or of several, which are gone at their end. */
 export class ServerFixture {
   readonly root: string;
   readonly #servers: ServerProcess[] = [];
 
-  constructor(t: Pick<TestContext, 'after'>) {
+  constructor(t: TestScope) {
     this.root = mkdtempSync(path.join(os.tmpdir(), 'quorate-servers-'));
     t.after(async () => {
       await Promise.all(this.#servers.map((server) => server.stop('SIGKILL')));

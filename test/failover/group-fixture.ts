@@ -2,11 +2,10 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
-import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ErrorCode, isQuorateError } from '../../src/errors/interface.ts';
 import type { Group } from '../../src/proto/interface.ts';
-import { ServerFixture, type ServerProcess, type StartOptions } from '../server-process.ts';
+import { ServerFixture, type ServerProcess, type StartOptions, type TestScope } from '../server-process.ts';
 import { until } from '../until.ts';
 
 export const database = 'shop';
@@ -24,11 +23,7 @@ export class GroupFixture {
    * @param coordinator flags that say which one is used; one of this machine when absent
    * @param place where the server of a name runs; beside this process when absent
    */
-  constructor(
-    t: Pick<TestContext, 'after'>,
-    coordinator?: readonly string[],
-    place: (name: string) => Place = () => ({}),
-  ) {
+  constructor(t: TestScope, coordinator?: readonly string[], place: (name: string) => Place = () => ({})) {
     this.#place = place;
     this.#servers = new ServerFixture(t);
     const directory = path.join(this.#servers.root, 'coordinator');
@@ -125,7 +120,7 @@ export class SteadyWriter {
   #stopped = false;
   readonly #running: Promise<void>;
 
-  constructor(t: Pick<TestContext, 'after'>, server: ServerProcess, first: number) {
+  constructor(t: TestScope, server: ServerProcess, first: number) {
     this.#running = this.#run(server, first);
     t.after(() => {
       this.#stopped = true;

@@ -1,17 +1,16 @@
-import type { TestContext } from 'node:test';
 import { type ConnectOptions, connect, type FollowingClient } from 'quorate/client';
 import { update } from '../replica-commands.ts';
-import { adminPassword, follow, ServerFixture, type ServerProcess } from '../server-process.ts';
+import { adminPassword, follow, ServerFixture, type ServerProcess, type TestScope } from '../server-process.ts';
 
 /** A primary and replicas that follow it, as people set them up by hand. */
 export class HandmadeGroup {
   readonly #fixture: ServerFixture;
-  readonly #t: Pick<TestContext, 'after'>;
+  readonly #t: TestScope;
   readonly primary: ServerProcess;
   readonly replicas: readonly ServerProcess[];
 
   private constructor(
-    t: Pick<TestContext, 'after'>,
+    t: TestScope,
     fixture: ServerFixture,
     [primary, ...replicas]: readonly [ServerProcess, ...ServerProcess[]],
   ) {
@@ -22,7 +21,7 @@ export class HandmadeGroup {
   }
 
   /** @param flags of each replica */
-  static async start(t: Pick<TestContext, 'after'>, ...flags: readonly (readonly string[])[]): Promise<HandmadeGroup> {
+  static async start(t: TestScope, ...flags: readonly (readonly string[])[]): Promise<HandmadeGroup> {
     const fixture = new ServerFixture(t);
     const primary = await fixture.start('primary');
     const replicas = await Promise.all(
