@@ -9,6 +9,7 @@ import { NodeClient } from '../src/client/interface.ts';
 import { isQuorateError } from '../src/errors/interface.ts';
 import type { DatabaseStatus } from '../src/proto/interface.ts';
 import type { ConnectionSecurity } from '../src/tls/interface.ts';
+import { eventually, patienceMs } from './until.ts';
 
 export const adminPassword = 'correct horse battery staple';
 
@@ -16,9 +17,6 @@ const program = fileURLToPath(new URL('../bin/quorate', import.meta.url));
 
 /** The program of this clone, on this Node. */
 export const serverCommand: readonly string[] = [process.execPath, program];
-
-/** How long a server may take to be ready, and how long a condition may take to come true, on a busy machine. */
-const patienceMs = 30_000;
 
 interface ReadyEvent {
   readonly nodeId: string;
@@ -172,14 +170,7 @@ export class ServerProcess {
 
   /** Waits until a database is as the condition wants it. */
   async until(name: string, condition: (status: DatabaseStatus) => boolean): Promise<DatabaseStatus> {
-    let status = await this.database(name);
-    for (const end = Date.now() + patienceMs; !condition(status); status = await this.database(name)) {
-      if (Date.now() > end) {
-        throw new Error(`${name} did not become what was awaited: ${JSON.stringify(status)}`);
-      }
-      await sleep(20);
-    }
-    return status;
+    return await eventually(() => this.database(name), condition);
   }
 
   /** Stops the server with a signal and returns its exit code, or the signal that ended it. */
@@ -215,18 +206,6 @@ export function sqliteFile(directory: string, database: string): string {
     throw new Error(`there is not one content of ${database} in ${directory}`);
   }
   return file;
-}
-
-/** Looks until what is found is enough; what was found then. */
-export async function eventually<T>(look: () => Promise<T>, isEnough: (found: T) => boolean): Promise<T> {
-  let found = await look();
-  for (const end = Date.now() + 30_000; !isEnough(found); found = await look()) {
-    if (Date.now() > end) {
-      throw new Error(`what was awaited did not come: ${JSON.stringify(found)}`);
-    }
-    await sleep(20);
-  }
-  return found;
 }
 
 /** Flags that make a database follow one of another server. */

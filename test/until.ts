@@ -15,3 +15,14 @@ export async function until(
     }
   }
 }
+
+/** Looks until what is found is enough; what was found then. */
+export async function eventually<T>(look: () => Promise<T>, isEnough: (found: T) => boolean): Promise<T> {
+  let found: T | undefined;
+  const isFound = async () => {
+    found = await look();
+    return isEnough(found);
+  };
+  await until(() => `what was looked for; found was ${JSON.stringify(found)}`, isFound);
+  return found as T;
+}

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NodeClient } from '../../src/client/interface.ts';
-import { adminPassword, eventually, type ServerProcess } from '../server-process.ts';
+import { adminPassword, type ServerProcess } from '../server-process.ts';
+import { eventually } from '../until.ts';
 import {
   assertKept,
   database,
@@ -112,14 +113,7 @@ test('a group of systemdb makes the users of one node those of all, also after a
     permissions: [],
   });
   using client = new NodeClient({ host: '127.0.0.1', port: two.port });
-  await eventually(
-    () =>
-      client.login('ada', 'a long password').then(
-        () => 'ok',
-        ({ code }: { code: string }) => code,
-      ),
-    (answer) => answer === 'ok',
-  );
+  await untilLogin(client, 'ada', 'a long password');
   const counts = async () =>
     (await (await one.client()).groups.list(systemdb))[0]?.members.every(({ learner }) => !learner);
   await eventually(counts, (isDone) => isDone === true);
@@ -127,12 +121,15 @@ test('a group of systemdb makes the users of one node those of all, also after a
   await client.login('admin', adminPassword);
   await client.users.create({ user: 'bob', password: 'another password', sysadmin: false, permissions: [] });
   using first = new NodeClient({ host: '127.0.0.1', port: one.port });
-  await eventually(
-    () =>
-      first.login('bob', 'another password').then(
-        () => 'ok',
-        ({ code }: { code: string }) => code,
-      ),
-    (answer) => answer === 'ok',
-  );
+  await untilLogin(first, 'bob', 'another password');
 });
+
+/** Waits until a user whom another node has made can log in. */
+async function untilLogin(client: NodeClient, user: string, password: string): Promise<void> {
+  const isIn = () =>
+    client.login(user, password).then(
+      () => 'ok',
+      ({ code }: { code: string }) => code,
+    );
+  await eventually(isIn, (answer) => answer === 'ok');
+}

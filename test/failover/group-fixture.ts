@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ErrorCode, isQuorateError } from '../../src/errors/interface.ts';
 import type { Group } from '../../src/proto/interface.ts';
 import { ServerFixture, type ServerProcess, type StartOptions, type TestScope } from '../server-process.ts';
-import { until } from '../until.ts';
+import { eventually, until } from '../until.ts';
 
 export const database = 'shop';
 
@@ -80,13 +80,11 @@ export async function untilGroup(
   name = database,
 ): Promise<Group> {
   const client = await server.client();
-  let groups: readonly Group[] = [];
-  const isAsWanted = async () => {
-    groups = await client.groups.list(name).catch(unknownYet);
-    return groups[0] !== undefined && condition(groups[0]);
-  };
-  await until(() => `the group is as wanted: ${JSON.stringify(groups)}`, isAsWanted);
-  return groups[0] as Group;
+  const [group] = await eventually(
+    () => client.groups.list(name).catch(unknownYet),
+    ([one]) => one !== undefined && condition(one),
+  );
+  return group as Group;
 }
 
 function unknownYet(error: unknown): Group[] {
@@ -175,10 +173,8 @@ export async function assertKept(server: ServerProcess, ...writers: readonly Ste
 
 /** Waits until all servers have the same content at the same transaction. */
 export async function untilEqual(servers: readonly ServerProcess[]): Promise<void> {
-  let digests: string[] = [];
-  const areEqual = async () => {
-    digests = await Promise.all(servers.map((server) => server.digest(database)));
-    return new Set(digests).size === 1;
-  };
-  await until(() => `the members are equal: ${digests.join(', ')}`, areEqual);
+  await eventually(
+    () => Promise.all(servers.map((server) => server.digest(database))),
+    (digests) => new Set(digests).size === 1,
+  );
 }
