@@ -1,7 +1,7 @@
 import type { Database, DatabaseSettings } from '../../src/database/interface.ts';
-import { asQuorateError } from '../../src/errors/interface.ts';
+import { asQuorateError, QuorateError } from '../../src/errors/interface.ts';
 import type { ExportTxRequest, ExportTxResponse } from '../../src/proto/interface.ts';
-import type { ChannelListener, MessageChannel, Replicator } from '../../src/replication/interface.ts';
+import type { ChannelListener, Exporter, MessageChannel, Replicator } from '../../src/replication/interface.ts';
 import type { FileSystem, Runtime } from '../../src/runtime/interface.ts';
 import { Chance } from './chance.ts';
 import { InlineWriter } from './inline-writer.ts';
@@ -268,20 +268,21 @@ export class SimulatedNode implements Host {
   }
 
   accept(peer: MessageChannel<ExportTxResponse>, address: string): ChannelListener<ExportTxRequest> {
-    const exporter = this.#process?.exporter;
-    if (exporter === undefined) {
-      throw asQuorateError(new Error('the database is not open yet'), 'UNAVAILABLE');
-    }
-    return exporter.accept(peer, address);
+    return this.#exporter().accept(peer, address);
   }
 
   readonly sendSnapshot: SnapshotSender = async (request, send, signal) => {
+    await this.#exporter().sendSnapshot(request, send, signal);
+  };
+
+  /** @throws QuorateError UNAVAILABLE */
+  #exporter(): Exporter {
     const exporter = this.#process?.exporter;
     if (exporter === undefined) {
-      throw asQuorateError(new Error('the database is not open yet'), 'UNAVAILABLE');
+      throw new QuorateError('UNAVAILABLE', 'the database is not open yet');
     }
-    await exporter.sendSnapshot(request, send, signal);
-  };
+    return exporter;
+  }
 
   /** For a while nothing more can be written. */
   fillDisk(durationMs: number): void {
