@@ -208,6 +208,10 @@ export function sqliteFile(directory: string, database: string): string {
   return file;
 }
 
+/** Conditions for `until`. */
+export const streams = ({ replicator }: DatabaseStatus) => replicator?.state === 'streaming';
+export const shows = (txId: number) => (status: DatabaseStatus) => status.appliedTxId >= txId;
+
 /** Flags that make a database follow one of another server. */
 export function follow(server: ServerProcess, ...more: string[]): string[] {
   return [

@@ -8,6 +8,7 @@ import {
 import { QuorateError } from '../../../src/errors/interface.ts';
 import { Exporter, findParting, type HashedHistory, type Replicator } from '../../../src/replication/interface.ts';
 import type { GroupedDatabase } from '../../../src/server/node/group/group-database.ts';
+import { ownHistory } from '../../../src/server/node/parting.ts';
 import { delegating } from '../mutation-tools.ts';
 import type { Life } from '../node-life.ts';
 import type { RunningProcess } from '../node-process.ts';
@@ -173,7 +174,7 @@ export class MemberProcess implements RunningProcess, GroupedDatabase {
     return this.#exclusively(async () => {
       const database = this.require();
       const { upstream } = database.settings.replication;
-      const own = await ownHistory(database);
+      const own = ownHistory(database);
       const parting = await findParting(own, await this.#hooks.historyOf(upstream?.host ?? '', this));
       const { commonTxId, certain } = parting;
       const mayGoBack = certain && commonTxId < database.positions().tip;
@@ -212,15 +213,4 @@ export class MemberProcess implements RunningProcess, GroupedDatabase {
     this.thread.alive = false;
     this.#options.writer.abandon();
   }
-}
-
-/** Where the log of a database stands, with what tells two histories apart. */
-export async function ownHistory(database: Database): Promise<HashedHistory> {
-  return {
-    tipTxId: database.positions().tip,
-    async hashes(txIds) {
-      const found = await Promise.all(txIds.map((txId) => database.source.positionOf(txId)));
-      return new Map(found.flatMap((position) => (position === undefined ? [] : [[position.txId, position.hash]])));
-    },
-  };
 }
