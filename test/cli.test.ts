@@ -9,8 +9,7 @@ import { type CommandOptions, quorate } from './command-line.ts';
 import { adminPassword, ServerFixture, type ServerProcess } from './server-process.ts';
 
 describe('command line with a server', () => {
-  const cleanups: (() => unknown)[] = [];
-  const fixture = new ServerFixture({ after: (action: unknown) => cleanups.push(action as () => unknown) } as never);
+  const fixture = new ServerFixture({ after });
   let server: ServerProcess;
   let env: Record<string, string>;
 
@@ -24,12 +23,6 @@ describe('command line with a server', () => {
       'defaultdb',
       'CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT, weight REAL, raw BLOB)',
     );
-  });
-
-  after(async () => {
-    for (const cleanup of cleanups) {
-      await cleanup();
-    }
   });
 
   const run = (args: readonly string[], options: CommandOptions = {}) =>

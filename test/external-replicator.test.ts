@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import type { DatabaseStatus } from '../src/proto/interface.ts';
 import { errorFromGrpc } from '../src/replication/interface.ts';
 import { quorate } from './command-line.ts';
-import { adminPassword, ServerFixture, type ServerProcess } from './server-process.ts';
+import { adminPassword, ServerFixture, type ServerProcess, streams } from './server-process.ts';
 
 const program = fileURLToPath(new URL('../bin/quorate', import.meta.url));
 
@@ -29,8 +29,6 @@ const insertItem = 'INSERT INTO items (body) VALUES (randomblob(50000))';
 
 const copies = ({ replicator }: DatabaseStatus) =>
   replicator?.state === 'copying' && (replicator.snapshot?.receivedBytes ?? 0) > 0;
-const streams = ({ replicator }: DatabaseStatus) => replicator?.state === 'streaming';
-
 /** Fills `defaultdb` with 10 MB, and waits until the beginning of its log is gone. */
 async function fill(server: ServerProcess): Promise<void> {
   await server.execute('defaultdb', 'CREATE TABLE items (id INTEGER PRIMARY KEY, body BLOB NOT NULL)');

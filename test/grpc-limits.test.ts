@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { NodeClient, RemoteTransaction } from '../src/client/interface.ts';
 import { AdminService, QueryService } from '../src/proto/interface.ts';
 import { errorFromGrpc } from '../src/replication/interface.ts';
 import { adminPassword, ServerFixture, type ServerProcess } from './server-process.ts';
+import { until } from './until.ts';
 
 const maxConnections = 4;
 const maxCalls = 5;
@@ -17,17 +17,14 @@ async function metric(server: ServerProcess, name: string): Promise<number> {
   return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1]);
 }
 
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (const endMs = Date.now() + 20_000; !(await condition()); await sleep(20)) {
-    assert.ok(Date.now() < endMs, 'the condition did not come true');
-  }
+async function untilMetric(server: ServerProcess, name: string, wanted: number): Promise<void> {
+  await until(`${name} is ${wanted}`, async () => (await metric(server, name)) === wanted);
 }
 
 const begin = (client: NodeClient, database = 'defaultdb') => RemoteTransaction.begin({ client }, database);
 
 describe('limits of gRPC', () => {
-  const cleanups: (() => unknown)[] = [];
-  const fixture = new ServerFixture({ after: (action: unknown) => cleanups.push(action as () => unknown) } as never);
+  const fixture = new ServerFixture({ after });
   let server: ServerProcess;
   let client: NodeClient;
 
@@ -43,16 +40,10 @@ describe('limits of gRPC', () => {
     await server.execute('defaultdb', 'CREATE TABLE t (a)');
   });
 
-  after(async () => {
-    for (const cleanup of cleanups) {
-      await cleanup();
-    }
-  });
-
   test('one connection over the limit is closed at once, and those that end make room', async () => {
     const taken = await metric(server, 'quorate_grpc_connections');
     const sockets = Array.from({ length: maxConnections - taken }, () => net.connect(server.port, '127.0.0.1'));
-    await until(async () => (await metric(server, 'quorate_grpc_connections')) === maxConnections);
+    await untilMetric(server, 'quorate_grpc_connections', maxConnections);
     const over = net.connect(server.port, '127.0.0.1').resume();
     over.on('error', () => {});
     await once(over, 'close');
@@ -60,9 +51,9 @@ describe('limits of gRPC', () => {
     for (const socket of sockets) {
       socket.destroy();
     }
-    await until(async () => (await metric(server, 'quorate_grpc_connections')) === taken);
+    await untilMetric(server, 'quorate_grpc_connections', taken);
     const next = net.connect(server.port, '127.0.0.1');
-    await until(async () => (await metric(server, 'quorate_grpc_connections')) === taken + 1);
+    await untilMetric(server, 'quorate_grpc_connections', taken + 1);
     next.destroy();
   });
 
@@ -70,7 +61,7 @@ describe('limits of gRPC', () => {
     // Each waits for the writer, which the first one holds.
     const first = await begin(client);
     const waiting = Array.from({ length: maxCalls - 1 }, () => begin(client));
-    await until(async () => (await metric(server, 'quorate_grpc_calls')) === maxCalls);
+    await untilMetric(server, 'quorate_grpc_calls', maxCalls);
     let answered = false;
     const status = client.status('defaultdb').finally(() => {
       answered = true;
@@ -82,7 +73,7 @@ describe('limits of gRPC', () => {
     for (const next of waiting) {
       await (await next).rollback().catch(() => {});
     }
-    await until(async () => (await metric(server, 'quorate_grpc_calls')) === 0);
+    await untilMetric(server, 'quorate_grpc_calls', 0);
   });
 
   test('messages, statements, results and transactions over their limits are refused with a code', async () => {
@@ -123,7 +114,7 @@ describe('limits of gRPC', () => {
     // Another one gets the writer when the time of the first one is over.
     await (await begin(client)).rollback();
     await assert.rejects(late.rollback());
-    await until(async () => (await metric(server, 'quorate_grpc_calls')) === 0);
+    await untilMetric(server, 'quorate_grpc_calls', 0);
   });
 
   test('a transaction that sends without waiting for answers is ended', async () => {
@@ -201,9 +192,9 @@ test('a caller that leaves in the middle of an import is no defect of the server
   call.write({
     message: { $case: 'create', value: { database: 'shop', role: '', replication: undefined, acks: undefined } },
   });
-  await until(async () => (await metric(server, 'quorate_grpc_calls')) === 1);
+  await untilMetric(server, 'quorate_grpc_calls', 1);
   call.cancel();
-  await until(async () => (await metric(server, 'quorate_grpc_calls')) === 0);
+  await untilMetric(server, 'quorate_grpc_calls', 0);
   const metrics = await (await fetch(`${server.httpUrl}/metrics`)).text();
   assert.doesNotMatch(metrics, /quorate_errors_total\{code="INTERNAL"\}/);
   await assert.rejects(server.database('shop'), { code: 'DATABASE_NOT_FOUND' });

@@ -1,11 +1,9 @@
 /** What the nodes tell load balancers. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { NodeClient } from '../src/client/interface.ts';
 import { adminPassword, follow, ServerFixture, type ServerProcess } from './server-process.ts';
-
-const patienceMs = 30_000;
+import { until } from './until.ts';
 
 /** Statuses of paths, as `{ '/primary': 200 }`. */
 async function statuses(server: ServerProcess, ...paths: string[]): Promise<Record<string, number>> {
@@ -14,13 +12,12 @@ async function statuses(server: ServerProcess, ...paths: string[]): Promise<Reco
 }
 
 async function untilStatus(server: ServerProcess, path: string, wanted: number): Promise<void> {
-  for (const end = Date.now() + patienceMs; ; await sleep(20)) {
-    const { status } = await fetch(server.httpUrl + path);
-    if (status === wanted) {
-      return;
-    }
-    assert.ok(Date.now() < end, `${path} answers ${status} and not ${wanted}`);
-  }
+  let found: number | undefined;
+  const isWanted = async () => {
+    found = (await fetch(server.httpUrl + path)).status;
+    return found === wanted;
+  };
+  await until(() => `${path} answers ${wanted} and not ${found}`, isWanted);
 }
 
 const all = ['/primary', '/read-only', '/replica', '/replica?lag=1MB', '/replica?lag=30s', '/sync'];

@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { logProcessWarnings } from '../src/cli/process-warnings.ts';
 import { createServerLogger } from '../src/cli/server-logger.ts';
 import { NodeClient } from '../src/client/interface.ts';
@@ -12,6 +11,7 @@ import { createNodeRuntime } from '../src/runtime/interface.ts';
 import { startTracing, tracing } from '../src/tracing/interface.ts';
 import { loginToken } from './hrana-server.ts';
 import { adminPassword, follow, ServerFixture, type ServerProcess } from './server-process.ts';
+import { until } from './until.ts';
 
 interface LogLine {
   readonly level: number;
@@ -41,12 +41,9 @@ function find(lines: readonly LogLine[], fields: Readonly<Record<string, unknown
 
 async function untilFollowed(server: ServerProcess, database: string): Promise<void> {
   const client = await server.client();
-  for (const end = Date.now() + 30_000; Date.now() < end; await sleep(20)) {
-    if ((await client.status()).databases.some((status) => status.database === database)) {
-      return;
-    }
-  }
-  assert.fail(`${database} is not followed`);
+  await until(`${database} is followed`, async () =>
+    (await client.status()).databases.some((status) => status.database === database),
+  );
 }
 
 async function wrongLogin(server: ServerProcess, password: string): Promise<void> {

@@ -78,13 +78,7 @@ async function scrape(server: ServerProcess): Promise<string> {
 }
 
 describe('metrics', () => {
-  const cleanups: (() => unknown)[] = [];
-  const fixture = new ServerFixture({ after: (action: unknown) => cleanups.push(action as () => unknown) } as never);
-  after(async () => {
-    for (const cleanup of cleanups) {
-      await cleanup();
-    }
-  });
+  const fixture = new ServerFixture({ after });
   let texts: string[] = [];
   let primary: Map<string, MetricFamily>;
   let replica: Map<string, MetricFamily>;

@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { CreateDatabaseRequest, DatabaseStatus, UpdateDatabaseRequest } from '../src/proto/interface.ts';
-import { adminPassword, follow, ServerFixture, type ServerProcess } from './server-process.ts';
+import type { CreateDatabaseRequest, UpdateDatabaseRequest } from '../src/proto/interface.ts';
+import { adminPassword, follow, ServerFixture, type ServerProcess, shows } from './server-process.ts';
 
 const program = fileURLToPath(new URL('../bin/quorate', import.meta.url));
 
@@ -33,7 +33,6 @@ function update(database: string, changes: Partial<UpdateDatabaseRequest>): Upda
   };
 }
 
-const shows = (txId: number) => (status: DatabaseStatus) => status.appliedTxId >= txId;
 const code = (expected: string) => ({ code: expected });
 
 test('what is written on a primary is read on its replica servers, users included, and on a replica of a replica', async (t) => {

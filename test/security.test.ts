@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 import { globSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { NodeClient } from '../src/client/interface.ts';
 import type { StatusResponse } from '../src/proto/interface.ts';
 import { quorate } from './command-line.ts';
+import { loginToken } from './hrana-server.ts';
 import { adminPassword, follow, ServerFixture, type ServerProcess } from './server-process.ts';
+import { until } from './until.ts';
 
 const password = 'a password of this test';
-const patienceMs = 30_000;
 
 async function makeUser(server: ServerProcess, user: string, ...grants: string[]): Promise<void> {
   const permissions = grants.map((grant) => {
@@ -37,12 +37,6 @@ function withToken(t: TestContext, server: ServerProcess, token: string): NodeCl
 async function makeDatabase(server: ServerProcess, database: string): Promise<void> {
   await (await server.client()).createDatabase({ database, role: '', replication: undefined });
   await server.execute(database, 'CREATE TABLE t (a)', 'INSERT INTO t VALUES (1)');
-}
-
-async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + patienceMs; !(await condition()); await sleep(20)) {
-    assert.ok(Date.now() < end, `in vain: ${what}`);
-  }
 }
 
 const names = ({ databases }: StatusResponse) => databases.map(({ database }) => database);
@@ -164,7 +158,7 @@ test('a change of a user holds for the next request, and open streams end', asyn
     `--replication-primary-port=${server.port}`,
     '--replication-primary-username=follower',
   ];
-  const env = { QUORATE_REPLICATION_PRIMARY_PASSWORD: password, QUORATE_TOKEN: await tokenOf(replica) };
+  const env = { QUORATE_REPLICATION_PRIMARY_PASSWORD: password, QUORATE_TOKEN: await loginToken(replica) };
   const args = ['database', 'create', 'shop', ...follows, '--port', String(replica.port), '--replication-primary-host'];
   const { exitCode, stderr } = await quorate([...args, '127.0.0.1'], { env });
   assert.equal(exitCode, 0, stderr);
@@ -188,10 +182,6 @@ test('a change of a user holds for the next request, and open streams end', asyn
   await assert.rejects(run(client, 'shop', 'SELECT 1'), { code: 'UNAUTHENTICATED' });
   await assert.rejects(client.login('follower', password), { code: 'UNAUTHENTICATED' });
 });
-
-async function tokenOf(server: ServerProcess): Promise<string> {
-  return (await (await server.client()).login('admin', adminPassword)).token;
-}
 
 test('a replica whose token was revoked logs in again at once, as long as its password is good', async (t) => {
   const fixture = new ServerFixture(t);

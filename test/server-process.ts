@@ -3,13 +3,13 @@ import { globSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { NodeClient } from '../src/client/interface.ts';
 import { isQuorateError } from '../src/errors/interface.ts';
 import type { DatabaseStatus } from '../src/proto/interface.ts';
 import type { ConnectionSecurity } from '../src/tls/interface.ts';
+import { eventually, patienceMs } from './until.ts';
 
 export const adminPassword = 'correct horse battery staple';
 
@@ -17,9 +17,6 @@ const program = fileURLToPath(new URL('../bin/quorate', import.meta.url));
 
 /** The program of this clone, on this Node. */
 export const serverCommand: readonly string[] = [process.execPath, program];
-
-/** How long a server may take to be ready, and how long a condition may take to come true, on a busy machine. */
-const patienceMs = 30_000;
 
 interface ReadyEvent {
   readonly nodeId: string;
@@ -173,14 +170,7 @@ export class ServerProcess {
 
   /** Waits until a database is as the condition wants it. */
   async until(name: string, condition: (status: DatabaseStatus) => boolean): Promise<DatabaseStatus> {
-    let status = await this.database(name);
-    for (const end = Date.now() + patienceMs; !condition(status); status = await this.database(name)) {
-      if (Date.now() > end) {
-        throw new Error(`${name} did not become what was awaited: ${JSON.stringify(status)}`);
-      }
-      await sleep(20);
-    }
-    return status;
+    return await eventually(() => this.database(name), condition);
   }
 
   /** Stops the server with a signal and returns its exit code, or the signal that ended it. */
@@ -218,17 +208,9 @@ export function sqliteFile(directory: string, database: string): string {
   return file;
 }
 
-/** Looks until what is found is enough; what was found then. */
-export async function eventually<T>(look: () => Promise<T>, isEnough: (found: T) => boolean): Promise<T> {
-  let found = await look();
-  for (const end = Date.now() + 30_000; !isEnough(found); found = await look()) {
-    if (Date.now() > end) {
-      throw new Error(`what was awaited did not come: ${JSON.stringify(found)}`);
-    }
-    await sleep(20);
-  }
-  return found;
-}
+/** Conditions for `until`. */
+export const streams = ({ replicator }: DatabaseStatus) => replicator?.state === 'streaming';
+export const shows = (txId: number) => (status: DatabaseStatus) => status.appliedTxId >= txId;
 
 /** Flags that make a database follow one of another server. */
 export function follow(server: ServerProcess, ...more: string[]): string[] {
@@ -242,12 +224,17 @@ export function follow(server: ServerProcess, ...more: string[]): string[] {
   ];
 }
 
-/** Servers and folders of one test, which are gone when it ends. */
+/** A test, a suite or a file, at whose end something is to be done. */
+export interface TestScope {
+  after(action: () => unknown): void;
+}
+
+/** Servers and folders of a test or of several, which are gone at their end. */
 export class ServerFixture {
   readonly root: string;
   readonly #servers: ServerProcess[] = [];
 
-  constructor(t: Pick<TestContext, 'after'>) {
+  constructor(t: TestScope) {
     this.root = mkdtempSync(path.join(os.tmpdir(), 'quorate-servers-'));
     t.after(async () => {
       await Promise.all(this.#servers.map((server) => server.stop('SIGKILL')));

@@ -8,19 +8,12 @@ import { AdminClient, ExportStart, QueryClient, ReplicationClient } from '../src
 import { adminPassword, ServerFixture, type ServerProcess } from './server-process.ts';
 
 describe('endpoints of a server', () => {
-  const cleanups: (() => unknown)[] = [];
-  const fixture = new ServerFixture({ after: (action: unknown) => cleanups.push(action as () => unknown) } as never);
+  const fixture = new ServerFixture({ after });
   let server: ServerProcess;
 
   before(async () => {
     server = await fixture.start('server', '--max-result-bytes=1MiB', '--max-message-bytes=1MiB');
     await server.execute('defaultdb', 'CREATE TABLE t (a)', 'INSERT INTO t VALUES (1)');
-  });
-
-  after(async () => {
-    for (const cleanup of cleanups) {
-      await cleanup();
-    }
   });
 
   async function token(): Promise<string> {

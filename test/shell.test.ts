@@ -13,8 +13,8 @@ const skip = hasTerminals ? false : 'there is no script of util-linux, which giv
 const endless = 'WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r) SELECT max(i) FROM r;\n';
 
 describe('quorate shell', () => {
-  const cleanups: (() => unknown)[] = [];
-  const fixture = new ServerFixture({ after: (action: unknown) => cleanups.push(action as () => unknown) } as never);
+  const fixture = new ServerFixture({ after });
+  const terminals: Terminal[] = [];
   let server: ServerProcess;
   let env: Record<string, string>;
 
@@ -29,9 +29,9 @@ describe('quorate shell', () => {
     assert.equal(login.exitCode, 0, login.stderr);
   });
 
-  after(async () => {
-    for (const cleanup of cleanups) {
-      await cleanup();
+  after(() => {
+    for (const terminal of terminals) {
+      terminal.kill();
     }
   });
 
@@ -59,7 +59,7 @@ describe('quorate shell', () => {
       env: { ...process.env, ...env, ...more },
       columns,
     });
-    cleanups.push(() => terminal.kill());
+    terminals.push(terminal);
     await terminal.until(`${name}> `);
     return terminal;
   }

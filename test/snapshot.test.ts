@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { DatabaseStatus } from '../src/proto/interface.ts';
-import { adminPassword, follow, ServerFixture, type ServerProcess } from './server-process.ts';
+import { adminPassword, follow, ServerFixture, type ServerProcess, shows, streams } from './server-process.ts';
 
 const program = fileURLToPath(new URL('../bin/quorate', import.meta.url));
 
@@ -22,10 +22,7 @@ const slowly = ['--snapshot-rate-bytes', '4MiB', '--snapshot-chunk-bytes', '64Ki
 const createItems = 'CREATE TABLE items (id INTEGER PRIMARY KEY, body BLOB NOT NULL)';
 const insertItem = 'INSERT INTO items (body) VALUES (randomblob(50000))';
 
-const streams = ({ replicator }: DatabaseStatus) => replicator?.state === 'streaming';
 const copies = ({ replicator }: DatabaseStatus) => (replicator?.snapshot?.receivedBytes ?? 0) > 0;
-const shows = (txId: number) => (status: DatabaseStatus) => status.appliedTxId >= txId;
-
 /** Fills `defaultdb` with so many rows of 50 kB, and waits until the beginning of its log is gone. */
 async function fill(server: ServerProcess, rows: number): Promise<void> {
   await server.execute('defaultdb', createItems);

@@ -1,11 +1,11 @@
 /** A statement that does not end holds the writer of one database, and nothing else. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseExposition } from './exposition.ts';
 import { execute, RawHttp } from './hrana/raw-client.ts';
 import { createDatabase, HranaServer, loginToken } from './hrana-server.ts';
 import { ServerFixture, type ServerProcess } from './server-process.ts';
+import { until } from './until.ts';
 
 const patienceMs = 60_000;
 
@@ -38,9 +38,7 @@ async function ask(server: ServerProcess, path: string): Promise<{ status: numbe
 }
 
 async function untilStatus(server: ServerProcess, path: string, wanted: number): Promise<void> {
-  for (const end = Date.now() + patienceMs; (await ask(server, path)).status !== wanted; await sleep(20)) {
-    assert.ok(Date.now() < end, `${path} does not answer ${wanted}`);
-  }
+  await until(`${path} answers ${wanted}`, async () => (await ask(server, path)).status === wanted, patienceMs);
 }
 
 async function metric(server: ServerProcess, name: string, database: string): Promise<number | undefined> {

@@ -2,14 +2,12 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { test } from 'node:test';
 import { decodeRecords, LogReader } from '../src/log/interface.ts';
-import type { DatabaseStatus } from '../src/proto/interface.ts';
 import { nodeFileSystem } from '../src/runtime/interface.ts';
 import { quorate } from './command-line.ts';
-import { adminPassword, follow, ServerFixture, type ServerProcess } from './server-process.ts';
+import { adminPassword, follow, ServerFixture, type ServerProcess, shows } from './server-process.ts';
 
 const createItems = 'CREATE TABLE items (id INTEGER PRIMARY KEY, body BLOB)';
 
-const shows = (txId: number) => (status: DatabaseStatus) => status.appliedTxId >= txId;
 const insert = (bytes: number) => `INSERT INTO items (body) VALUES (randomblob(${bytes}))`;
 
 /** Bytes of the records of `defaultdb` from one transaction to another, as its log has them. */

@@ -8,8 +8,11 @@ import {
   type DatabaseLimits,
   type DatabaseSettings,
   defaultDatabaseLimits,
+  type SnapshotLease,
 } from '../src/database/interface.ts';
+import { QuorateError } from '../src/errors/interface.ts';
 import { createNodeRuntime } from '../src/runtime/interface.ts';
+import { ReadConnection } from '../src/sqlite/interface.ts';
 
 export const primarySettings: DatabaseSettings = { role: 'primary', term: 1, replication: { enabled: false } };
 
@@ -45,6 +48,32 @@ export class TestFolder implements Disposable {
 export async function scalar(database: Database, sql: string): Promise<unknown> {
   const { results } = await database.writer.transact([{ sql }]);
   return results[0]?.rows[0]?.[0];
+}
+
+/** Rows of the table `t` that a reader outside of the writer sees. */
+export function shown(database: Database): number {
+  using reader = ReadConnection.open(database.filePath);
+  return Number(reader.get('SELECT count(*) AS n FROM t')?.['n']);
+}
+
+export async function contentDigest(database: Database): Promise<string> {
+  return Buffer.from((await database.digest()).digest).toString('hex');
+}
+
+/** For `assert.rejects`. */
+export function hasCode(code: string): (error: unknown) => boolean {
+  return (error) => error instanceof QuorateError && error.code === code;
+}
+
+/** Carries a snapshot from `from` bytes on up to `end`. */
+export async function carrySnapshot(lease: SnapshotLease, to: Database, from = 0, end = lease.header.sizeBytes) {
+  await to.inbox.begin(lease.header, from, 0);
+  for (let offset = from; offset < end; ) {
+    const chunk = Buffer.alloc(Math.min(20_000, end - offset));
+    const count = await lease.read(chunk, offset);
+    await to.inbox.write(offset, chunk.subarray(0, count));
+    offset += count;
+  }
 }
 
 /** Carries everything from a primary to a replica in the same process, as a session would. */

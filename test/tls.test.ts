@@ -9,14 +9,10 @@ import tls from 'node:tls';
 import { NodeClient } from '../src/client/interface.ts';
 import { exitCodeOf } from '../src/errors/interface.ts';
 import { Quorate } from '../src/library/interface.ts';
-import type { DatabaseStatus } from '../src/proto/interface.ts';
 import type { ConnectionSecurity } from '../src/tls/interface.ts';
 import { TestAuthority } from './certificates.ts';
 import { quorate } from './command-line.ts';
-import { adminPassword, follow, ServerFixture, type ServerProcess } from './server-process.ts';
-
-const streams = ({ replicator }: DatabaseStatus) => replicator?.state === 'streaming';
-const shows = (txId: number) => (status: DatabaseStatus) => status.appliedTxId >= txId;
+import { adminPassword, follow, ServerFixture, type ServerProcess, shows, streams } from './server-process.ts';
 
 /** No machine has it (RFC 5737), and no test sends anything there. */
 const elsewhere = '192.0.2.1';

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CreateDatabaseRequest, DatabaseStatus, UpdateDatabaseRequest } from '../src/proto/interface.ts';
 import { quorate } from './command-line.ts';
-import { adminPassword, ServerFixture, type ServerProcess } from './server-process.ts';
+import { loginToken } from './hrana-server.ts';
+import { adminPassword, ServerFixture, type ServerProcess, streams } from './server-process.ts';
 
 const createItems = 'CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT NOT NULL)';
 const insert = "INSERT INTO items (name) VALUES ('x')";
@@ -46,7 +47,6 @@ async function assertEqualAt(txId: number, expected: string, server: ServerProce
   assert.equal(await server.digest(database), expected, `${server.directory} ${database}`);
 }
 
-const isStreaming = ({ replicator }: DatabaseStatus) => replicator?.state === 'streaming';
 const isRefused = ({ replicator }: DatabaseStatus) => replicator?.state === 'refused';
 
 test('ten replicas of one primary are equal to it, and each is followed on its own', async (t) => {
@@ -154,13 +154,13 @@ test('a loop over two or three servers is refused with its path, and mends itsel
 
   // The same over all three: what was the primary becomes a replica of the last.
   await follow(b, 'shop', a);
-  await b.until('shop', isStreaming);
+  await b.until('shop', streams);
   await follow(a, 'shop', c);
   await a.until('shop', isRefused);
 
   await update(a, { database: 'shop', role: 'primary' });
   await follow(b, 'shop', a);
-  await b.until('shop', isStreaming);
+  await b.until('shop', streams);
   await follow(c, 'shop', b);
   txId = await a.execute('shop', insert);
   await assertEqualAt(txId, await a.digest('shop'), c, 'shop');
@@ -193,7 +193,7 @@ test('databases of one server that would follow each other are refused when they
   const { stderr, exitCode } = await quorate(
     ['database', 'update', 'two', '--replication-enabled', '--replication-primary-database', 'one'].concat(
       ['--replication-primary-username=admin', `--replication-primary-password=${adminPassword}`],
-      ['--port', String(server.port), '--token', await tokenOf(server)],
+      ['--port', String(server.port), '--token', await loginToken(server)],
     ),
   );
   assert.match(stderr, /REPLICATION_LOOP/);
@@ -204,10 +204,6 @@ function upstreamFields(server: ServerProcess, database: string) {
   const { primaryHost, primaryPort, primaryDatabase, primaryUsername, primaryPassword } =
     replicaOf(server, database).replication ?? {};
   return { primaryHost, primaryPort, primaryDatabase, primaryUsername, primaryPassword };
-}
-
-async function tokenOf(server: ServerProcess): Promise<string> {
-  return (await (await server.client()).login('admin', adminPassword)).token;
 }
 
 test('a delayed replica acknowledges at once, shows late, keeps its delay over a kill, and loses nothing when it is promoted', async (t) => {
@@ -228,13 +224,13 @@ test('a delayed replica acknowledges at once, shows late, keeps its delay over a
   assert.equal(held.replicator?.delayMs, hour);
   const lag = await late.until('shop', ({ replicator }) => replicator?.receivedLagTransactions === 0);
   assert.deepEqual([lag.replicator?.lagTransactions, lag.replicator?.receivedLagMs], [2, 0]);
-  const { stdout } = await quorate(['status', '--port', String(late.port), '--token', await tokenOf(late)]);
+  const { stdout } = await quorate(['status', '--port', String(late.port), '--token', await loginToken(late)]);
   assert.match(stdout, /streaming, delay 1h\)/);
   assert.match(stdout, /on disk 0 tx, 0 B, 0 ms/);
 
   await late.stop('SIGKILL');
   const again = await fixture.start('late', `--port=${late.port}`);
-  await again.until('shop', isStreaming);
+  await again.until('shop', streams);
   assert.equal((await again.database('shop')).appliedTxId, 0);
   await update(again, { database: 'shop', role: 'primary' });
   assert.deepEqual(await again.query('shop', 'SELECT count(*) FROM items'), [[1n]]);

@@ -83,8 +83,7 @@ function checkWrite(spans: readonly CollectedSpan[], parent: CollectedSpan, step
 }
 
 describe('tracing', () => {
-  const cleanups: (() => unknown)[] = [];
-  const fixture = new ServerFixture({ after: (action: unknown) => cleanups.push(action as () => unknown) } as never);
+  const fixture = new ServerFixture({ after });
   let collector: TraceCollector;
   let primary: ServerProcess;
   let replica: ServerProcess;
@@ -106,9 +105,6 @@ describe('tracing', () => {
   });
 
   after(async () => {
-    for (const cleanup of cleanups) {
-      await cleanup();
-    }
     await collector[Symbol.asyncDispose]();
   });
 

@@ -6,7 +6,8 @@ import { test } from 'node:test';
 import { NodeClient } from '../src/client/interface.ts';
 import type { CreateDatabaseRequest, UpdateDatabaseRequest } from '../src/proto/interface.ts';
 import { quorate } from './command-line.ts';
-import { adminPassword, eventually, follow, ServerFixture, type ServerProcess } from './server-process.ts';
+import { adminPassword, follow, ServerFixture, type ServerProcess } from './server-process.ts';
+import { eventually } from './until.ts';
 
 /** Asks often, so that a test need not wait. */
 const eager = '--replication-discovery-interval=50ms';

@@ -92,3 +92,8 @@ export function describe(command: Command, declarations: OptionDeclarations, exa
   const lines = examples.map((example) => `  $ quorate ${example}`);
   return addFlags(command, declarations).addHelpText('after', `\nExamples:\n${lines.join('\n')}\n`);
 }
+
+/** For a flag that may be repeated. */
+export function collect(value: string, previous: readonly string[]): string[] {
+  return [...previous, value];
+}

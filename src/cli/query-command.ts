@@ -3,7 +3,7 @@ import type { QueryResult } from '../client/interface.ts';
 import { defineOptions } from '../config/interface.ts';
 import type { AckLevel } from '../proto/interface.ts';
 import { clientOptions } from './client-options.ts';
-import { type CommandContext, describe } from './command-context.ts';
+import { type CommandContext, collect, describe } from './command-context.ts';
 import { parseParameters, sqlCell, sqlJson } from './sql-values.ts';
 import { readStandardInput } from './standard-input.ts';
 import { renderTable } from './text-table.ts';
@@ -28,10 +28,6 @@ const queryOptions = defineOptions('Query', {
 });
 
 const options = { ...queryOptions, ...clientOptions } as const;
-
-function collect(value: string, previous: readonly string[]): string[] {
-  return [...previous, value];
-}
 
 export function addQueryCommand(program: Command, context: CommandContext): void {
   const command = program

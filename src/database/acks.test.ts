@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { catchUp, primarySettings, replicaSettings, TestFolder } from '../../test/test-database.ts';
-import { QuorateError } from '../errors/interface.ts';
-import { ReadConnection } from '../sqlite/interface.ts';
+import { catchUp, hasCode, primarySettings, replicaSettings, shown, TestFolder } from '../../test/test-database.ts';
 import { defaultAckSettings, ruleOf } from './acks.ts';
 import { Database } from './database.ts';
 import type { AckLevel, AckSettings, DatabaseSettings, TransactResult } from './types.ts';
@@ -11,10 +9,6 @@ const insert = { sql: 'INSERT INTO t (v) VALUES (?)', parameters: ['a'] };
 
 function withAcks(acks: Partial<AckSettings>): DatabaseSettings {
   return { ...primarySettings, acks: { ...defaultAckSettings, ...acks } };
-}
-
-function hasCode(code: string): (error: unknown) => boolean {
-  return (error) => error instanceof QuorateError && error.code === code;
 }
 
 /** A database with one table, made before acknowledgements were asked for. */
@@ -46,12 +40,6 @@ test('a quorum is a majority of the primary and its named replicas', () => {
   assert.throws(() => quorum([]), hasCode('INVALID_ARGUMENT'));
   assert.throws(() => ruleOf({ kind: 'sync', acks: 3 }, ['a', 'b']), hasCode('INVALID_ARGUMENT'));
 });
-
-/** Rows that a reader outside of the writer sees. */
-function shown(database: Database): number {
-  using reader = ReadConnection.open(database.filePath);
-  return Number(reader.get('SELECT count(*) AS n FROM t')?.['n']);
-}
 
 /** Reports acknowledgements and returns when the writer has heard them: it takes its messages in order. */
 async function acknowledge(database: Database, durable: number[], applied: number[] = durable): Promise<void> {

@@ -3,15 +3,10 @@ import { copyFileSync, cpSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { catchUp, primarySettings, replicaSettings, scalar, TestFolder } from '../../test/test-database.ts';
-import { QuorateError } from '../errors/interface.ts';
+import { catchUp, hasCode, primarySettings, replicaSettings, scalar, TestFolder } from '../../test/test-database.ts';
 import { Database } from './database.ts';
 
 const table = 'CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT UNIQUE)';
-
-function hasCode(code: string): (error: unknown) => boolean {
-  return (error) => error instanceof QuorateError && error.code === code;
-}
 
 async function withTable(folder: TestFolder, name = 'shop', limits = {}): Promise<Database> {
   const database = await Database.create(folder.context(name, limits), primarySettings);

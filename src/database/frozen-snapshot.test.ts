@@ -3,10 +3,15 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { test } from 'node:test';
-import { primarySettings, replicaSettings, TestFolder } from '../../test/test-database.ts';
+import {
+  carrySnapshot,
+  contentDigest,
+  primarySettings,
+  replicaSettings,
+  TestFolder,
+} from '../../test/test-database.ts';
 import { PinnedSnapshot } from '../sqlite/interface.ts';
 import { Database } from './database.ts';
-import type { SnapshotLease } from './types.ts';
 
 /** A primary whose snapshots are read from its own file, however small it is. */
 async function primaryWithRows(folder: TestFolder, limits: { snapshotWalBytes?: number } = {}): Promise<Database> {
@@ -25,19 +30,7 @@ async function insert(database: Database, rows: number): Promise<void> {
   }
 }
 
-async function carry(lease: SnapshotLease, to: Database, from = 0, end = lease.header.sizeBytes): Promise<void> {
-  await to.inbox.begin(lease.header, from, 0);
-  for (let offset = from; offset < end; ) {
-    const chunk = Buffer.alloc(Math.min(20_000, end - offset));
-    const count = await lease.read(chunk, offset);
-    await to.inbox.write(offset, chunk.subarray(0, count));
-    offset += count;
-  }
-}
-
 const copies = (database: Database) => readdirSync(path.join(database.directory, 'snapshots'));
-const hex = async (database: Database) => Buffer.from((await database.digest()).digest).toString('hex');
-
 /** Writes until the database file is another one than it was. */
 async function writeUntilFileChanges(database: Database): Promise<void> {
   const before = readFileSync(database.filePath);
@@ -54,16 +47,16 @@ test('a snapshot without a copy has nothing of what is written while it is read'
   using folder = new TestFolder();
   await using primary = await primaryWithRows(folder);
   await using replica = await Database.create(folder.context('replica'), replicaSettings);
-  const expected = await hex(primary);
+  const expected = await contentDigest(primary);
   using lease = await primary.snapshots.acquire('');
-  await carry(lease, replica, 0, 100_000);
+  await carrySnapshot(lease, replica, 0, 100_000);
   // More than SQLite leaves in its WAL by itself.
   await insert(primary, 400);
-  await carry(lease, replica, 100_000);
+  await carrySnapshot(lease, replica, 100_000);
   assert.deepEqual(copies(primary), []);
   await replica.inbox.install(await lease.sha256());
   assert.equal(replica.positions().applied, 21);
-  assert.equal(await hex(replica), expected);
+  assert.equal(await contentDigest(replica), expected);
 });
 
 test('when everybody has all of a snapshot, its database file is let go of', async () => {
@@ -93,14 +86,14 @@ test('when the WAL gets too long, the snapshot goes on from a copy, and the data
   using folder = new TestFolder();
   await using primary = await primaryWithRows(folder, { snapshotWalBytes: 1024 * 1024 });
   await using replica = await Database.create(folder.context('replica'), replicaSettings);
-  const expected = await hex(primary);
+  const expected = await contentDigest(primary);
   using lease = await primary.snapshots.acquire('');
-  await carry(lease, replica, 0, 100_000);
+  await carrySnapshot(lease, replica, 0, 100_000);
   await writeUntilFileChanges(primary);
   assert.equal(copies(primary).length, 1);
-  await carry(lease, replica, 100_000);
+  await carrySnapshot(lease, replica, 100_000);
   await replica.inbox.install(await lease.sha256());
-  assert.equal(await hex(replica), expected);
+  assert.equal(await contentDigest(replica), expected);
 });
 
 test('while somebody reads what was there before, the file cannot be frozen, and the snapshot is a copy', async () => {
@@ -116,12 +109,12 @@ test('while somebody reads what was there before, the file cannot be frozen, and
 test('a database that is closed while a snapshot is read from its file says so, and is sound', async () => {
   using folder = new TestFolder();
   const primary = await primaryWithRows(folder);
-  const expected = await hex(primary);
+  const expected = await contentDigest(primary);
   using lease = await primary.snapshots.acquire('');
   await primary[Symbol.asyncDispose]();
   await assert.rejects(lease.read(Buffer.alloc(100), 0), { code: 'UNAVAILABLE' });
   await using again = await Database.open(folder.context('primary'));
-  assert.equal(await hex(again), expected);
+  assert.equal(await contentDigest(again), expected);
 });
 
 /** Locks that this process has on a file, as Linux lists them: number, kind, process, device and inode. */

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, existsSync, rmSync } from 'node:fs';
 import { test } from 'node:test';
-import { catchUp, primarySettings, replicaSettings, TestFolder } from '../../test/test-database.ts';
-import { QuorateError } from '../errors/interface.ts';
+import { catchUp, hasCode, primarySettings, replicaSettings, shown, TestFolder } from '../../test/test-database.ts';
 import { decodeRecords } from '../log/interface.ts';
-import { ReadConnection, termStartOperations } from '../sqlite/interface.ts';
+import { termStartOperations } from '../sqlite/interface.ts';
 import { defaultAckSettings } from './acks.ts';
 import { Database } from './database.ts';
 import type { AckSettings, DatabaseSettings } from './types.ts';
@@ -13,10 +12,6 @@ const group = { id: 'g1' };
 const follower: DatabaseSettings = { ...replicaSettings, group };
 const sync: AckSettings = { ...defaultAckSettings, level: { kind: 'sync', acks: 1 } };
 const insert = (v: string) => [{ sql: 'INSERT INTO t (v) VALUES (?)', parameters: [v] }];
-
-function hasCode(code: string): (error: unknown) => boolean {
-  return (error) => error instanceof QuorateError && error.code === code;
-}
 
 /** A primary of term 1 with a table, and a member of a group that has all it has. */
 class Pair implements AsyncDisposable {
@@ -53,12 +48,6 @@ class Pair implements AsyncDisposable {
     await this.primary[Symbol.asyncDispose]();
     await this.member[Symbol.asyncDispose]();
   }
-}
-
-/** Rows that a reader outside of the writer sees. */
-function shown(database: Database): number {
-  using reader = ReadConnection.open(database.filePath);
-  return Number(reader.get('SELECT count(*) AS n FROM t')?.['n']);
 }
 
 /** Resolves when the condition holds after some change of the log. */

@@ -4,19 +4,13 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { primarySettings, TestFolder } from '../../test/test-database.ts';
-import { QuorateError } from '../errors/interface.ts';
+import { hasCode, primarySettings, shown, TestFolder } from '../../test/test-database.ts';
 import type { Clock, FileSystem } from '../runtime/interface.ts';
-import { ReadConnection } from '../sqlite/interface.ts';
 import { defaultAckSettings } from './acks.ts';
 import type { Database, DatabaseContext } from './interface.ts';
 import { openOnThisThread } from './testing/on-this-thread.ts';
 
 const insert = [{ sql: "INSERT INTO t (v) VALUES ('a')" }];
-
-function hasCode(code: string): (error: unknown) => boolean {
-  return (error) => error instanceof QuorateError && error.code === code;
-}
 
 interface Stage {
   nowMs: number;
@@ -52,11 +46,6 @@ async function leading(folder: TestFolder, stage: Stage, acks = defaultAckSettin
   await database.writer.transact([{ sql: 'CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)' }]);
   await database.leadership.lead({ term: 2, candidate: 'a', acks, leaseUntilMs: 1000 });
   return database;
-}
-
-function shown(database: Database): number {
-  using reader = ReadConnection.open(database.filePath);
-  return Number(reader.get('SELECT count(*) AS n FROM t')?.['n']);
 }
 
 test('when the lease has ended nothing is begun and no read is linearizable, until it is renewed', async () => {

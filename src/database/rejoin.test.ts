@@ -2,16 +2,11 @@ import assert from 'node:assert/strict';
 import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { catchUp, primarySettings, replicaSettings, TestFolder } from '../../test/test-database.ts';
-import { QuorateError } from '../errors/interface.ts';
+import { catchUp, hasCode, primarySettings, replicaSettings, TestFolder } from '../../test/test-database.ts';
 import { Database } from './database.ts';
 
 const back = { commonTxId: 5, mayGoBack: true };
 const insert = (v: string) => [{ sql: 'INSERT INTO t (v) VALUES (?)', parameters: [v] }];
-
-function hasCode(code: string): (error: unknown) => boolean {
-  return (error) => error instanceof QuorateError && error.code === code;
-}
 
 /** Carries a snapshot from one database to another and installs it. */
 async function seed(from: Database, to: Database): Promise<void> {

@@ -2,13 +2,19 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { primarySettings, replicaSettings, scalar, TestFolder } from '../../test/test-database.ts';
+import {
+  carrySnapshot,
+  contentDigest,
+  primarySettings,
+  replicaSettings,
+  scalar,
+  TestFolder,
+} from '../../test/test-database.ts';
 import { QuorateError } from '../errors/interface.ts';
 import { ReadConnection } from '../sqlite/interface.ts';
 import { Database } from './database.ts';
 import { threadedFileWork } from './file-work.ts';
 import { SnapshotStore } from './snapshot-store.ts';
-import type { SnapshotLease } from './types.ts';
 
 async function primaryWithRows(folder: TestFolder, name = 'primary', rows = 5): Promise<Database> {
   const database = await Database.create(folder.context(name), primarySettings);
@@ -19,37 +25,24 @@ async function primaryWithRows(folder: TestFolder, name = 'primary', rows = 5): 
   return database;
 }
 
-/** Carries a snapshot from `from` bytes on up to `end`. */
-async function carry(lease: SnapshotLease, to: Database, from = 0, end = lease.header.sizeBytes): Promise<void> {
-  await to.inbox.begin(lease.header, from, 0);
-  for (let offset = from; offset < end; ) {
-    const chunk = Buffer.alloc(Math.min(20_000, end - offset));
-    const count = await lease.read(chunk, offset);
-    await to.inbox.write(offset, chunk.subarray(0, count));
-    offset += count;
-  }
-}
-
-const hex = async (database: Database) => Buffer.from((await database.digest()).digest).toString('hex');
-
 test('a snapshot that is installed makes a replica equal, at its position, and records go on from there', async () => {
   using folder = new TestFolder();
   await using primary = await primaryWithRows(folder);
   await using replica = await Database.create(folder.context('replica'), replicaSettings);
   using lease = await primary.snapshots.acquire('');
-  await carry(lease, replica);
+  await carrySnapshot(lease, replica);
   using before = ReadConnection.open(replica.filePath);
   await replica.inbox.install(await lease.sha256());
   assert.equal(replica.positions().applied, 6);
   assert.deepEqual(replica.databaseId, primary.databaseId);
-  assert.equal(await hex(replica), await hex(primary));
+  assert.equal(await contentDigest(replica), await contentDigest(primary));
   // A reader of the old content still has it.
   assert.equal(before.readPosition().txId, 0);
   await primary.writer.transact([{ sql: 'DELETE FROM t WHERE id = 1' }]);
   const { bytes } = await primary.source.read(7, 1000);
   await replica.sink.append(Uint8Array.from(bytes), 7, 1);
   await replica.waitFor(7, 10_000);
-  assert.equal(await hex(replica), await hex(primary));
+  assert.equal(await contentDigest(replica), await contentDigest(primary));
 });
 
 test('what was received is still there when the database is opened again, and the copy goes on from it', async () => {
@@ -58,13 +51,13 @@ test('what was received is still there when the database is opened again, and th
   using lease = await primary.snapshots.acquire('');
   {
     await using replica = await Database.create(folder.context('replica'), replicaSettings);
-    await carry(lease, replica, 0, 50_000);
+    await carrySnapshot(lease, replica, 0, 50_000);
   }
   await using again = await Database.open(folder.context('replica'));
   assert.deepEqual(again.inbox.received(), { snapshotId: lease.header.snapshotId, bytes: 50_000 });
-  await carry(lease, again, 50_000);
+  await carrySnapshot(lease, again, 50_000);
   await again.inbox.install(await lease.sha256());
-  assert.equal(await hex(again), await hex(primary));
+  assert.equal(await contentDigest(again), await contentDigest(primary));
   assert.equal(existsSync(path.join(again.directory, 'snapshot')), false);
 });
 
@@ -73,7 +66,7 @@ test('a snapshot that was changed on the way is not installed, and the next copy
   await using primary = await primaryWithRows(folder);
   await using replica = await Database.create(folder.context('replica'), replicaSettings);
   using lease = await primary.snapshots.acquire('');
-  await carry(lease, replica, 0, 100_000);
+  await carrySnapshot(lease, replica, 0, 100_000);
   const rest = Buffer.alloc(lease.header.sizeBytes - 100_000);
   await lease.read(rest, 100_000);
   rest.writeUInt8(rest.readUInt8(5000) ^ 1, 5000);
@@ -88,7 +81,7 @@ test('a gap, and an end before everything is there, are refused', async () => {
   await using primary = await primaryWithRows(folder);
   await using replica = await Database.create(folder.context('replica'), replicaSettings);
   using lease = await primary.snapshots.acquire('');
-  await carry(lease, replica, 0, 40_000);
+  await carrySnapshot(lease, replica, 0, 40_000);
   await assert.rejects(replica.inbox.write(60_000, Buffer.alloc(10)), { code: 'PROTOCOL_ERROR' });
   await assert.rejects(replica.inbox.install(await lease.sha256()), { code: 'PROTOCOL_ERROR' });
 });
@@ -99,7 +92,7 @@ test('a snapshot never takes away what is committed, nor the content of another 
   await using other = await primaryWithRows(folder, 'other');
   await using replica = await Database.create(folder.context('replica'), replicaSettings);
   using early = await primary.snapshots.acquire('');
-  await carry(early, replica);
+  await carrySnapshot(early, replica);
   await replica.inbox.install(await early.sha256());
   await primary.writer.transact([{ sql: 'DELETE FROM t WHERE id = 1' }]);
   const { bytes } = await primary.source.read(7, 1000);

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { catchUp, primarySettings, replicaSettings, TestFolder } from '../../test/test-database.ts';
-import { QuorateError } from '../errors/interface.ts';
+import { catchUp, hasCode, primarySettings, replicaSettings, TestFolder } from '../../test/test-database.ts';
 import { Database } from './database.ts';
 
 const marker = '00112233445566778899aabbccddeeff';
@@ -31,10 +30,6 @@ function load(database: Database): () => Promise<void> {
     stopped = true;
     await running;
   };
-}
-
-function hasCode(code: string): (error: unknown) => boolean {
-  return (error) => error instanceof QuorateError && error.code === code;
 }
 
 test('two nodes pin exactly the same transaction while writes go on', async () => {

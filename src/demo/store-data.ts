@@ -1,3 +1,4 @@
+import { isoTime } from '../runtime/interface.ts';
 import type { SqlValue, Statement } from '../sqlite/interface.ts';
 import { createSeededRandom, type SeededRandom } from './seeded-random.ts';
 import { familyNames, givenNames, goods, materials, places, praise, qualities } from './store-words.ts';
@@ -66,7 +67,7 @@ function customerRow(random: SeededRandom, id: number): SqlValue[] {
   const given = random.pick(givenNames);
   const family = random.pick(familyNames);
   const [city, country] = random.pick(places);
-  const createdAt = timeText(firstOrderMs - random.integer(1, 1000) * 24 * 60 * 60 * 1000);
+  const createdAt = isoTime(firstOrderMs - random.integer(1, 1000) * 24 * 60 * 60 * 1000);
   return [
     id,
     `${given} ${family}`,
@@ -95,7 +96,7 @@ function productRow(random: SeededRandom, id: number): { priceCents: number; val
     category,
     priceCents,
     random.integer(5_000, 10_000),
-    timeText(firstOrderMs),
+    isoTime(firstOrderMs),
   ];
   return { priceCents, values };
 }
@@ -111,7 +112,7 @@ function* orderStatements(
     return { product, quantity: random.integer(1, 3), priceCents: prices[product - 1] ?? 0 };
   });
   const totalCents = items.reduce((sum, item) => sum + item.quantity * item.priceCents, 0);
-  const placedAt = timeText(firstOrderMs + Math.floor((id / size.orders) * ordersSpanMs));
+  const placedAt = isoTime(firstOrderMs + Math.floor((id / size.orders) * ordersSpanMs));
   const status = id > size.orders * 0.98 ? 'open' : id > size.orders * 0.95 ? 'shipped' : 'delivered';
   yield { sql: insertOrder, parameters: [id, random.popular(size.customers), status, placedAt, totalCents] };
   for (const [index, { product, quantity, priceCents }] of items.entries()) {
@@ -120,11 +121,7 @@ function* orderStatements(
 }
 
 /** A moment as the store writes it. */
-export function timeText(timeMs: number): string {
-  return new Date(timeMs).toISOString();
-}
-
-function capitalize(word: string): string {
+export function capitalize(word: string): string {
   return word.charAt(0).toUpperCase() + word.slice(1);
 }
 

@@ -1,6 +1,7 @@
+import { isoTime } from '../runtime/interface.ts';
 import type { Statement } from '../sqlite/interface.ts';
 import { createSeededRandom, type SeededRandom } from './seeded-random.ts';
-import { type StoreSize, timeText } from './store-data.ts';
+import type { StoreSize } from './store-data.ts';
 import { places, praise } from './store-words.ts';
 
 const maxItems = 4;
@@ -22,7 +23,7 @@ const everyNth = { customerMoves: 10, priceChanges: 20, textChanges: 25, orderCa
  */
 export function newOrder(seed: number, size: StoreSize, number: number, placedAtMs: number): readonly Statement[] {
   const random = createSeededRandom(seed, number + 1);
-  const placedAt = timeText(placedAtMs);
+  const placedAt = isoTime(placedAtMs);
   return [
     {
       sql: "INSERT INTO orders (customer_id, status, placed_at) VALUES (?, 'open', ?)",

@@ -129,13 +129,19 @@ export interface Transaction {
 export interface MemberView {
   readonly nodeId: string;
   readonly name: string;
+  /** Where clients reach it; null when that is not known. */
   readonly httpUrl: string | null;
   readonly role: 'primary' | 'replica' | 'witness';
+  /** May be empty. */
   readonly zone: string;
+  /** State of its database, or of its replicator; `unreachable` when it does not answer. */
   readonly state: string;
+  /** Null when it is not known. */
   readonly lagMs: number | null;
   readonly lagTransactions: number | null;
+  /** Last transaction that it shows. */
   readonly txId: number;
+  /** Whether its acknowledgements are waited for. */
   readonly isSync: boolean;
 }
 

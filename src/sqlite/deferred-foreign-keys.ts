@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { QuorateError } from '../errors/interface.ts';
 import { ByteReader, RawText, type StoredValue } from './byte-reader.ts';
-import { type ForeignKey, type ForeignKeyColumn, orphanCondition, readForeignKeys } from './foreign-keys.ts';
+import { type ForeignKey, type ForeignKeyColumn, foldCase, orphanCondition, readForeignKeys } from './foreign-keys.ts';
 import { changeFlags, operationKinds, rowItems } from './operation-format.ts';
 import { RowChangeReader } from './row-change-reader.ts';
 import { StatementCache } from './statement-cache.ts';
@@ -110,7 +110,7 @@ export class DeferredForeignKeys {
       return;
     }
     const old = oldValues(table, change);
-    const gone = key.columns.filter((column) => old.has(foldName(column.parent)));
+    const gone = key.columns.filter((column) => old.has(foldCase(column.parent)));
     if (gone.length > 0) {
       const usable = gone.filter((column) => column.comparable);
       this.#requireNone(key, ...restriction(usable.map((column) => parentTerm(column, old))));
@@ -147,7 +147,7 @@ interface Term {
 }
 
 function parentTerm(column: ForeignKeyColumn, old: ReadonlyMap<string, StoredValue>): Term {
-  return { name: column.child, collation: column.collation, value: old.get(foldName(column.parent)) };
+  return { name: column.child, collation: column.collation, value: old.get(foldCase(column.parent)) };
 }
 
 /** Conditions on the child row `c`; values that cannot be bound exactly restrict nothing. */
@@ -165,20 +165,16 @@ function oldValues(table: TableShape, change: RowChangeReader): Map<string, Stor
   const old = new Map<string, StoredValue>();
   const columns = change.kind === rowItems.delete ? [...table.valueColumns.keys()] : change.changed;
   for (const [i, column] of columns.entries()) {
-    old.set(foldName(table.valueColumns[column]?.name ?? ''), change.before[i] as StoredValue);
+    old.set(foldCase(table.valueColumns[column]?.name ?? ''), change.before[i] as StoredValue);
   }
   if (change.kind === rowItems.delete || (change.flags & changeFlags.rekeyed) !== 0) {
     for (const [i, column] of table.keyColumns.entries()) {
-      old.set(foldName(column.name), change.key[i] as StoredValue);
+      old.set(foldCase(column.name), change.key[i] as StoredValue);
     }
   }
   return old;
 }
 
-function foldName(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
-}
-
 function sameName(a: string | undefined, b: string): boolean {
-  return a !== undefined && foldName(a) === foldName(b);
+  return a !== undefined && foldCase(a) === foldCase(b);
 }

@@ -36,7 +36,7 @@ const listSql = `
   WHERE s.type = 'table' ORDER BY s.name, f.id, f.seq`;
 
 /** SQLite compares names without regard to ASCII case. */
-function foldCase(name: string): string {
+export function foldCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 

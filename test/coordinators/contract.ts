@@ -11,7 +11,8 @@ import {
   openCoordinator,
 } from '../../src/cluster/interface.ts';
 import { createNodeRuntime } from '../../src/runtime/interface.ts';
-import { CoordinatorProcess, until } from './process-handle.ts';
+import { until } from '../until.ts';
+import { CoordinatorProcess } from './process-handle.ts';
 
 interface Subject {
   /** As in the names of the tests. */

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findFreePorts } from '../../src/demo/free-port.ts';
 import type { TestCertificate } from '../certificates.ts';
-import { patienceMs } from './process-handle.ts';
+import { patienceMs } from '../until.ts';
 
 export const etcdMissing =
   spawnSync('etcd', ['--version']).status === 0 && spawnSync('etcdctl', ['version']).status === 0

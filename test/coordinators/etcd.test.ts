@@ -8,9 +8,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Coordinator, CoordinatorLease, CoordinatorSettings } from '../../src/cluster/interface.ts';
 import { isQuorateError } from '../../src/errors/interface.ts';
 import { TestAuthority } from '../certificates.ts';
+import { until } from '../until.ts';
 import { freshPrefix, opened, testContract } from './contract.ts';
 import { EtcdCluster, etcdMissing } from './etcd-cluster.ts';
-import { until } from './process-handle.ts';
 import { coordinatorSettings } from './settings.ts';
 
 function settingsOf(cluster: EtcdCluster, more: Partial<CoordinatorSettings> = {}): CoordinatorSettings {

@@ -2,24 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { CoordinatorSettings } from '../../src/cluster/interface.ts';
+import { until } from '../until.ts';
 import type { ProcessAnswer, ProcessRequest } from './coordinator-process.ts';
 
 const program = fileURLToPath(new URL('./coordinator-process.ts', import.meta.url));
-
-/** How long a condition may take to come true on a busy machine. */
-export const patienceMs = 30_000;
-
-/** Waits until a condition holds. */
-export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + patienceMs; !(await condition()); await sleep(10)) {
-    if (Date.now() > end) {
-      throw new Error(`this did not come true in time: ${what}`);
-    }
-  }
-}
 
 /** The parent's end of a `coordinator-process.ts`. */
 export class CoordinatorProcess {

@@ -1,15 +1,10 @@
 /** Groups whose members agree in a real etcd cluster. */
-import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isQuorateError } from '../../src/errors/interface.ts';
 import { EtcdCluster, etcdMissing } from '../coordinators/etcd-cluster.ts';
 import type { ServerProcess } from '../server-process.ts';
+import { until } from '../until.ts';
 import { assertKept, database, GroupFixture, SteadyWriter, untilEqual, untilLeader } from './group-fixture.ts';
-
-const patienceMs = 30_000;
-
-type Three = [ServerProcess, ServerProcess, ServerProcess];
 
 describe('groups that agree in etcd', { skip: etcdMissing }, () => {
   let etcd: EtcdCluster;
@@ -28,7 +23,7 @@ describe('groups that agree in etcd', { skip: etcdMissing }, () => {
 
   test('a primary that is killed is replaced, nothing acknowledged is lost, and it rejoins', async (t) => {
     const fixture = new GroupFixture(t, coordinator());
-    const [one, two, three] = (await fixture.group(['one', 'two', 'three'])) as Three;
+    const [one, two, three] = await fixture.group(['one', 'two', 'three']);
     const writers = [two, three].map((server, index) => new SteadyWriter(t, server, index * 1_000_000));
     await Promise.all(writers.map((writer) => writer.more(20)));
     await one.stop('SIGKILL');
@@ -42,7 +37,7 @@ describe('groups that agree in etcd', { skip: etcdMissing }, () => {
 
   test('a primary goes on without etcd while all members stand by it, and only then', async (t) => {
     const fixture = new GroupFixture(t, [...coordinator(), '--group-write-wait=200ms']);
-    const [one, two, three] = (await fixture.group(['one', 'two', 'three'])) as Three;
+    const [one, two, three] = await fixture.group(['one', 'two', 'three']);
     t.after(() => etcd.signal(etcd.members, 'SIGCONT'));
     const writers = [one, two].map((server, index) => new SteadyWriter(t, server, index * 1_000_000));
     await Promise.all(writers.map((writer) => writer.more(20)));
@@ -65,21 +60,23 @@ describe('groups that agree in etcd', { skip: etcdMissing }, () => {
 });
 
 async function untilLogged(server: ServerProcess, text: string): Promise<void> {
-  for (const end = Date.now() + patienceMs; !server.log.includes(text); await sleep(20)) {
-    assert.ok(Date.now() < end, `this is not logged: ${text}\n${server.log}`);
-  }
+  await until(
+    () => `${text} is logged\n${server.log}`,
+    () => server.log.includes(text),
+  );
 }
 
 /** Waits until a write is refused with a code. */
 async function untilRefused(server: ServerProcess, wanted: string): Promise<void> {
   const seen: string[] = [];
-  for (const end = Date.now() + patienceMs; seen.at(-1) !== wanted; await sleep(20)) {
-    assert.ok(Date.now() < end, `writes are not refused with ${wanted}: ${seen}`);
+  const refused = async () => {
     try {
       await server.execute(database, 'UPDATE items SET name = name WHERE id = -1');
       seen.push('done');
     } catch (error) {
       seen.push(isQuorateError(error) ? error.code : String(error));
     }
-  }
+    return seen.at(-1) === wanted;
+  };
+  await until(() => `writes are refused with ${wanted}: ${seen}`, refused);
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NodeClient } from '../../src/client/interface.ts';
-import { adminPassword, eventually, type ServerProcess } from '../server-process.ts';
+import { adminPassword, type ServerProcess } from '../server-process.ts';
+import { eventually } from '../until.ts';
 import {
   assertKept,
   database,
@@ -26,11 +27,7 @@ test('members follow their primary, take writes for it, and show what was writte
 
 test('a switchover under load makes writes wait for a moment, and none of them fail', async (t) => {
   const fixture = new GroupFixture(t);
-  const [one, two, three] = (await fixture.group(['one', 'two', 'three'])) as [
-    ServerProcess,
-    ServerProcess,
-    ServerProcess,
-  ];
+  const [one, two, three] = await fixture.group(['one', 'two', 'three']);
   const writers = [one, two, three].map((server, index) => new SteadyWriter(t, server, index * 1_000_000));
   await Promise.all(writers.map((writer) => writer.more(20)));
   const client = await three.client();
@@ -51,11 +48,7 @@ test('a switchover under load makes writes wait for a moment, and none of them f
 
 test('a primary that is killed is replaced by itself, nothing acknowledged is lost, and it rejoins', async (t) => {
   const fixture = new GroupFixture(t);
-  const [one, two, three] = (await fixture.group(['one', 'two', 'three'])) as [
-    ServerProcess,
-    ServerProcess,
-    ServerProcess,
-  ];
+  const [one, two, three] = await fixture.group(['one', 'two', 'three']);
   const writers = [two, three].map((server, index) => new SteadyWriter(t, server, index * 1_000_000));
   await Promise.all(writers.map((writer) => writer.more(20)));
   await one.stop('SIGKILL');
@@ -73,11 +66,7 @@ test('a primary that is killed is replaced by itself, nothing acknowledged is lo
 
 test('a primary that was stopped and wakes up after another was elected takes no write and rejoins by itself', async (t) => {
   const fixture = new GroupFixture(t);
-  const [one, two, three] = (await fixture.group(['one', 'two', 'three'])) as [
-    ServerProcess,
-    ServerProcess,
-    ServerProcess,
-  ];
+  const [one, two, three] = await fixture.group(['one', 'two', 'three']);
   const writer = new SteadyWriter(t, two, 0);
   await writer.more(20);
   process.kill(one.processId, 'SIGSTOP');
@@ -96,11 +85,7 @@ test('a primary that was stopped and wakes up after another was elected takes no
 
 test('without enough members nobody is elected, and the rule and its numbers are told', async (t) => {
   const fixture = new GroupFixture(t);
-  const [one, two, three] = (await fixture.group(['one', 'two', 'three'])) as [
-    ServerProcess,
-    ServerProcess,
-    ServerProcess,
-  ];
+  const [one, two, three] = await fixture.group(['one', 'two', 'three']);
   await one.execute(database, "INSERT INTO items VALUES (1, 'kept')");
   await Promise.all([one.stop('SIGKILL'), two.stop('SIGKILL')]);
   await untilGroup(three, ({ leader }) => leader === '');
@@ -128,14 +113,7 @@ test('a group of systemdb makes the users of one node those of all, also after a
     permissions: [],
   });
   using client = new NodeClient({ host: '127.0.0.1', port: two.port });
-  await eventually(
-    () =>
-      client.login('ada', 'a long password').then(
-        () => 'ok',
-        ({ code }: { code: string }) => code,
-      ),
-    (answer) => answer === 'ok',
-  );
+  await untilLogin(client, 'ada', 'a long password');
   const counts = async () =>
     (await (await one.client()).groups.list(systemdb))[0]?.members.every(({ learner }) => !learner);
   await eventually(counts, (isDone) => isDone === true);
@@ -143,12 +121,15 @@ test('a group of systemdb makes the users of one node those of all, also after a
   await client.login('admin', adminPassword);
   await client.users.create({ user: 'bob', password: 'another password', sysadmin: false, permissions: [] });
   using first = new NodeClient({ host: '127.0.0.1', port: one.port });
-  await eventually(
-    () =>
-      first.login('bob', 'another password').then(
-        () => 'ok',
-        ({ code }: { code: string }) => code,
-      ),
-    (answer) => answer === 'ok',
-  );
+  await untilLogin(first, 'bob', 'another password');
 });
+
+/** Waits until a user whom another node has made can log in. */
+async function untilLogin(client: NodeClient, user: string, password: string): Promise<void> {
+  const isIn = () =>
+    client.login(user, password).then(
+      () => 'ok',
+      ({ code }: { code: string }) => code,
+    );
+  await eventually(isIn, (answer) => answer === 'ok');
+}

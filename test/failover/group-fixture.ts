@@ -2,15 +2,13 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
-import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ErrorCode, isQuorateError } from '../../src/errors/interface.ts';
 import type { Group, GroupMember } from '../../src/proto/interface.ts';
-import { ServerFixture, type ServerProcess, type StartOptions } from '../server-process.ts';
+import { ServerFixture, type ServerProcess, type StartOptions, type TestScope } from '../server-process.ts';
+import { eventually, until } from '../until.ts';
 
 export const database = 'shop';
-
-const patienceMs = 30_000;
 
 /** What a server needs to run somewhere else. */
 export type Place = Pick<StartOptions, 'args' | 'command' | 'reach'>;
@@ -25,11 +23,7 @@ export class GroupFixture {
    * @param coordinator flags that say which one is used; one of this machine when absent
    * @param place where the server of a name runs; beside this process when absent
    */
-  constructor(
-    t: Pick<TestContext, 'after'>,
-    coordinator?: readonly string[],
-    place: (name: string) => Place = () => ({}),
-  ) {
+  constructor(t: TestScope, coordinator?: readonly string[], place: (name: string) => Place = () => ({})) {
     this.#place = place;
     this.#servers = new ServerFixture(t);
     const directory = path.join(this.#servers.root, 'coordinator');
@@ -48,10 +42,10 @@ export class GroupFixture {
   }
 
   /** Servers of the given names with a group of which the first is primary; resolves when all of them count. */
-  async group(
-    names: readonly string[],
+  async group<const Names extends readonly [string, ...string[]]>(
+    names: Names,
     create: { level?: string; acks?: number; maxLag?: number } = {},
-  ): Promise<ServerProcess[]> {
+  ): Promise<{ [Name in keyof Names]: ServerProcess }> {
     const servers = await Promise.all(names.map((name) => this.start(name)));
     const [first] = servers as [ServerProcess];
     const client = await first.client();
@@ -62,7 +56,7 @@ export class GroupFixture {
       const wanted = { level, acks, whenShort: '', degradeAfterMs: 0, timeoutMs: 0 };
       await client.groups.update({ database, remove: '', clearMaxLag: false, leaseMs: 0, acks: wanted, maxLag });
     }
-    return servers;
+    return servers as { [Name in keyof Names]: ServerProcess };
   }
 }
 
@@ -106,15 +100,11 @@ export async function untilGroup(
   name = database,
 ): Promise<Group> {
   const client = await server.client();
-  for (const end = Date.now() + patienceMs; ; await sleep(20)) {
-    const [group] = await client.groups.list(name).catch(unknownYet);
-    if (group !== undefined && condition(group)) {
-      return group;
-    }
-    if (Date.now() > end) {
-      throw new Error(`the group did not become what was awaited: ${JSON.stringify(group)}`);
-    }
-  }
+  const [group] = await eventually(
+    () => client.groups.list(name).catch(unknownYet),
+    ([one]) => one !== undefined && condition(one),
+  );
+  return group as Group;
 }
 
 function unknownYet(error: unknown): Group[] {
@@ -148,7 +138,7 @@ export class SteadyWriter {
   #stopped = false;
   readonly #running: Promise<void>;
 
-  constructor(t: Pick<TestContext, 'after'>, server: ServerProcess, first: number) {
+  constructor(t: TestScope, server: ServerProcess, first: number) {
     this.#running = this.#run(server, first);
     t.after(() => {
       this.#stopped = true;
@@ -175,11 +165,10 @@ export class SteadyWriter {
   /** Waits until so many more writes were acknowledged. */
   async more(count: number): Promise<void> {
     const wanted = this.acknowledged.length + count;
-    for (const end = Date.now() + patienceMs; this.acknowledged.length < wanted; await sleep(5)) {
-      if (Date.now() > end) {
-        throw new Error(`no writes are acknowledged: ${JSON.stringify([...this.failures])}`);
-      }
-    }
+    await until(
+      () => `writes are acknowledged: ${JSON.stringify([...this.failures])}`,
+      () => this.acknowledged.length >= wanted,
+    );
   }
 
   async stop(): Promise<void> {
@@ -204,12 +193,8 @@ export async function assertKept(server: ServerProcess, ...writers: readonly Ste
 
 /** Waits until all servers have the same content at the same transaction. */
 export async function untilEqual(servers: readonly ServerProcess[], name = database): Promise<void> {
-  let digests: string[] = [];
-  for (const end = Date.now() + patienceMs; Date.now() < end; await sleep(50)) {
-    digests = await Promise.all(servers.map((server) => server.digest(name)));
-    if (new Set(digests).size === 1) {
-      return;
-    }
-  }
-  assert.fail(`the members differ: ${digests.join(', ')}`);
+  await eventually(
+    () => Promise.all(servers.map((server) => server.digest(name))),
+    (digests) => new Set(digests).size === 1,
+  );
 }

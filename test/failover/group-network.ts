@@ -1,8 +1,7 @@
-import type { TestContext } from 'node:test';
 import { EtcdCluster } from '../coordinators/etcd-cluster.ts';
 import { NamespaceDoor } from '../faults/namespace-door.ts';
 import { NetworkNamespaces } from '../faults/namespaces.ts';
-import { serverCommand } from '../server-process.ts';
+import { serverCommand, type TestScope } from '../server-process.ts';
 import { GroupFixture, type Place } from './group-fixture.ts';
 
 /** Of the servers, in the network of each. */
@@ -13,7 +12,7 @@ const port = 3322;
  * This process reaches the servers past the network. @param flags that every server gets
  */
 export async function startGroupNetwork(
-  t: Pick<TestContext, 'after'>,
+  t: TestScope,
   names: readonly string[],
   flags: readonly string[] = [],
 ): Promise<{ network: NetworkNamespaces; fixture: GroupFixture }> {

@@ -8,6 +8,7 @@ import { type Call, type Key, operationsOf, type Step, type Value, type Violatio
 import type { Answer, HistoryRecorder, RecordingClient } from '../histories/recorder.ts';
 import { RandomSource } from '../random-source.ts';
 import type { ServerProcess } from '../server-process.ts';
+import { until } from '../until.ts';
 import { database } from './group-fixture.ts';
 
 const patienceMs = 45_000;
@@ -63,15 +64,11 @@ export class HistoryWorkload {
   /** Waits until clients of each of these members have got so many more answers. */
   async more(count: number, names: readonly string[]): Promise<void> {
     const wanted = names.map((name) => [name, this.#count(name) + count] as const);
-    for (
-      const end = Date.now() + patienceMs;
-      wanted.some(([name, least]) => this.#count(name) < least);
-      await sleep(20)
-    ) {
-      if (Date.now() > end) {
-        throw new Error(`clients get no answers: ${JSON.stringify([...this.#answered])}`);
-      }
-    }
+    await until(
+      () => `clients get answers: ${JSON.stringify([...this.#answered])}`,
+      () => wanted.every(([name, least]) => this.#count(name) >= least),
+      patienceMs,
+    );
   }
 
   #count(name: string): number {

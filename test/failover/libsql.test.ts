@@ -9,9 +9,8 @@ import { type Client, createClient } from '@libsql/client';
 import { balancerMissing, startBalancer } from '../balancer.ts';
 import { loginToken } from '../hrana-server.ts';
 import { follow, type ServerProcess } from '../server-process.ts';
+import { until } from '../until.ts';
 import { createItems, database, formGroup, GroupFixture, untilEqual, untilLeader } from './group-fixture.ts';
-
-const patienceMs = 30_000;
 
 /** Three members of a group, which share their users through another. */
 async function startServers(t: TestContext): Promise<[ServerProcess, ServerProcess, ServerProcess]> {
@@ -53,9 +52,10 @@ class LibsqlWriter {
 
   async more(count: number): Promise<void> {
     const wanted = this.acknowledged.length + count;
-    for (const end = Date.now() + patienceMs; this.acknowledged.length < wanted; await sleep(10)) {
-      assert.ok(Date.now() < end, `no writes are acknowledged: ${this.lastError}`);
-    }
+    await until(
+      () => `writes are acknowledged: ${this.lastError}`,
+      () => this.acknowledged.length >= wanted,
+    );
   }
 
   async stop(): Promise<void> {

@@ -13,8 +13,9 @@ import { exitCodeOf, isQuorateError } from '../../src/errors/interface.ts';
 import type { Group } from '../../src/proto/interface.ts';
 import { quorate } from '../command-line.ts';
 import { parseExposition } from '../exposition.ts';
-import { adminPassword, eventually, type ServerProcess } from '../server-process.ts';
+import { adminPassword, type ServerProcess } from '../server-process.ts';
 import { hasTerminals, Terminal } from '../terminal.ts';
+import { eventually } from '../until.ts';
 import { createItems, database, formGroup, GroupFixture, type Marks, untilEqual, untilGroup } from './group-fixture.ts';
 
 const program = fileURLToPath(new URL('../../bin/quorate', import.meta.url));

@@ -4,19 +4,12 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../until.ts';
 import { NetworkNamespaces } from './namespaces.ts';
 
-const patienceMs = 30_000;
 const missing = NetworkNamespaces.unavailable();
 const skip = missing === undefined ? false : `${missing}; faults of networks are tested through the TCP proxy only`;
 const noDelay = skip || NetworkNamespaces.canDelay() ? skip : 'this kernel has no netem, so packets cannot be delayed';
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  for (const end = Date.now() + patienceMs; !condition(); await sleep(5)) {
-    assert.ok(Date.now() < end, `this did not come: ${what}`);
-  }
-}
 
 /** Whether a process runs; one that has ended and waits for its parent does not. */
 function isRunning(pid: number): boolean {
@@ -93,7 +86,7 @@ class Talk {
   async more(count: number, ...ways: readonly string[]): Promise<void> {
     const before = ways.map((way) => this.heard(way).length);
     const isThere = () => ways.every((way, i) => this.heard(way).length >= (before[i] ?? 0) + count);
-    await until(isThere, `${count} more of ${ways}`);
+    await until(`${count} more of ${ways}`, isThere);
   }
 
   /** Asserts that nothing comes on some ways while much does on others. */
@@ -155,7 +148,7 @@ test('packets of a slow node are late', { skip: noDelay }, async (t) => {
   const talk = new Talk(t, ['a', 'b']);
   await talk.more(5, 'a b', 'b a');
   talk.network.set('a', { delayMs: 80 });
-  await until(() => (talk.rounds('a b').at(-1) ?? 0) >= 80, 'a late answer');
+  await until('a late answer', () => (talk.rounds('a b').at(-1) ?? 0) >= 80);
 });
 
 test('where packets cannot be delayed it is told', { skip: skip || noDelay === false }, (t) => {
@@ -190,5 +183,5 @@ test('nothing is left of a network, not even after a kill', { skip }, async () =
   network[Symbol.dispose]();
   assert.ok(!left(owner.pid), 'namespaces of the killed process');
   assert.ok(!left(process.pid), 'namespaces of this process');
-  await until(() => !isRunning(sleeper), 'the end of what ran in one');
+  await until('the end of what ran in one', () => !isRunning(sleeper));
 });

@@ -2,16 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../until.ts';
 import { TcpProxy } from './tcp-proxy.ts';
-
-const patienceMs = 10_000;
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  for (const end = Date.now() + patienceMs; !condition(); await sleep(2)) {
-    assert.ok(Date.now() < end, `this did not come: ${what}`);
-  }
-}
 
 /** One end of a connection, with what came and how it ended. */
 class End {
@@ -79,7 +71,7 @@ class Link {
   async connection(t: TestContext): Promise<{ client: End; server: End }> {
     const client = this.connect(t);
     client.socket.write('hello ');
-    await until(() => this.accepted.at(-1)?.text === 'hello ', 'a greeting');
+    await until('a greeting', () => this.accepted.at(-1)?.text === 'hello ');
     return { client, server: this.accepted.at(-1) as End };
   }
 }
@@ -89,12 +81,12 @@ test('bytes and ends pass in both directions', async (t) => {
   const { client, server } = await link.connection(t);
   const body = Buffer.alloc(5 << 20, 'abc');
   server.socket.write(body);
-  await until(() => client.receivedBytes === body.length, 'all bytes');
+  await until('all bytes', () => client.receivedBytes === body.length);
   assert.ok(client.received.equals(body));
   client.socket.end('bye');
-  await until(() => server.ending === 'ended', 'the end');
+  await until('the end', () => server.ending === 'ended');
   assert.equal(server.text, 'hello bye');
-  await until(() => link.proxy.connections === 0, 'a connection that is forgotten');
+  await until('a connection that is forgotten', () => link.proxy.connections === 0);
 });
 
 test('a cut link is silent, and passes all when it is healed', async (t) => {
@@ -106,11 +98,11 @@ test('a cut link is silent, and passes all when it is healed', async (t) => {
   server.socket.write('lost?');
   const late = link.connect(t);
   late.socket.write('late');
-  await until(() => link.accepted.length === 3, 'the connection that came during the cut');
+  await until('the connection that came during the cut', () => link.accepted.length === 3);
   assert.deepEqual([client.text, server.text], ['', 'hello ']);
   link.proxy.heal();
-  await until(() => client.text === 'lost?' && server.text === 'hello lost?', 'what waited');
-  await until(() => link.accepted[2]?.text === 'late', 'what the late one sent');
+  await until('what waited', () => client.text === 'lost?' && server.text === 'hello lost?');
+  await until('what the late one sent', () => link.accepted[2]?.text === 'late');
   assert.equal(other.server.ending, 'open');
 });
 
@@ -120,12 +112,12 @@ test('a block holds one direction only', async (t) => {
   link.proxy.block('toTarget');
   client.socket.write('unheard');
   server.socket.write('heard');
-  await until(() => client.text === 'heard', 'the other direction');
+  await until('the other direction', () => client.text === 'heard');
   server.socket.write(' again');
-  await until(() => client.text === 'heard again', 'the other direction once more');
+  await until('the other direction once more', () => client.text === 'heard again');
   assert.equal(server.text, 'hello ');
   link.proxy.heal();
-  await until(() => server.text === 'hello unheard', 'what was blocked');
+  await until('what was blocked', () => server.text === 'hello unheard');
 });
 
 test('a sender has to wait when a blocked link is full', async (t) => {
@@ -136,10 +128,10 @@ test('a sender has to wait when a blocked link is full', async (t) => {
   assert.equal(client.socket.write(body), false);
   link.proxy.set({ isBlocked: false }, 'toClient');
   server.socket.write('still there');
-  await until(() => client.text === 'still there', 'the other direction');
+  await until('the other direction', () => client.text === 'still there');
   assert.ok(client.socket.writableLength > 0, 'the proxy has taken all of it');
   link.proxy.heal();
-  await until(() => server.receivedBytes === body.length + 6, 'all bytes');
+  await until('all bytes', () => server.receivedBytes === body.length + 6);
 });
 
 test('delay, jitter and a limited speed take their time and keep the order', async (t) => {
@@ -148,18 +140,18 @@ test('delay, jitter and a limited speed take their time and keep the order', asy
   link.proxy.set({ delayMs: 60, jitterMs: 40 }, 'toTarget');
   let start = performance.now();
   client.socket.write('a');
-  await until(() => server.text === 'hello a', 'a delayed byte');
+  await until('a delayed byte', () => server.text === 'hello a');
   assert.ok(performance.now() - start >= 59, 'it came early');
   for (let i = 0; i < 50; i += 1) {
     client.socket.write(`${i},`);
   }
   const numbers = Array.from({ length: 50 }, (_, i) => `${i},`).join('');
-  await until(() => server.text === `hello a${numbers}`, 'all in their order');
+  await until('all in their order', () => server.text === `hello a${numbers}`);
   link.proxy.heal();
   link.proxy.set({ bytesPerSecond: 100_000 }, 'toClient');
   start = performance.now();
   server.socket.write(Buffer.alloc(20_000));
-  await until(() => client.receivedBytes === 20_000, 'all bytes of a slow link');
+  await until('all bytes of a slow link', () => client.receivedBytes === 20_000);
   assert.ok(performance.now() - start >= 195, 'it came fast');
 });
 
@@ -167,14 +159,14 @@ test('a reset reaches both sides', async (t) => {
   const link = await Link.open(t);
   const { client, server } = await link.connection(t);
   link.proxy.reset();
-  await until(() => client.ending === 'reset' && server.ending === 'reset', 'two resets');
+  await until('two resets', () => client.ending === 'reset' && server.ending === 'reset');
 });
 
 test('a reset of one side is passed on to the other', async (t) => {
   const link = await Link.open(t);
   const { client, server } = await link.connection(t);
   server.socket.resetAndDestroy();
-  await until(() => client.ending === 'reset', 'the reset');
+  await until('the reset', () => client.ending === 'reset');
 });
 
 test('a reset does not pass a cut link', async (t) => {
@@ -183,17 +175,17 @@ test('a reset does not pass a cut link', async (t) => {
   link.proxy.cut();
   server.socket.resetAndDestroy();
   link.connect(t);
-  await until(() => link.accepted.length === 2, 'a connection after the reset');
+  await until('a connection after the reset', () => link.accepted.length === 2);
   assert.equal(client.ending, 'open');
   link.proxy.heal();
-  await until(() => client.ending === 'reset', 'the reset');
+  await until('the reset', () => client.ending === 'reset');
 });
 
 test('of a half-open connection one side learns nothing', async (t) => {
   const link = await Link.open(t);
   const { client, server } = await link.connection(t);
   link.proxy.halfOpen('target');
-  await until(() => server.ending === 'reset', 'the reset of one side');
+  await until('the reset of one side', () => server.ending === 'reset');
   client.socket.write('into the void');
   const { client: next } = await link.connection(t);
   assert.equal(next.ending, 'open');
@@ -205,9 +197,9 @@ test('a link that refuses resets new connections only', async (t) => {
   const { client, server } = await link.connection(t);
   link.proxy.refuse();
   const refused = link.connect(t);
-  await until(() => refused.ending === 'reset', 'the refusal');
+  await until('the refusal', () => refused.ending === 'reset');
   client.socket.write('still');
-  await until(() => server.text === 'hello still', 'the old connection');
+  await until('the old connection', () => server.text === 'hello still');
   link.proxy.heal();
   await link.connection(t);
 });

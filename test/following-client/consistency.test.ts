@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { update } from '../replica-commands.ts';
 import { adminPassword, type ServerProcess } from '../server-process.ts';
-import { createLog, HandmadeGroup, until } from './group.ts';
+import { until } from '../until.ts';
+import { createLog, HandmadeGroup } from './group.ts';
 
 const count = 'SELECT count(*) AS n FROM log';
 

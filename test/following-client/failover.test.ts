@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isQuorateError } from 'quorate/client';
-import { createLog, HandmadeGroup, until } from './group.ts';
+import { until } from '../until.ts';
+import { createLog, HandmadeGroup } from './group.ts';
 
 test('from one address a client finds all nodes, and who is primary', async (t) => {
   const group = await HandmadeGroup.start(t, [], []);

@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test';
 import { type ConnectOptions, connect } from 'quorate/client';
 import { createItems, database, formGroup, GroupFixture, untilLeader } from '../failover/group-fixture.ts';
 import { adminPassword, type ServerProcess } from '../server-process.ts';
-import { until } from './group.ts';
+import { until } from '../until.ts';
 
 const password = { user: 'admin', password: adminPassword };
 
@@ -49,11 +49,7 @@ async function assertOnce(db: Awaited<ReturnType<typeof follow>>, acknowledged: 
 
 test('writes go on through a switchover and a killed primary, none is lost and none is there twice', async (t) => {
   const fixture = new GroupFixture(t);
-  const [one, two, three] = (await fixture.group(['one', 'two', 'three'])) as [
-    ServerProcess,
-    ServerProcess,
-    ServerProcess,
-  ];
+  const [one, two, three] = await fixture.group(['one', 'two', 'three']);
   const db = await follow(t, three);
   const writers = writersOf(db, 32);
   await writers.more(100);
@@ -70,11 +66,7 @@ test('writes go on through a switchover and a killed primary, none is lost and n
 
 test('a primary that stood still answers no linearizable read with what was overtaken', async (t) => {
   const fixture = new GroupFixture(t);
-  const [one, two, three] = (await fixture.group(['one', 'two', 'three'])) as [
-    ServerProcess,
-    ServerProcess,
-    ServerProcess,
-  ];
+  const [one, two, three] = await fixture.group(['one', 'two', 'three']);
   const db = await follow(t, one);
   await db.execute("INSERT INTO items (name) VALUES ('before')");
   const { token } = await (await one.client()).login('admin', adminPassword);

@@ -1,21 +1,16 @@
-import type { TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type ConnectOptions, connect, type FollowingClient } from 'quorate/client';
 import { update } from '../replica-commands.ts';
-import { adminPassword, follow, ServerFixture, type ServerProcess } from '../server-process.ts';
-
-/** How long a condition may take to come true, on a busy machine. */
-const patienceMs = 30_000;
+import { adminPassword, follow, ServerFixture, type ServerProcess, type TestScope } from '../server-process.ts';
 
 /** A primary and replicas that follow it, as people set them up by hand. */
 export class HandmadeGroup {
   readonly #fixture: ServerFixture;
-  readonly #t: Pick<TestContext, 'after'>;
+  readonly #t: TestScope;
   readonly primary: ServerProcess;
   readonly replicas: readonly ServerProcess[];
 
   private constructor(
-    t: Pick<TestContext, 'after'>,
+    t: TestScope,
     fixture: ServerFixture,
     [primary, ...replicas]: readonly [ServerProcess, ...ServerProcess[]],
   ) {
@@ -26,7 +21,7 @@ export class HandmadeGroup {
   }
 
   /** @param flags of each replica */
-  static async start(t: Pick<TestContext, 'after'>, ...flags: readonly (readonly string[])[]): Promise<HandmadeGroup> {
+  static async start(t: TestScope, ...flags: readonly (readonly string[])[]): Promise<HandmadeGroup> {
     const fixture = new ServerFixture(t);
     const primary = await fixture.start('primary');
     const replicas = await Promise.all(
@@ -75,15 +70,6 @@ export class HandmadeGroup {
     await (await replica.client()).updateDatabase(update({ role: 'primary' }));
     for (const other of this.replicas.filter((one) => one !== replica)) {
       await (await other.client()).updateDatabase(update({ primaryHost: '127.0.0.1', primaryPort: replica.port }));
-    }
-  }
-}
-
-/** Waits until a condition holds. */
-export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + patienceMs; !(await condition()); await sleep(20)) {
-    if (Date.now() > end) {
-      throw new Error(`it did not come true that ${what}`);
     }
   }
 }

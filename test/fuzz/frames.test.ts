@@ -2,9 +2,10 @@ import { once } from 'node:events';
 import http2 from 'node:http2';
 import net from 'node:net';
 import { test } from 'node:test';
+import { grpcMethods } from '../grpc-methods.ts';
 import type { RandomSource } from '../random-source.ts';
 import { fuzz, inTime } from './fuzz-loop.ts';
-import { encoded, methods } from './grpc-calls.ts';
+import { encoded } from './grpc-calls.ts';
 import { grpcCorpus } from './grpc-corpus.ts';
 import { mutatedBytes, randomBytes } from './mutations.ts';
 import { WatchedServer } from './watched-server.ts';
@@ -94,7 +95,7 @@ async function sendFrames(random: RandomSource): Promise<void> {
 }
 
 async function startStream(random: RandomSource, session: http2.ClientHttp2Session): Promise<void> {
-  const method = random.pick(methods);
+  const method = random.pick(grpcMethods);
   const [first = {}] = grpcCorpus[method.path.replace('/quorate.v1.', '')] ?? [];
   const message = encoded(method, { ...first, database: 'shop' }) ?? Buffer.alloc(0);
   const headers = randomHeaders(random, method.path);

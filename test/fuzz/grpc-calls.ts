@@ -1,30 +1,7 @@
 /** Calls of gRPC whose messages are any bytes. */
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
-import {
-  AdminService,
-  GroupsService,
-  MembershipService,
-  QueryService,
-  ReplicationService,
-  UsersService,
-  VerificationService,
-} from '../../src/proto/interface.ts';
 import { errorFromGrpc } from '../../src/replication/interface.ts';
-
-const services = [
-  AdminService,
-  GroupsService,
-  MembershipService,
-  QueryService,
-  ReplicationService,
-  UsersService,
-  VerificationService,
-];
-
-/** All methods of a server. */
-export const methods = services.flatMap((service) => Object.values(service));
-
-export type Method = (typeof methods)[number];
+import { emptyRequest, type GrpcMethod } from '../grpc-methods.ts';
 
 /** How long a caller waits before it gives up, in milliseconds. */
 const patienceMs = 1_500;
@@ -32,8 +9,8 @@ const patienceMs = 1_500;
 const same = (bytes: Buffer) => bytes;
 
 /** The bytes of a message; undefined for one that cannot be written. */
-export function encoded(method: Method, message: unknown): Buffer | undefined {
-  const empty = method.requestDeserialize(Buffer.alloc(0)) as object;
+export function encoded(method: GrpcMethod, message: unknown): Buffer | undefined {
+  const empty = emptyRequest(method);
   try {
     return (method.requestSerialize as (value: unknown) => Buffer)({ ...empty, ...(message as object) });
   } catch {
@@ -57,7 +34,7 @@ export class RawCalls implements Disposable {
   }
 
   /** Sends bytes as the messages of a call. A stream is left open when `end` is false, until the caller gives up. */
-  async call(method: Method, token: string, messages: readonly Buffer[], end = true): Promise<Outcome> {
+  async call(method: GrpcMethod, token: string, messages: readonly Buffer[], end = true): Promise<Outcome> {
     const { path, requestStream, responseStream } = method;
     const metadata = new Metadata();
     metadata.set('authorization', `Bearer ${token}`);

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { type GrpcMethod, grpcMethods } from '../grpc-methods.ts';
 import type { RandomSource } from '../random-source.ts';
 import { fuzz } from './fuzz-loop.ts';
-import { encoded, type Method, methods, type Outcome, RawCalls } from './grpc-calls.ts';
+import { encoded, type Outcome, RawCalls } from './grpc-calls.ts';
 import { grpcCorpus } from './grpc-corpus.ts';
 import { mutatedBytes, mutatedMessage, randomBytes } from './mutations.ts';
 import { WatchedServer } from './watched-server.ts';
@@ -44,14 +45,14 @@ const callers: readonly Caller[] = [
 const defects = /^(INTERNAL|IO_ERROR|LOG_CORRUPT|status .*)$/;
 
 // The keys of all tokens would change; who may do it is told in the test of access.
-const fuzzed = methods.filter(({ path }) => !/\/(RotateKeys|Login)$/.test(path));
+const fuzzed = grpcMethods.filter(({ path }) => !/\/(RotateKeys|Login)$/.test(path));
 
-function corpusOf({ path }: Method): readonly object[] {
+function corpusOf({ path }: GrpcMethod): readonly object[] {
   return grpcCorpus[path.replace('/quorate.v1.', '')] ?? assert.fail(`${path} has no corpus`);
 }
 
 /** Bytes of one message: random ones, or a good message that is spoiled in its fields or in its bytes. */
-function spoiled(random: RandomSource, method: Method, message: object, texts: readonly string[]): Buffer {
+function spoiled(random: RandomSource, method: GrpcMethod, message: object, texts: readonly string[]): Buffer {
   const good = encoded(method, message) ?? assert.fail(`the corpus of ${method.path} cannot be written`);
   switch (random.int(0, 9)) {
     case 0:
@@ -67,7 +68,7 @@ function spoiled(random: RandomSource, method: Method, message: object, texts: r
 }
 
 /** The messages of a stream: some of them twice, in another order, or not at all. */
-function spoiledStream(random: RandomSource, method: Method, texts: readonly string[]): Buffer[] {
+function spoiledStream(random: RandomSource, method: GrpcMethod, texts: readonly string[]): Buffer[] {
   const corpus = corpusOf(method);
   const inOrder = corpus.slice(0, random.int(1, corpus.length));
   const messages = random.chance(0.6) ? inOrder : Array.from({ length: random.int(1, 6) }, () => random.pick(corpus));
@@ -87,7 +88,7 @@ async function tryCall(raw: RawCalls, random: RandomSource): Promise<void> {
   }
 }
 
-function assertNoDefect({ path }: Method, messages: readonly Buffer[], { code, told }: Outcome): void {
+function assertNoDefect({ path }: GrpcMethod, messages: readonly Buffer[], { code, told }: Outcome): void {
   const found = [code, ...told].find((each) => defects.test(each));
   const sent = messages.map((message) => message.toString('hex').slice(0, 2_000)).join(' ');
   assert.equal(found, undefined, `${path} answered ${code} ${told.join(' ')} to ${sent}\n${watched.server.log}`);

@@ -17,7 +17,7 @@ export interface StalenessOptions extends SessionOptions {
 }
 
 /** Whether what stands at `shown` contains what stood at `wanted`: terms never go back along a log. */
-function includes(shown: Position, wanted: Position): boolean {
+export function includes(shown: Position, wanted: Position): boolean {
   return shown.txId >= wanted.txId && shown.term >= wanted.term;
 }
 

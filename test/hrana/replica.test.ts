@@ -7,23 +7,12 @@ import { execute, RawHttp } from './raw-client.ts';
 
 const close = { type: 'close' };
 
-const cleanUp: (() => unknown)[] = [];
-after(async () => {
-  for (const action of cleanUp) {
-    await action();
-  }
-});
-
+const servers = new ServerFixture({ after });
 let primary: ServerProcess;
 let hrana: HranaServer;
 let http: RawHttp;
 
 before(async () => {
-  const servers = new ServerFixture({
-    after: (action) => {
-      cleanUp.push(action as () => unknown);
-    },
-  });
   primary = await servers.start('primary');
   const created = await primary.execute('defaultdb', 'CREATE TABLE t (a UNIQUE)', 'INSERT INTO t VALUES (1)');
   const replica = await servers.start('replica', ...follow(primary), '--transaction-idle-timeout=5s');

@@ -7,7 +7,7 @@ import type {
   ReplicationSettings,
   UpdateDatabaseRequest,
 } from '../../src/proto/interface.ts';
-import { adminPassword, ServerFixture } from '../server-process.ts';
+import { adminPassword, ServerFixture, streams } from '../server-process.ts';
 import { MatrixNode, matrixDatabase } from './matrix-node.ts';
 import { ledgerSchema, WriteLedger, WriteLoad } from './write-ledger.ts';
 
@@ -29,8 +29,6 @@ const syncAcks: AckSettings = {
   degradeAfterMs: 0,
   timeoutMs: 300,
 };
-
-const streams = ({ replicator }: DatabaseStatus) => replicator?.state === 'streaming';
 
 export class MatrixCluster {
   readonly nodes: readonly MatrixNode[];

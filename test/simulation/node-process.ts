@@ -1,35 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import {
-  Database,
-  type DatabaseContext,
-  type DatabaseSettings,
-  type RejoinReport,
-} from '../../src/database/interface.ts';
+import { Database, type DatabaseSettings, type RejoinReport } from '../../src/database/interface.ts';
 import { asQuorateError } from '../../src/errors/interface.ts';
-import { Exporter, Replicator } from '../../src/replication/interface.ts';
-import type { Runtime } from '../../src/runtime/interface.ts';
-import type { Chance } from './chance.ts';
+import { Exporter, type Replicator } from '../../src/replication/interface.ts';
 import { EagerSource } from './eager-source.ts';
-import type { InlineWriter } from './inline-writer.ts';
 import type { Life } from './node-life.ts';
-import type { NodeWatch } from './node-watch.ts';
 import type { NodeWorld } from './node-world.ts';
-import { simulatedFileWork } from './simulated-file-work.ts';
-import type { SimulatedMachine } from './simulated-machine.ts';
-
-export interface NodeProcessOptions {
-  readonly name: string;
-  readonly machine: SimulatedMachine;
-  readonly chance: Chance;
-  readonly watch: NodeWatch;
-  readonly life: Life;
-  /** The writer's thread. */
-  readonly thread: Life;
-  readonly writer: InlineWriter;
-  readonly runtime: Runtime;
-  /** Called when a snapshot is about to be installed. */
-  readonly onInstall: () => void;
-}
+import { databaseContext, followUpstream, type NodeProcessOptions } from './process-parts.ts';
 
 /** What a machine can do with what runs on it. */
 export type RunningProcess = Pick<NodeProcess, keyof NodeProcess>;
@@ -72,7 +48,7 @@ export class NodeProcess {
   /** Opens the database, gives it the settings that it is to have, and only then serves it. */
   async open(settings: DatabaseSettings): Promise<void> {
     const { watch, machine, name } = this.#options;
-    const context = this.#context();
+    const context = databaseContext(this.#options, this.#world, 'db');
     const database = Database.exists(context) ? await Database.open(context) : await Database.create(context, settings);
     if (!this.life.alive) {
       return;
@@ -89,20 +65,6 @@ export class NodeProcess {
     this.#serve(database);
   }
 
-  #context(): DatabaseContext {
-    const { runtime, writer, machine, name, chance, life } = this.#options;
-    const { time, databaseLimits } = this.#world;
-    return {
-      runtime,
-      name: 'db',
-      directory: machine.directory,
-      origin: BigInt(name.codePointAt(0) ?? 0),
-      limits: databaseLimits,
-      startWriter: writer.start,
-      fileWork: simulatedFileWork({ time, chance, life, machine, files: runtime.files }),
-    };
-  }
-
   #serve(database: Database): void {
     const { replicationLimits: limits, sendsEagerly } = this.#world;
     const { runtime, machine } = this.#options;
@@ -115,23 +77,7 @@ export class NodeProcess {
   }
 
   #follow(database: Database): void {
-    const { role, replication } = database.settings;
-    if (role === 'primary' || replication.upstream === undefined) {
-      return;
-    }
-    const { replicationLimits, network, mutation } = this.#world;
-    const { name, runtime, life, watch, onInstall } = this.#options;
-    const transport = network.transport(name, life);
-    this.#replicator = new Replicator({
-      sink: watch.sink(mutation.sink(database.sink)),
-      upstream: replication.upstream,
-      transport: watch.transport(mutation.transport(transport), database),
-      snapshots: { inbox: watch.inbox(database.inbox, onInstall), transport },
-      runtime,
-      limits: replicationLimits,
-      identity: { replicaId: name, replicaName: name },
-    });
-    this.#replicator.start();
+    this.#replicator = followUpstream(this.#options, this.#world, { database, replicaId: this.#options.name });
   }
 
   /** What was written to the log may be sent. */

@@ -1,16 +1,17 @@
 import type { Database, DatabaseSettings } from '../../src/database/interface.ts';
-import { asQuorateError } from '../../src/errors/interface.ts';
+import { asQuorateError, QuorateError } from '../../src/errors/interface.ts';
 import type { ExportTxRequest, ExportTxResponse } from '../../src/proto/interface.ts';
-import type { ChannelListener, MessageChannel, Replicator } from '../../src/replication/interface.ts';
+import type { ChannelListener, Exporter, MessageChannel, Replicator } from '../../src/replication/interface.ts';
 import type { FileSystem, Runtime } from '../../src/runtime/interface.ts';
 import { Chance } from './chance.ts';
 import { InlineWriter } from './inline-writer.ts';
 import { type FileCall, type LifeFilesOptions, lifeFiles, type StopMoment, type StopPlan } from './life-files.ts';
 import { Life, simulatedRuntime, traceLogger } from './node-life.ts';
-import { NodeProcess, type NodeProcessOptions, type RunningProcess } from './node-process.ts';
+import { NodeProcess, type RunningProcess } from './node-process.ts';
 import type { NodeWatch } from './node-watch.ts';
 import type { NodeWorld } from './node-world.ts';
 import { type PlannedStop, StopCountdown } from './planned-stop.ts';
+import type { NodeProcessOptions } from './process-parts.ts';
 import type { SnapshotSender } from './simulated-copy.ts';
 import { type Crash, SimulatedMachine } from './simulated-machine.ts';
 import type { Host } from './simulated-network.ts';
@@ -267,20 +268,21 @@ export class SimulatedNode implements Host {
   }
 
   accept(peer: MessageChannel<ExportTxResponse>, address: string): ChannelListener<ExportTxRequest> {
-    const exporter = this.#process?.exporter;
-    if (exporter === undefined) {
-      throw asQuorateError(new Error('the database is not open yet'), 'UNAVAILABLE');
-    }
-    return exporter.accept(peer, address);
+    return this.#exporter().accept(peer, address);
   }
 
   readonly sendSnapshot: SnapshotSender = async (request, send, signal) => {
+    await this.#exporter().sendSnapshot(request, send, signal);
+  };
+
+  /** @throws QuorateError UNAVAILABLE */
+  #exporter(): Exporter {
     const exporter = this.#process?.exporter;
     if (exporter === undefined) {
-      throw asQuorateError(new Error('the database is not open yet'), 'UNAVAILABLE');
+      throw new QuorateError('UNAVAILABLE', 'the database is not open yet');
     }
-    await exporter.sendSnapshot(request, send, signal);
-  };
+    return exporter;
+  }
 
   /** For a while nothing more can be written. */
   fillDisk(durationMs: number): void {

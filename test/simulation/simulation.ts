@@ -1,6 +1,3 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import type { DatabaseSettings } from '../../src/database/interface.ts';
 import { logicalDigest } from '../../src/sqlite/interface.ts';
 import { AckWatch } from './ack-watch.ts';
@@ -10,35 +7,24 @@ import { type ClusterPlan, planCluster, primarySettings, replicaSettings } from 
 import { FaultSchedule } from './fault-schedule.ts';
 import { History } from './history.ts';
 import { checkHistory, observationDefects } from './history-check.ts';
-import { faithful, type Mutation } from './mutation.ts';
+import { faithful } from './mutation.ts';
 import { NodeWatch } from './node-watch.ts';
 import type { NodeWorld } from './node-world.ts';
 import { Operator } from './operator.ts';
 import { namesIn } from './record-names.ts';
 import { SimulatedNetwork } from './simulated-network.ts';
 import { SimulatedNode } from './simulated-node.ts';
-import { SimulatedTime, world } from './simulated-time.ts';
-import { Trace } from './trace.ts';
+import { world } from './simulated-time.ts';
+import { Testbed, type TestbedOptions, type TestbedResult } from './testbed.ts';
 import { Workload } from './workload.ts';
 
-export interface SimulationOptions {
-  readonly seed: number;
+export interface SimulationOptions extends TestbedOptions {
   /** Writes of clients. Default: `defaultWrites`. */
   readonly writes?: number | undefined;
-  /** A defect put in on purpose. */
-  readonly mutation?: Mutation | undefined;
-  /** Called with every line of the trace. */
-  readonly onTraceLine?: ((line: string) => void) | undefined;
 }
 
-export interface SimulationResult {
-  readonly seed: number;
+export interface SimulationResult extends TestbedResult {
   readonly writes: number;
-  /** Everything that must not be; empty when all is well. */
-  readonly defects: readonly string[];
-  readonly traceDigest: string;
-  /** The end of what happened. */
-  readonly traceTail: readonly string[];
   readonly counts: {
     readonly events: number;
     readonly simulatedMs: number;
@@ -65,16 +51,10 @@ const healingMs = 300_000;
 /** A run ends at its first defects: what follows from them teaches nothing. */
 const maxDefects = 5;
 
-/** SQLite's files; the loss of power is simulated, so that memory will do, and does not wait for a disk. */
-const folder = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
-
 /** One primary and two replicas, one of which may follow the other, from an empty disk to equal content. */
 export class Simulation {
   readonly #options: SimulationOptions;
-  readonly #directory = mkdtempSync(path.join(folder, 'quorate-simulation-'));
-  readonly #time = new SimulatedTime();
-  readonly #trace: Trace;
-  readonly #defects: string[] = [];
+  readonly #testbed: Testbed;
   readonly #history: History;
   readonly #plan: ClusterPlan;
   readonly #network: SimulatedNetwork;
@@ -86,13 +66,13 @@ export class Simulation {
   private constructor(options: SimulationOptions) {
     this.#options = options;
     const { seed } = options;
-    this.#trace = new Trace(() => this.#time.nowMs, options.onTraceLine);
-    this.#history = new History((what) => this.#defect(what));
+    this.#testbed = new Testbed('simulation', options, maxDefects);
+    this.#history = new History((what) => this.#testbed.defect(what));
     this.#plan = planCluster(new Chance(seed, 'cluster'));
-    const shared = { time: this.#time, trace: this.#trace };
+    const shared = { time: this.#testbed.time, trace: this.#testbed.trace };
     const { windowBytes, acks, followed } = this.#plan;
     this.#network = new SimulatedNetwork({ ...shared, chance: new Chance(seed, 'network'), windowBytes });
-    const nodeWorld = this.#world();
+    const nodeWorld = this.#testbed.nodeWorld({ ...this.#plan, network: this.#network });
     const primary = this.#node('anna', primarySettings(acks), nodeWorld);
     const bert = this.#node('bert', replicaSettings('anna'), nodeWorld);
     const cleo = this.#node('cleo', replicaSettings(followed), nodeWorld);
@@ -103,7 +83,7 @@ export class Simulation {
       nodes: this.#nodes,
       archive: this.#archive,
       mayLose,
-      onDefect: (what: string) => this.#defect(what),
+      onDefect: (what: string) => this.#testbed.defect(what),
     };
     this.#acks = new AckWatch(primary, watched);
     this.#operator = new Operator({
@@ -114,7 +94,7 @@ export class Simulation {
       archive: this.#archive,
       acks: this.#acks,
       onLost: (lost, shown) => this.#lose(lost, shown),
-      onError: (error) => this.#defect(String(error)),
+      onError: (error) => this.#testbed.defect(String(error)),
     });
   }
 
@@ -126,28 +106,13 @@ export class Simulation {
       await simulation.#run();
       return simulation.#result();
     } finally {
-      await simulation.#end();
+      await simulation.#testbed.end(simulation.#nodes);
     }
   }
 
-  #world(): NodeWorld {
-    const { seed, mutation = faithful } = this.#options;
-    return {
-      seed,
-      time: this.#time,
-      network: this.#network,
-      trace: this.#trace,
-      mutation,
-      sendsEagerly: this.#plan.sendsEagerly,
-      databaseLimits: this.#plan.databaseLimits,
-      replicationLimits: this.#plan.replicationLimits,
-      onDefect: (what) => this.#defect(what),
-    };
-  }
-
   #node(name: string, settings: DatabaseSettings, nodeWorld: NodeWorld): SimulatedNode {
-    const watch = new NodeWatch((what) => this.#defect(`${name}: ${what}`));
-    const node = new SimulatedNode(name, { directory: this.#directory, settings, watch }, nodeWorld);
+    const watch = new NodeWatch((what) => this.#testbed.defect(`${name}: ${what}`));
+    const node = new SimulatedNode(name, { directory: this.#testbed.directory, settings, watch }, nodeWorld);
     this.#network.add(node);
     return node;
   }
@@ -155,12 +120,12 @@ export class Simulation {
   async #run(): Promise<void> {
     const { seed, writes = defaultWrites } = this.#options;
     const { databaseLimits: _, replicationLimits: __, ...plan } = this.#plan;
-    this.#trace.add('plan', JSON.stringify(plan));
+    this.#testbed.trace.add('plan', JSON.stringify(plan));
     const [primary, bert, cleo] = this.#nodes;
     primary?.start();
     bert?.start();
-    this.#time.after(this.#plan.joinsAfterMs, world, () => cleo?.start());
-    const shared = { time: this.#time, trace: this.#trace };
+    this.#testbed.time.after(this.#plan.joinsAfterMs, world, () => cleo?.start());
+    const shared = { time: this.#testbed.time, trace: this.#testbed.trace };
     const { randomShare, mixesLevels, faultIntervalMs } = this.#plan;
     const workload = new Workload({
       ...shared,
@@ -189,15 +154,14 @@ export class Simulation {
     faults.stop();
     this.#operator.finish();
     await this.#advance(healingMs, () => this.#isWhole());
-    if (this.#defects.length === 0) {
+    if (this.#testbed.isFlawless) {
       await this.#judge();
     }
   }
 
   /** Lets time pass until `done`, or until a defect shows. */
   #advance(durationMs: number, done: () => boolean): Promise<void> {
-    const isEnough = () => this.#defects.length >= maxDefects || done();
-    return this.#time.run(this.#time.nowMs + durationMs, () => this.#watch(), isEnough);
+    return this.#testbed.advance(durationMs, () => this.#watch(), done);
   }
 
   async #watch(): Promise<void> {
@@ -222,8 +186,8 @@ export class Simulation {
       return;
     }
     const kept = this.#archive.records.slice(0, (lost[0]?.txId ?? tip + 1) - 1);
-    for (const defect of observationDefects(this.#history.observations, [...kept, ...lost], this.#directory)) {
-      this.#defect(defect);
+    for (const defect of observationDefects(this.#history.observations, [...kept, ...lost], this.#testbed.directory)) {
+      this.#testbed.defect(defect);
     }
     this.#history.forgetAfter(kept.length);
     for (const name of lost.flatMap(namesIn)) {
@@ -233,13 +197,13 @@ export class Simulation {
 
   #expect(holds: boolean, otherwise: string): void {
     if (!holds) {
-      this.#defect(otherwise);
+      this.#testbed.defect(otherwise);
     }
   }
 
   /** Readers look at the content of some node. */
   #readNowAndThen(chance: Chance): void {
-    this.#time.after(chance.between(1, 1_500), world, () => {
+    this.#testbed.time.after(chance.between(1, 1_500), world, () => {
       const node = chance.pick(this.#nodes);
       if (node.database !== undefined && !this.#hasParted(node)) {
         this.#read(node);
@@ -257,7 +221,7 @@ export class Simulation {
   #read(node: SimulatedNode): void {
     const { txId, digest } = logicalDigest(node.database?.filePath ?? '');
     const hex = Buffer.from(digest).toString('hex');
-    this.#trace.add(node.name, `shows ${txId} ${hex.slice(0, 12)}`);
+    this.#testbed.trace.add(node.name, `shows ${txId} ${hex.slice(0, 12)}`);
     this.#history.observe({ node: node.name, txId, digest: hex });
   }
 
@@ -279,7 +243,9 @@ export class Simulation {
         const { tip, applied } = node.database?.positions() ?? { tip: -1, applied: -1 };
         const { state = 'no replicator', reason = '' } = node.replicator?.status() ?? {};
         const { status = 'closed' } = node.database?.ackReport() ?? {};
-        this.#defect(`${node.name} does not come up: tip ${tip} applied ${applied} acks ${status} ${state} ${reason}`);
+        this.#testbed.defect(
+          `${node.name} does not come up: tip ${tip} applied ${applied} acks ${status} ${state} ${reason}`,
+        );
       }
       return;
     }
@@ -287,30 +253,22 @@ export class Simulation {
       this.#read(node);
       const failure = node.database?.failure();
       if (failure !== undefined) {
-        this.#defect(`${node.name} ends with ${failure.code}: ${failure.message}`);
+        this.#testbed.defect(`${node.name} ends with ${failure.code}: ${failure.message}`);
       }
     }
-    const defects = await checkHistory(this.#history, this.#archive.records, this.#nodes, this.#directory);
+    const defects = await checkHistory(this.#history, this.#archive.records, this.#nodes, this.#testbed.directory);
     for (const defect of defects) {
-      this.#defect(defect);
+      this.#testbed.defect(defect);
     }
-  }
-
-  #defect(what: string): void {
-    this.#trace.add('DEFECT', what.replaceAll(this.#directory, ''));
-    this.#defects.push(`at ${this.#time.nowMs.toFixed(3)} ms: ${what}`);
   }
 
   #result(): SimulationResult {
     return {
-      seed: this.#options.seed,
+      ...this.#testbed.result(),
       writes: this.#options.writes ?? defaultWrites,
-      defects: this.#defects,
-      traceDigest: this.#trace.digest(),
-      traceTail: this.#trace.tail(60),
       counts: {
-        events: this.#time.events,
-        simulatedMs: Math.round(this.#time.nowMs),
+        events: this.#testbed.time.events,
+        simulatedMs: Math.round(this.#testbed.time.nowMs),
         transactions: this.#archive.tip,
         installs: this.#nodes.reduce((sum, node) => sum + node.watch.installs, 0),
         ...this.#operator.counts,
@@ -319,13 +277,5 @@ export class Simulation {
         ...this.#history.counts(),
       },
     };
-  }
-
-  async #end(): Promise<void> {
-    for (const node of this.#nodes) {
-      node.end();
-    }
-    await new Promise((resolve) => setImmediate(resolve));
-    rmSync(this.#directory, { recursive: true, force: true });
   }
 }

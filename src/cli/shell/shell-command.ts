@@ -4,7 +4,7 @@ import { defineOptions } from '../../config/interface.ts';
 import { QuorateError } from '../../errors/interface.ts';
 import { defaultDatabaseName } from '../../server/interface.ts';
 import { clientOptions } from '../client-options.ts';
-import { type CommandContext, describe } from '../command-context.ts';
+import { type CommandContext, collect, describe } from '../command-context.ts';
 import { stopSignal } from '../stop-signal.ts';
 import { defaultHistoryFile, ShellHistory } from './history.ts';
 import { InteractiveShell } from './interactive-shell.ts';
@@ -24,10 +24,6 @@ const options = {
   }),
   ...clientOptions,
 } as const;
-
-function collect(value: string, previous: readonly string[]): string[] {
-  return [...previous, value];
-}
 
 export function addShellCommand(program: Command, context: CommandContext): void {
   const command = program

@@ -1,3 +1,5 @@
+import type { MemberView } from '../../following-client/interface.ts';
+
 /** What a node knows of those who have the same database, for clients that follow the primary. */
 export interface ClusterView {
   /** @throws QuorateError DATABASE_NOT_FOUND */
@@ -24,21 +26,5 @@ export interface ClusterReport {
   readonly members: readonly ClusterMember[];
 }
 
-export interface ClusterMember {
-  readonly nodeId: string;
-  readonly name: string;
-  /** Where clients reach it; null when that is not known. */
-  readonly httpUrl: string | null;
-  readonly role: 'primary' | 'replica' | 'witness';
-  /** May be empty. */
-  readonly zone: string;
-  /** State of its database, or of its replicator; `unreachable` when it does not answer. */
-  readonly state: string;
-  /** Null when it is not known. */
-  readonly lagMs: number | null;
-  readonly lagTransactions: number | null;
-  /** Last transaction that it shows. */
-  readonly txId: number;
-  /** Whether its acknowledgements are waited for. */
-  readonly isSync: boolean;
-}
+/** A node, as clients are told of it. */
+export type ClusterMember = MemberView;

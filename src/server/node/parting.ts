@@ -17,7 +17,8 @@ export function findPartingOf(database: Database, upstreams: UpstreamClients): P
   });
 }
 
-function ownHistory(database: Database): HashedHistory {
+/** Where the log of a database stands, with what tells two histories apart. */
+export function ownHistory(database: Database): HashedHistory {
   return {
     tipTxId: database.positions().tip,
     async hashes(txIds) {

@@ -1,4 +1,4 @@
-import { leaseLost } from '../../../src/cluster/coordinator-limits.ts';
+import { checkView, leaseLost } from '../../../src/cluster/coordinator-limits.ts';
 import type {
   CommitAnswer,
   CoordinatorChange,
@@ -37,8 +37,10 @@ export class CoordinatorServer {
     return this.#entries.get(key);
   }
 
+  /** @throws QuorateError RESULT_TOO_LARGE */
   list(prefix: string): CoordinatorView {
     const entries = [...this.#entries.values()].filter(({ key }) => key.startsWith(prefix));
+    checkView(prefix, entries);
     return { revision: this.#revision, entries: entries.sort((a, b) => Buffer.compare(bytes(a), bytes(b))) };
   }
 

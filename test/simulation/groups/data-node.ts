@@ -20,14 +20,14 @@ import type { ChannelListener, HashedHistory, MessageChannel } from '../../../sr
 import { checkExport } from '../../../src/server/node/group/export-rule.ts';
 import { GroupDatabase } from '../../../src/server/node/group/group-database.ts';
 import { GroupWriter } from '../../../src/server/node/group/group-writer.ts';
+import { ownHistory } from '../../../src/server/node/parting.ts';
 import type { Statement } from '../../../src/sqlite/interface.ts';
 import { NodeWatch } from '../node-watch.ts';
 import type { Host } from '../simulated-network.ts';
 import { SimulatedNode } from '../simulated-node.ts';
 import { database as databaseName } from './group-plan.ts';
-import { type GroupWorld, noAnswer, type SavedChange, upstreamOf } from './group-world.ts';
-import { type MemberHooks, MemberProcess, ownHistory } from './member-process.ts';
-import { SimulatedCoordinator } from './simulated-coordinator.ts';
+import { type GroupWorld, noAnswer, type SavedChange, simulatedCoordinator, upstreamOf } from './group-world.ts';
+import { type MemberHooks, MemberProcess } from './member-process.ts';
 import { type Member, SimulatedPeers } from './simulated-peers.ts';
 
 /** Milliseconds that a write waits for a primary, and until it is shown where it was sent. */
@@ -125,10 +125,7 @@ export class DataNode implements Member, Host {
     const { nodes, calls } = this.#world;
     const { runtime, life } = process;
     const self = { name: this.name, process: life };
-    const store = new GroupStore(
-      new SimulatedCoordinator(this.#world.coordinator, calls, nodes.time, self),
-      databaseName,
-    );
+    const store = new GroupStore(simulatedCoordinator(this.#world, self), databaseName);
     this.#isPromoting = false;
     const trace = (what: string) => life.alive && nodes.trace.add(this.name, what);
     return new Membership({
@@ -249,7 +246,7 @@ export class DataNode implements Member, Host {
     const silence = noAnswer('UNAVAILABLE', host);
     const ask = <T>(run: (history: HashedHistory) => T | Promise<T>) =>
       this.#world.calls.make({ from, to, limitMs: forwardLimitMs, silence, isLossy: false }, async () => {
-        return await run(await ownHistory(to.#require().require()));
+        return await run(ownHistory(to.#require().require()));
       });
     const tipTxId = await ask((history) => history.tipTxId);
     return { tipTxId, hashes: (txIds) => ask((history) => history.hashes(txIds)) };

@@ -3,6 +3,7 @@ import { type ErrorCode, isQuorateError, QuorateError } from '../../../src/error
 import { ReadConnection, type SqlValue, type Statement } from '../../../src/sqlite/interface.ts';
 import type { Call, Position, ReadLevel, Step, Value } from '../../histories/operation.ts';
 import { type Answer, HistoryRecorder, type RecordingClient } from '../../histories/recorder.ts';
+import { includes } from '../../histories/sessions.ts';
 import type { Chance } from '../chance.ts';
 import { world } from '../simulated-time.ts';
 import type { DataNode } from './data-node.ts';
@@ -274,10 +275,6 @@ function answered(call: Call, { results }: TransactResult): { call: Call } {
       step[0] === 'append' ? step : ['r', step[1], (results[index]?.rows ?? []).map(([element]) => element as Value)],
   );
   return { call: { f: 'txn', steps } };
-}
-
-function includes(shown: Position, wanted: Position): boolean {
-  return shown.txId >= wanted.txId && shown.term >= wanted.term;
 }
 
 function noteSeen(session: { seen: Position } | undefined, position: Position | undefined): void {

@@ -1,16 +1,11 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { logicalDigest } from '../../../src/sqlite/interface.ts';
 import { checkEqualContent } from '../../histories/commits.ts';
 import { recordsOf } from '../archive.ts';
 import { Chance } from '../chance.ts';
-import { faithful, type Mutation } from '../mutation.ts';
-import type { NodeWorld } from '../node-world.ts';
+import { faithful } from '../mutation.ts';
 import { SimulatedNetwork } from '../simulated-network.ts';
-import { SimulatedTime, world } from '../simulated-time.ts';
-import type { SimulationResult } from '../simulation.ts';
-import { Trace } from '../trace.ts';
+import { world } from '../simulated-time.ts';
+import { Testbed, type TestbedOptions, type TestbedResult } from '../testbed.ts';
 import { Calls } from './calls.ts';
 import { CommitWatch } from './commit-watch.ts';
 import { CoordinatorServer } from './coordinator-server.ts';
@@ -24,13 +19,7 @@ import type { GroupWorld } from './group-world.ts';
 import type { Member } from './simulated-peers.ts';
 import { WitnessNode } from './witness-node.ts';
 
-export interface GroupSimulationOptions {
-  readonly seed: number;
-  readonly mutation?: Mutation | undefined;
-  readonly onTraceLine?: ((line: string) => void) | undefined;
-}
-
-export interface GroupResult extends Pick<SimulationResult, 'seed' | 'defects' | 'traceDigest' | 'traceTail'> {
+export interface GroupResult extends TestbedResult {
   readonly counts: {
     readonly events: number;
     readonly simulatedMs: number;
@@ -50,15 +39,10 @@ const healingMs = 60_000;
 /** Simulated milliseconds that clients may then need for a write. */
 const probeMs = 20_000;
 const maxDefects = 3;
-const folder = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
-
 /** A group of members that elect their primary by themselves, from its beginning to equal content. */
 export class GroupSimulation {
-  readonly #options: GroupSimulationOptions;
-  readonly #directory = mkdtempSync(path.join(folder, 'quorate-group-'));
-  readonly #time = new SimulatedTime();
-  readonly #trace: Trace;
-  readonly #defects: string[] = [];
+  readonly #options: TestbedOptions;
+  readonly #testbed: Testbed;
   readonly #plan: GroupPlan;
   readonly #world: GroupWorld;
   readonly #network: SimulatedNetwork;
@@ -68,26 +52,27 @@ export class GroupSimulation {
   readonly #clients: GroupClients;
   readonly #operator: GroupOperator;
 
-  private constructor(options: GroupSimulationOptions) {
+  private constructor(options: TestbedOptions) {
     this.#options = options;
     const { seed } = options;
-    this.#trace = new Trace(() => this.#time.nowMs, options.onTraceLine);
+    this.#testbed = new Testbed('group', options, maxDefects);
     this.#plan = planGroup(new Chance(seed, 'group'));
-    const calls = new Calls(this.#time, new Chance(seed, 'calls'));
+    const calls = new Calls(this.#testbed.time, new Chance(seed, 'calls'));
     this.#network = new SimulatedNetwork({
-      ...{ time: this.#time, trace: this.#trace, chance: new Chance(seed, 'network') },
+      ...{ time: this.#testbed.time, trace: this.#testbed.trace, chance: new Chance(seed, 'network') },
       windowBytes: this.#plan.windowBytes,
       onLost: (process) => calls.lose(process),
     });
+    const nodes = this.#testbed.nodeWorld({ ...this.#plan, network: this.#network, sendsEagerly: false });
     this.#world = {
-      ...{ nodes: this.#nodeWorld(), plan: this.#plan, calls, coordinator: new CoordinatorServer(this.#time) },
+      ...{ nodes, plan: this.#plan, calls, coordinator: new CoordinatorServer(this.#testbed.time) },
       member: (name) => this.#member(name),
       dataNode: (name) => this.#dataNode(name),
     };
     const { members } = this.#plan.config;
     this.#nodes = members
       .filter(({ witness }) => !witness)
-      .map(({ name }) => new DataNode(name, this.#directory, this.#world));
+      .map(({ name }) => new DataNode(name, this.#testbed.directory, this.#world));
     const witness = members.find((member) => member.witness);
     this.#witness = witness && new WitnessNode(witness.name, this.#world);
     for (const node of this.#nodes) {
@@ -98,25 +83,15 @@ export class GroupSimulation {
   }
 
   /** Runs one seed from beginning to end. */
-  static async run(options: GroupSimulationOptions): Promise<GroupResult> {
+  static async run(options: TestbedOptions): Promise<GroupResult> {
     using _mutated = (options.mutation ?? faithful).install();
     const simulation = new GroupSimulation(options);
     try {
       await simulation.#run();
       return simulation.#result();
     } finally {
-      await simulation.#end();
+      await simulation.#testbed.end(simulation.#nodes.map(({ node }) => node));
     }
-  }
-
-  #nodeWorld(): NodeWorld {
-    const { seed, mutation = faithful } = this.#options;
-    const { databaseLimits, replicationLimits } = this.#plan;
-    return {
-      ...{ seed, time: this.#time, network: this.#network, trace: this.#trace, mutation, databaseLimits },
-      ...{ replicationLimits, sendsEagerly: false },
-      onDefect: (what) => this.#defect(what),
-    };
   }
 
   #dataNode(name: string): DataNode {
@@ -134,7 +109,7 @@ export class GroupSimulation {
   async #run(): Promise<void> {
     const { config, faultsMs, clients, ...rest } = this.#plan;
     const { databaseLimits: _, replicationLimits: __, ...told } = rest;
-    this.#trace.add('plan', JSON.stringify({ ...told, config, faultsMs, clients }));
+    this.#testbed.trace.add('plan', JSON.stringify({ ...told, config, faultsMs, clients }));
     await this.#begin();
     const faults = new GroupFaults({
       ...{ world: this.#world, nodes: this.#nodes, witness: this.#witness, network: this.#network },
@@ -144,13 +119,13 @@ export class GroupSimulation {
     this.#operator.start();
     this.#clients.start(clients);
     await this.#advance(faultsMs, () => false);
-    this.#trace.add('world', 'everything gets well');
+    this.#testbed.trace.add('world', 'everything gets well');
     faults.stop();
     this.#operator.finish();
     await this.#advance(healingMs, () => this.#isWhole());
     this.#clients.stop();
     await this.#advance(probeMs, () => this.#clients.isIdle);
-    if (this.#defects.length === 0) {
+    if (this.#testbed.isFlawless) {
       await this.#judge();
     }
   }
@@ -174,26 +149,25 @@ export class GroupSimulation {
   /** Lets time pass until something is done, which must be within a limit. */
   async #complete(what: string, limitMs: number, action: () => Promise<void>): Promise<void> {
     let state: 'under way' | 'done' | 'failed' = 'under way';
-    this.#time.after(0, world, () => {
+    this.#testbed.time.after(0, world, () => {
       action().then(
         () => {
           state = 'done';
         },
         (error: unknown) => {
           state = 'failed';
-          this.#defect(`${what}: ${String(error)}`);
+          this.#testbed.defect(`${what}: ${String(error)}`);
         },
       );
     });
     await this.#advance(limitMs, () => state !== 'under way');
     if ((state as string) === 'under way') {
-      this.#defect(`${what}: not within ${limitMs} ms`);
+      this.#testbed.defect(`${what}: not within ${limitMs} ms`);
     }
   }
 
   #advance(durationMs: number, done: () => boolean): Promise<void> {
-    const isEnough = () => this.#defects.length >= maxDefects || done();
-    return this.#time.run(this.#time.nowMs + durationMs, () => this.#watch(), isEnough);
+    return this.#testbed.advance(durationMs, () => this.#watch(), done);
   }
 
   async #watch(): Promise<void> {
@@ -252,7 +226,7 @@ export class GroupSimulation {
       filePath: this.#primary?.database?.filePath ?? '',
     });
     for (const { rule, message } of violations.slice(0, maxDefects)) {
-      this.#defect(`${rule}: ${message}`);
+      this.#testbed.defect(`${rule}: ${message}`);
     }
   }
 
@@ -270,9 +244,8 @@ export class GroupSimulation {
     const client = this.#clients.history.client();
     for (const node of this.#nodes) {
       await this.#complete(`a write at ${node.name}`, probeMs, async () => {
-        while (
-          !(await this.#clients.write(client, node, { f: 'write', key: 1, value: 1_000_000 + this.#time.events }))
-        ) {
+        const value = () => 1_000_000 + this.#testbed.time.events;
+        while (!(await this.#clients.write(client, node, { f: 'write', key: 1, value: value() }))) {
           await this.#pause();
         }
         while (!(await this.#clients.read(client, node, { f: 'read', key: 1, value: null }, 'linearizable'))) {
@@ -283,7 +256,7 @@ export class GroupSimulation {
   }
 
   #pause(): Promise<void> {
-    return new Promise((resolve) => this.#time.after(50, world, resolve));
+    return new Promise((resolve) => this.#testbed.time.after(50, world, resolve));
   }
 
   #compareContent(): void {
@@ -292,7 +265,7 @@ export class GroupSimulation {
       return { node: name, txId, digest: Buffer.from(digest).toString('hex').slice(0, 16) };
     });
     for (const { rule, message } of checkEqualContent(contents)) {
-      this.#defect(`${rule}: ${message}`);
+      this.#testbed.defect(`${rule}: ${message}`);
     }
   }
 
@@ -303,15 +276,10 @@ export class GroupSimulation {
       const { leader, leadership } = node.membership ?? {};
       const known = `${leader?.member.name ?? 'nobody'} ${leader?.term ?? 0} leads ${node.leads} ${leadership?.term ?? ''}`;
       const failure = node.database?.failure()?.message ?? '';
-      this.#defect(
+      this.#testbed.defect(
         `${what}: ${node.name} knows ${known} role ${node.database?.settings.role} tip ${tip} applied ${applied} ${state} ${reason} ${failure}`,
       );
     }
-  }
-
-  #defect(what: string): void {
-    this.#trace.add('DEFECT', what.replaceAll(this.#directory, ''));
-    this.#defects.push(`at ${this.#time.nowMs.toFixed(3)} ms: ${what}`);
   }
 
   #result(): GroupResult {
@@ -319,10 +287,9 @@ export class GroupSimulation {
     const ended = (type: string) => events.filter((event) => event.type === type).length;
     const { commits } = this.#commits;
     return {
-      ...{ seed: this.#options.seed, defects: this.#defects },
-      ...{ traceDigest: this.#trace.digest(), traceTail: this.#trace.tail(60) },
+      ...this.#testbed.result(),
       counts: {
-        ...{ events: this.#time.events, simulatedMs: Math.round(this.#time.nowMs) },
+        ...{ events: this.#testbed.time.events, simulatedMs: Math.round(this.#testbed.time.nowMs) },
         transactions: Math.max(0, ...commits.map(({ txId }) => txId)),
         ...{ calls: ended('invoke'), answered: ended('ok'), unknown: ended('info') },
         terms: new Set(commits.filter(({ role }) => role === 'primary').map(({ term }) => term)).size,
@@ -333,13 +300,5 @@ export class GroupSimulation {
         },
       },
     };
-  }
-
-  async #end(): Promise<void> {
-    for (const { node } of this.#nodes) {
-      node.end();
-    }
-    await new Promise((resolve) => setImmediate(resolve));
-    rmSync(this.#directory, { recursive: true, force: true });
   }
 }

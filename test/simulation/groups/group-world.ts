@@ -1,10 +1,11 @@
 import type { Database } from '../../../src/database/interface.ts';
 import { type ErrorCode, QuorateError } from '../../../src/errors/interface.ts';
 import type { NodeWorld } from '../node-world.ts';
-import type { Calls } from './calls.ts';
+import type { Calls, Endpoint } from './calls.ts';
 import type { CoordinatorServer } from './coordinator-server.ts';
 import type { DataNode } from './data-node.ts';
 import type { GroupPlan } from './group-plan.ts';
+import { SimulatedCoordinator } from './simulated-coordinator.ts';
 import type { Member } from './simulated-peers.ts';
 
 /** What all members of a group share, beside what all nodes do. */
@@ -24,6 +25,14 @@ export interface SavedChange {
   readonly term: number;
   /** The line of the file. */
   readonly text: string;
+}
+
+/** The coordinator as one life of a member reaches it. */
+export function simulatedCoordinator({ nodes, calls, coordinator }: GroupWorld, node: Endpoint): SimulatedCoordinator {
+  return new SimulatedCoordinator({
+    ...{ server: coordinator, calls, time: nodes.time, node },
+    onError: (error) => nodes.onDefect(`${node.name}: a watch of the coordinator threw ${String(error)}`),
+  });
 }
 
 export function noAnswer(code: ErrorCode, name: string): () => QuorateError {

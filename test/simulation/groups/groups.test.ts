@@ -11,12 +11,12 @@ const seedsPerMutation = 150;
 
 test('the same seed gives the same run of a group, another one another run', async () => {
   const digests: string[] = [];
-  for (const seed of [18, 18, 21, 21]) {
-    digests.push((await GroupSimulation.run({ seed })).traceDigest);
+  for (const seed of [13, 18, 21]) {
+    const [first, second] = [await GroupSimulation.run({ seed }), await GroupSimulation.run({ seed })];
+    assert.equal(first.traceDigest, second.traceDigest);
+    digests.push(first.traceDigest);
   }
-  assert.equal(digests[0], digests[1]);
-  assert.equal(digests[2], digests[3]);
-  assert.notEqual(digests[0], digests[2]);
+  assert.equal(new Set(digests).size, digests.length);
 });
 
 suite('the simulation of groups notices', () => {

@@ -1,19 +1,19 @@
 import type { Membership } from '../../../src/cluster/interface.ts';
 import {
   Database,
-  type DatabaseContext,
   type DatabaseSettings,
   type RejoinReport,
   type ReplicationSink,
 } from '../../../src/database/interface.ts';
 import { QuorateError } from '../../../src/errors/interface.ts';
-import { Exporter, findParting, type HashedHistory, Replicator } from '../../../src/replication/interface.ts';
+import { Exporter, findParting, type HashedHistory, type Replicator } from '../../../src/replication/interface.ts';
 import type { GroupedDatabase } from '../../../src/server/node/group/group-database.ts';
+import { ownHistory } from '../../../src/server/node/parting.ts';
 import { delegating } from '../mutation-tools.ts';
 import type { Life } from '../node-life.ts';
-import type { NodeProcessOptions, RunningProcess } from '../node-process.ts';
+import type { RunningProcess } from '../node-process.ts';
 import type { NodeWorld } from '../node-world.ts';
-import { simulatedFileWork } from '../simulated-file-work.ts';
+import { databaseContext, followUpstream, type NodeProcessOptions } from '../process-parts.ts';
 import { database as databaseName } from './group-plan.ts';
 
 /** What a member's process is given by the group around it. */
@@ -95,7 +95,7 @@ export class MemberProcess implements RunningProcess, GroupedDatabase {
 
   async open(settings: DatabaseSettings): Promise<void> {
     const { watch, machine } = this.#options;
-    const context = this.#context();
+    const context = databaseContext(this.#options, this.#world, databaseName);
     const opened = Database.exists(context) ? await Database.open(context) : await Database.create(context, settings);
     if (!this.life.alive) {
       return;
@@ -104,51 +104,20 @@ export class MemberProcess implements RunningProcess, GroupedDatabase {
     this.#world.trace.add(this.nodeName, `is open at tip ${tip} commit ${commit} applied ${applied}`);
     watch.opened(opened.positions(), !machine.takeLossOfPower());
     this.#database = opened;
-    const { replicationLimits: limits } = this.#world;
-    const { runtime } = this.#options;
     this.#exporter = new Exporter({
-      source: opened.source,
-      snapshots: opened.snapshots,
-      limits,
-      runtime,
-      maxReplicas: 16,
+      ...{ source: opened.source, snapshots: opened.snapshots },
+      ...{ limits: this.#world.replicationLimits, runtime: this.runtime, maxReplicas: 16 },
     });
     this.#follow(opened);
     this.#membership = this.#hooks.join(this);
   }
 
-  #context(): DatabaseContext {
-    const { runtime, writer, machine, name, chance, life } = this.#options;
-    const { time, databaseLimits } = this.#world;
-    return {
-      runtime,
-      name: databaseName,
-      directory: machine.directory,
-      origin: BigInt(name.codePointAt(0) ?? 0),
-      limits: databaseLimits,
-      startWriter: writer.start,
-      fileWork: simulatedFileWork({ time, chance, life, machine, files: runtime.files }),
-    };
-  }
-
   #follow(database: Database): void {
-    const { role, replication } = database.settings;
-    if (role === 'primary' || !replication.enabled || replication.upstream === undefined) {
-      return;
-    }
-    const { replicationLimits, network, mutation } = this.#world;
-    const { name, runtime, life, watch, onInstall } = this.#options;
-    const transport = network.transport(name, life);
-    this.#replicator = new Replicator({
-      sink: this.#termWatch(database, watch.sink(mutation.sink(database.sink))),
-      upstream: replication.upstream,
-      transport: watch.transport(mutation.transport(transport), database),
-      snapshots: { inbox: watch.inbox(database.inbox, onInstall), transport },
-      runtime,
-      limits: replicationLimits,
-      identity: { replicaId: `${name}/${databaseName}`, replicaName: name },
+    this.#replicator = followUpstream(this.#options, this.#world, {
+      database,
+      replicaId: `${this.nodeName}/${databaseName}`,
+      watched: (sink) => this.#termWatch(database, sink),
     });
-    this.#replicator.start();
   }
 
   /** Nothing of a term is taken after a later one was promised (invariant I5). */
@@ -205,7 +174,7 @@ export class MemberProcess implements RunningProcess, GroupedDatabase {
     return this.#exclusively(async () => {
       const database = this.require();
       const { upstream } = database.settings.replication;
-      const own = await ownHistory(database);
+      const own = ownHistory(database);
       const parting = await findParting(own, await this.#hooks.historyOf(upstream?.host ?? '', this));
       const { commonTxId, certain } = parting;
       const mayGoBack = certain && commonTxId < database.positions().tip;
@@ -244,15 +213,4 @@ export class MemberProcess implements RunningProcess, GroupedDatabase {
     this.thread.alive = false;
     this.#options.writer.abandon();
   }
-}
-
-/** Where the log of a database stands, with what tells two histories apart. */
-export async function ownHistory(database: Database): Promise<HashedHistory> {
-  return {
-    tipTxId: database.positions().tip,
-    async hashes(txIds) {
-      const found = await Promise.all(txIds.map((txId) => database.source.positionOf(txId)));
-      return new Map(found.flatMap((position) => (position === undefined ? [] : [[position.txId, position.hash]])));
-    },
-  };
 }

@@ -10,17 +10,26 @@ const callLimitMs = 2_000;
 /** Milliseconds until a watch that was cut off is there again. */
 const reconnectMs = 300;
 
+export interface SimulatedCoordinatorOptions {
+  readonly server: CoordinatorServer;
+  readonly calls: Calls;
+  readonly time: SimulatedTime;
+  readonly node: Endpoint;
+  /** What a listener of a watch has thrown. */
+  readonly onError: (error: unknown) => void;
+}
+
 /** The coordinator as one life of one node reaches it. */
 export class SimulatedCoordinator implements Coordinator {
+  readonly #options: SimulatedCoordinatorOptions;
   readonly #server: CoordinatorServer;
-  readonly #calls: Calls;
-  readonly #time: SimulatedTime;
   readonly #node: Endpoint;
+  #isClosed = false;
 
-  constructor(server: CoordinatorServer, calls: Calls, time: SimulatedTime, { name, process }: Endpoint) {
-    this.#server = server;
-    this.#calls = calls;
-    this.#time = time;
+  constructor(options: SimulatedCoordinatorOptions) {
+    this.#options = options;
+    this.#server = options.server;
+    const { name, process } = options.node;
     this.#node = { name, process };
   }
 
@@ -50,16 +59,24 @@ export class SimulatedCoordinator implements Coordinator {
   }
 
   watch(prefix: string, { changed }: CoordinatorListener): Disposable {
+    const { calls, time, onError } = this.#options;
     let isOver = false;
+    const tell = () => {
+      try {
+        changed();
+      } catch (error) {
+        onError(error);
+      }
+    };
     const notify = () => {
       const { name, process } = this.#node;
       if (isOver || process === undefined || !process.alive) {
         return;
       }
-      if (this.#server.isDown || this.#calls.isCut(this.#server.name, name)) {
-        this.#time.after(reconnectMs, process, notify);
+      if (this.#server.isDown || calls.isCut(this.#server.name, name)) {
+        time.after(reconnectMs, process, notify);
       } else {
-        this.#time.after(this.#calls.maxDelayMs / 2, process, () => !isOver && changed());
+        time.after(calls.maxDelayMs / 2, process, () => !isOver && tell());
       }
     };
     const watch = this.#server.watch(prefix, notify);
@@ -74,7 +91,10 @@ export class SimulatedCoordinator implements Coordinator {
 
   /** Nobody knows what became of a call that gets no answer. */
   #call<T>(run: () => T): Promise<T> {
-    return this.#calls.make(
+    if (this.#isClosed) {
+      return Promise.reject(new QuorateError('CANCELLED', 'the coordinator is closed'));
+    }
+    return this.#options.calls.make(
       {
         from: this.#node,
         to: this.#server,
@@ -87,6 +107,7 @@ export class SimulatedCoordinator implements Coordinator {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
     return Promise.resolve();
   }
 }

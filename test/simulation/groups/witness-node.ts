@@ -4,8 +4,7 @@ import { Chance } from '../chance.ts';
 import { Life, simulatedRuntime, traceLogger } from '../node-life.ts';
 import { world } from '../simulated-time.ts';
 import { database } from './group-plan.ts';
-import type { GroupWorld } from './group-world.ts';
-import { SimulatedCoordinator } from './simulated-coordinator.ts';
+import { type GroupWorld, simulatedCoordinator } from './group-world.ts';
 import { type Member, SimulatedPeers } from './simulated-peers.ts';
 
 /** A member without data: it only votes. */
@@ -31,7 +30,7 @@ export class WitnessNode implements Member {
   }
 
   start(): void {
-    const { nodes, plan, calls, coordinator } = this.#world;
+    const { nodes, plan, calls } = this.#world;
     const life = new Life();
     const self = { name: this.name, process: life };
     const runtime = simulatedRuntime({
@@ -43,7 +42,7 @@ export class WitnessNode implements Member {
     this.#life = life;
     this.#membership = new Membership({
       ...{ database, nodeId: this.name, runtime: nodes.mutation.runtime(runtime), local: undefined },
-      store: new GroupStore(new SimulatedCoordinator(coordinator, calls, nodes.time, self), database),
+      store: new GroupStore(simulatedCoordinator(this.#world, self), database),
       peers: new SimulatedPeers(calls, self, (name) => this.#world.member(name)),
       onDecision: () => {},
       onLeader: () => {},
