@@ -140,6 +140,9 @@ describe('limits of gRPC', () => {
   test('there are no more users, and no more revoked tokens, than the options say', async () => {
     const make = (user: string) =>
       client.users.create({ user, password: 'long enough', sysadmin: false, permissions: [] });
+    const permissions = Array.from({ length: 1_001 }, (_, i) => ({ permission: 'read', database: `d${i}` }));
+    const tooMuch = client.users.create({ user: 'ada', password: 'long enough', sysadmin: false, permissions });
+    await assert.rejects(tooMuch, { code: 'INVALID_ARGUMENT' });
     await make('ada');
     await assert.rejects(make('bob'), { code: 'OVERLOADED' });
     const token = () => client.users.createToken({ user: 'ada', scope: [], ttlMs: 0 });

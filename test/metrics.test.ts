@@ -1,7 +1,7 @@
 /** What Prometheus and the dashboard in deploy/ get of running servers. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import {
   databaseLimitOptions,
@@ -94,6 +94,9 @@ describe('metrics', () => {
       const insert = [{ sql: "INSERT INTO items (name) VALUES ('x')" }];
       last = (await client.execute('defaultdb', insert, { acks: { level: 'sync', acks: 1 } })).txId;
     }
+    for (const key of ['first', 'second', 'second']) {
+      last = (await client.execute('defaultdb', [{ sql: 'DELETE FROM items WHERE id = 1' }], { key })).txId;
+    }
     await second.until('defaultdb', ({ appliedTxId }) => appliedTxId === last);
     await first.query('defaultdb', 'SELECT count(*) FROM items');
     await assert.rejects(first.query('defaultdb', 'SELECT nothing'));
@@ -111,8 +114,8 @@ describe('metrics', () => {
 
   test('what was written, waited for, applied and read is counted in histograms', () => {
     const count = (families: Map<string, MetricFamily>, name: string) => sampleOf(families, name, '_count') ?? 0;
-    assert.equal(count(primary, 'quorate_write_seconds'), writes + 1);
-    assert.equal(sampleOf(primary, 'quorate_group_transactions', '_sum'), writes + 1);
+    assert.equal(count(primary, 'quorate_write_seconds'), writes + 4);
+    assert.equal(sampleOf(primary, 'quorate_group_transactions', '_sum'), writes + 3);
     assert.equal(count(primary, 'quorate_ack_wait_seconds'), writes);
     assert.equal(count(primary, 'quorate_fsync_seconds'), count(primary, 'quorate_group_transactions'));
     assert.ok((sampleOf(primary, 'quorate_fsync_seconds', '_sum') ?? 0) > 0);
@@ -120,6 +123,24 @@ describe('metrics', () => {
     assert.ok(count(replica, 'quorate_apply_seconds') > 0 && count(replica, 'quorate_fsync_seconds') > 0);
     assert.equal(count(replica, 'quorate_write_seconds'), 0);
     assert.equal(count(primary, 'quorate_read_seconds'), 1);
+  });
+
+  test('idempotency keys are counted, those that came again apart', () => {
+    assert.equal(sampleOf(primary, 'quorate_idempotency_keys_total'), 2);
+    assert.equal(sampleOf(primary, 'quorate_idempotency_repeats_total'), 1);
+  });
+
+  test('docs/http.md names every metric', () => {
+    const page = readFileSync(new URL('../docs/http.md', import.meta.url), 'utf8');
+    const folder = new URL('../src/server/http/', import.meta.url);
+    const sources = readdirSync(folder).map((name) => readFileSync(new URL(name, folder), 'utf8'));
+    const inSources = sources.join('').matchAll(/'((?:quorate|process|nodejs)_[a-z_]+)'/g);
+    const here = new Set([...primary.keys(), ...replica.keys(), ...[...inSources].map(([, name = '']) => name)]);
+    const missing = [...here].filter((name) => {
+      const short = name.replace(/^quorate_/, '');
+      return !page.includes(`\`${short}\``) && !page.includes(`\`${short.replace(/_limit$/, '')}\``);
+    });
+    assert.deepEqual(missing, []);
   });
 
   test('every limit of a number is told by the name of its option', () => {

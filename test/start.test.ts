@@ -98,34 +98,43 @@ async function commandBelow(demo: Demo, remark: RegExp): Promise<string> {
   return demo.lines[index + 1] ?? '';
 }
 
-test('npm start shows a store with two replicas, and what it invites to try works', { timeout: 180_000 }, async () => {
-  await using demo = await Demo.start();
-  const logins = [...Array(2).keys()];
+async function logIn(demo: Demo): Promise<void> {
   await demo.line(/Ctrl-C stops everything/);
-  const loginCommands = demo.lines.filter((line) => /bin\/quorate login/.test(line));
-  for (const index of logins) {
-    assert.equal((await runPrinted(loginCommands[index] ?? 'false')).code, 0);
+  const commands = demo.lines.filter((line) => /bin\/quorate login/.test(line));
+  assert.equal(commands.length, 2);
+  for (const command of commands) {
+    assert.equal((await runPrinted(command)).code, 0);
   }
+}
+
+test('npm start shows a store on three nodes, and what it invites to try works', { timeout: 180_000 }, async () => {
+  await using demo = await Demo.start();
+  await logIn(demo);
   const read = await runPrinted(await commandBelow(demo, /read from a replica/));
   assert.match(read.stdout, /revenue_cents/);
-  const write = await runPrinted(await commandBelow(demo, /write to the primary/));
+  const write = await runPrinted(await commandBelow(demo, /write at any node/));
   assert.equal(write.code, 0, write.stderr);
-  const refused = await runPrinted(await commandBelow(demo, /a replica refuses/));
-  assert.equal(refused.code, 4);
-  assert.match(refused.stderr, /READ_ONLY_REPLICA/);
-});
+  await demo.line(/^node-1 +primary +open/);
+  await demo.line(/^node-2 +replica +streaming/);
 
-test('a replica of npm start that is killed catches up when it is started again', { timeout: 180_000 }, async () => {
-  await using demo = await Demo.start();
-  await demo.line(/^replica-1 +replica +streaming/);
-  const kill = await commandBelow(demo, /kill a replica/);
-  assert.equal((await runPrinted(kill)).code, 0);
-  await demo.line(/replica-1 was ended by SIGKILL; start it again with/);
-  const restart = demo.lines.find((line) => /^ {2}bin\/quorate server --config/.test(line)) ?? '';
-  const restarted = spawn('sh', ['-c', `exec ${restart}`], { cwd: repository, stdio: 'ignore' });
+  assert.equal((await runPrinted(await commandBelow(demo, /kill the primary/))).code, 0);
+  await demo.line(/node-1 was ended by SIGKILL; start it again with/);
+  await demo.line(/^node-[23] +primary +open/);
+  const explained = await runPrinted(await commandBelow(demo, /who was elected/));
+  assert.match(explained.stdout, /store: node-[23] became primary of term/);
+
+  const command = (await commandBelow(demo, /start it again/)).trim();
+  const restarted = spawn('sh', ['-c', `exec ${command}`], { cwd: repository, stdio: 'ignore' });
   const ended = once(restarted, 'exit');
   try {
-    await demo.line(/^replica-1 +replica +streaming +[\d,]+ +[01] /, demo.lines.length);
+    await demo.line(/^node-1 +replica +streaming +[\d,]+ +[01] /, demo.lines.length);
+    const back = await runPrinted(await commandBelow(demo, /give it its place back/));
+    assert.equal(back.code, 0, back.stderr);
+    await demo.line(/^node-1 +primary +open/, demo.lines.length);
+    assert.deepEqual(
+      demo.lines.filter((line) => /an order failed/.test(line)),
+      [],
+    );
   } finally {
     restarted.kill('SIGTERM');
     await ended;
@@ -154,8 +163,8 @@ test('npm start -- --import replicates the file that it is given', { timeout: 18
   await using demo = await Demo.start('--import', file);
   await demo.line(/Ctrl-C stops everything/);
   await runPrinted(demo.lines.filter((line) => /bin\/quorate login/.test(line))[1] ?? '');
-  await demo.line(/^replica-1 +replica +streaming +1 /);
-  const [, port] = await demo.line(/replica-1 .*:(\d+) +HTTP/);
+  await demo.line(/^node-2 +replica +streaming +\d+ /);
+  const [, port] = await demo.line(/node-2 .*:(\d+) +HTTP/);
   const { stdout, stderr } = await runPrinted(`bin/quorate query my-notes 'SELECT text FROM note' --port ${port}`);
   assert.match(stdout, /from the file/, stderr);
 });

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { database, GroupFixture, SteadyWriter, untilEqual, untilGroup } from '../../test/failover/group-fixture.ts';
+import { startGroupNetwork } from '../../test/failover/group-network.ts';
+import type { NetworkNamespaces } from '../../test/faults/namespaces.ts';
 import type { ServerProcess } from '../../test/server-process.ts';
 
 const names = ['one', 'two', 'three'] as const;
@@ -8,7 +10,8 @@ const names = ['one', 'two', 'three'] as const;
 const patienceMs = 60_000;
 const probeIntervalMs = 20;
 
-export type Fault = 'kill' | 'stop';
+/** `cut`: nothing goes to or from the primary's node, with the member of etcd there; only in a network of its own. */
+export type Fault = 'kill' | 'stop' | 'cut';
 
 interface Member {
   readonly name: string;
@@ -45,22 +48,39 @@ export class BenchGroup implements AsyncDisposable {
   readonly #fixture: GroupFixture;
   readonly #members: readonly Member[];
   readonly #closing: Closing;
+  readonly #network: NetworkNamespaces | undefined;
   #nextId = 0;
 
-  private constructor(fixture: GroupFixture, members: readonly Member[], closing: Closing) {
+  private constructor(
+    fixture: GroupFixture,
+    members: readonly Member[],
+    closing: Closing,
+    network?: NetworkNamespaces | undefined,
+  ) {
     this.#fixture = fixture;
     this.#members = members;
     this.#closing = closing;
+    this.#network = network;
   }
 
   /** @param coordinator flags that say which one is used; one of this machine when absent */
   static async start(coordinator?: readonly string[]): Promise<BenchGroup> {
     const closing = new Closing();
-    const fixture = new GroupFixture(closing, coordinator);
+    return await BenchGroup.#start(new GroupFixture(closing, coordinator), closing);
+  }
+
+  /** With etcd, each member in a network of its own, so that one can be cut off. */
+  static async startInNetwork(): Promise<BenchGroup> {
+    const closing = new Closing();
+    const { fixture, network } = await startGroupNetwork(closing, names);
+    return await BenchGroup.#start(fixture, closing, network);
+  }
+
+  static async #start(fixture: GroupFixture, closing: Closing, network?: NetworkNamespaces): Promise<BenchGroup> {
     const servers = await fixture.group(names);
     await servers[0]?.execute(database, 'CREATE TABLE probes (id INTEGER PRIMARY KEY)');
     const members = servers.map((server, index) => ({ name: names[index] as string, server }));
-    return new BenchGroup(fixture, members, closing);
+    return new BenchGroup(fixture, members, closing, network);
   }
 
   /** Takes the primary away, measures until another takes writes, brings it back, and checks that nothing is lost. */
@@ -70,7 +90,7 @@ export class BenchGroup implements AsyncDisposable {
     const writer = this.#writer(other.server);
     await writer.more(20);
     const startMs = performance.now();
-    process.kill(primary.server.processId, fault === 'kill' ? 'SIGKILL' : 'SIGSTOP');
+    this.#strike(primary, fault);
     const firstWriteMs = (await this.#firstWrite(other.server)) - startMs;
     await writer.more(5);
     await this.#bringBack(primary, fault);
@@ -141,8 +161,18 @@ export class BenchGroup implements AsyncDisposable {
     }
   }
 
+  #strike({ name, server }: Member, fault: Fault): void {
+    if (fault === 'cut') {
+      this.#network?.isolate(name);
+    } else {
+      process.kill(server.processId, fault === 'kill' ? 'SIGKILL' : 'SIGSTOP');
+    }
+  }
+
   async #bringBack(member: Member, fault: Fault): Promise<void> {
-    if (fault === 'kill') {
+    if (fault === 'cut') {
+      this.#network?.heal();
+    } else if (fault === 'kill') {
       await member.server.stop('SIGKILL');
       const { grpc, http } = member.server.ready;
       member.server = await this.#fixture.start(member.name, `--port=${grpc.port}`, `--http-port=${http.port}`);

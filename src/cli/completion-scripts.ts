@@ -31,10 +31,11 @@ export function completionScript(program: Command, shell: ShellName): string {
 function commandWords(command: Command, path: string): CommandWords[] {
   const visible = command.createHelp().visibleCommands(command);
   const flags = command.createHelp().visibleOptions(command).flatMap(flagWords);
+  const choices = command.registeredArguments.flatMap(({ argChoices = [] }) => argChoices);
   const names = visible.map((child) => ({ text: child.name(), help: child.description() }));
   const children = visible.filter((child) => child.name() !== 'help');
   return [
-    { path, words: [...names, ...flags] },
+    { path, words: [...names, ...choices.map((text) => ({ text, help: '' })), ...flags] },
     ...children.flatMap((child) => commandWords(child, `${path} ${child.name()}`)),
   ];
 }

@@ -8,7 +8,7 @@ export const confirmationOptions = defineOptions('Confirmation', {
 });
 
 /**
- * Lets a person type the name of what will be gone.
+ * Lets a person type the name of the database whose data may be gone.
  * @throws QuorateError CANCELLED for another answer; INVALID_ARGUMENT without a terminal
  */
 export async function confirmByName(warning: string, name: string): Promise<void> {
@@ -20,9 +20,9 @@ export async function confirmByName(warning: string, name: string): Promise<void
   const gone = new AbortController();
   lines.once('close', () => gone.abort());
   lines.once('SIGINT', () => lines.close());
-  const question = `${warning}\nType its name to go on: `;
+  const question = `${warning}\nType the name of the database to go on: `;
   const answer = await lines.question(question, { signal: gone.signal }).catch(() => '');
   if (answer.trim() !== name) {
-    throw new QuorateError('CANCELLED', 'nothing was deleted: the name was not typed');
+    throw new QuorateError('CANCELLED', 'nothing was done: the name was not typed');
   }
 }

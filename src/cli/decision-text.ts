@@ -8,7 +8,9 @@ export function explainDecision(decision: Decision): string {
     decision;
   const outcome =
     refusal === undefined
-      ? `became primary of term ${term}`
+      ? term === undefined
+        ? 'can become primary'
+        : `became primary of term ${term}`
       : `did not become primary (${refusal.rule}): ${refusal.message}`;
   const { dataMembers, holders, answers } = numbers;
   const lines = [
@@ -25,6 +27,17 @@ export function explainDecision(decision: Decision): string {
   const table =
     votes.length === 0 ? '' : renderTable(['member', 'log ends at', 'promised', 'answer'], votes.map(voteRow));
   return `${lines.join('\n')}\n${table}`;
+}
+
+/** What a failover by force may lose, as an attempt has shown. */
+export function lossText({ numbers, answered, mayLose }: Decision): string {
+  const { dataMembers, answers } = numbers;
+  const count = `${answered} of ${dataMembers} members with data answer`;
+  const known =
+    mayLose === 0 ? '' : ` By its last sign the old primary had ${mayLose} transactions that none of them has.`;
+  return answered >= answers
+    ? `${count}, so nothing that was acknowledged is lost.`
+    : `Only ${count}, ${answers} must: what was acknowledged may be on others alone, and is lost to the group then.${known}`;
 }
 
 function voteRow({ name, position, promised, answer }: Vote): { text: string }[] {

@@ -5,7 +5,7 @@ import { QuorateError } from '../errors/interface.ts';
 import { clientOptions } from './client-options.ts';
 import { type CommandContext, describe } from './command-context.ts';
 import { confirmationOptions, confirmByName } from './confirmation.ts';
-import { explainDecision } from './decision-text.ts';
+import { explainDecision, lossText } from './decision-text.ts';
 
 /** Milliseconds that a planned switchover may lie ahead. */
 const maxWaitMs = 7 * 86_400_000;
@@ -31,10 +31,13 @@ const failoverOptions = {
   ...targetOptions,
   ...defineOptions('Failover', {
     force: { type: 'boolean', default: false, help: 'Also where something that was acknowledged may be lost.' },
+    dryRun: { type: 'boolean', default: false, help: 'Only say whether it could be done, and what may be lost.' },
   }),
   ...confirmationOptions,
   ...clientOptions,
 } as const;
+
+const savedLater = 'It is saved when a member that has it comes back.';
 
 export function addFailoverCommands(program: Command, context: CommandContext): void {
   addSwitchover(program, context);
@@ -68,19 +71,20 @@ function addFailover(program: Command, context: CommandContext): void {
     .description('Make a member primary when the primary is gone, if nothing that was acknowledged can be lost.');
   describe(command, failoverOptions, ['failover shop --to node2', 'failover shop --to node2 --force --yes']).action(
     async (database: string) => {
-      const { json, to, force, yes, ...connection } = context.parse(command, failoverOptions).values;
+      const { json, to, force, dryRun, yes, ...connection } = context.parse(command, failoverOptions).values;
       const target = required(to);
       using client = context.connect(connection);
-      if (force && !yes) {
-        const last = (await client.groups.explain(database)).map((text) => JSON.parse(text) as Decision)[0];
-        const loss =
-          last?.refusal === undefined ? 'Acknowledged transactions may be lost.' : `${last.refusal.message}.`;
-        await confirmByName(`${loss} They are saved when the old primary comes back.`, database);
+      const attempt = async (isDry: boolean) =>
+        JSON.parse(await client.groups.failover({ database, to: target, force, dryRun: isDry })) as Decision;
+      if (force && !yes && !dryRun) {
+        const rehearsal = await attempt(true);
+        if (rehearsal.refusal === undefined) {
+          await confirmByName(`${lossText(rehearsal)} ${savedLater}`, database);
+        }
       }
-      const decision = JSON.parse(
-        await client.groups.failover({ database, to: target, force, dryRun: false }),
-      ) as Decision;
-      context.print(json, decision, () => explainDecision(decision));
+      const decision = await attempt(dryRun);
+      const loss = dryRun && decision.refusal === undefined ? `${lossText(decision)}\n` : '';
+      context.print(json, decision, () => explainDecision(decision) + loss);
       if (decision.refusal !== undefined) {
         throw new QuorateError('WRONG_ROLE', `${target} did not become primary: ${decision.refusal.message}`, {
           hint:

@@ -24,7 +24,7 @@ const createOptions = {
     grant: {
       type: 'string',
       placeholder: 'LIST',
-      help: 'Permissions such as read:shop,write:stock, with commas between; * is every database but systemdb.',
+      help: 'Permissions such as read:shop,write:stock, with commas between or in several flags; * is every database but systemdb.',
     },
   }),
   ...clientOptions,

@@ -1,11 +1,12 @@
 import type { PromotionNumbers } from './promotion-rules.ts';
-import type { MemberPosition } from './types.ts';
+import type { MemberPosition, MemberView } from './types.ts';
 
 /** Why somebody did not become primary; docs/failover.md lists them. */
 export type Rule =
   | 'not-eligible'
   | 'paused'
   | 'automatic-off'
+  | 'flapping'
   | 'no-data'
   | 'leader-alive'
   | 'leader-heard'
@@ -44,11 +45,34 @@ export interface Decision {
   readonly silentMs: number;
   readonly numbers: PromotionNumbers;
   readonly votes: readonly Vote[];
-  /** Of a primary that was made. */
+  /** Of a primary that was made; neither this nor a refusal where it was only asked whether one could be. */
   readonly term?: number | undefined;
   readonly refusal?: { readonly rule: Rule; readonly message: string } | undefined;
+  /** Members with data that answered, the candidate among them. */
+  readonly answered: number;
   /** Transactions that the last sign of the old primary names and the new one lacks. */
   readonly mayLose: number;
   /** Milliseconds from the beginning to the end of each step. */
   readonly timings: Readonly<Record<string, number>>;
+}
+
+/** A journal with one more election, the last first. A refusal that concerns a primary already replaced comes after what replaced it. */
+export function withDecision(journal: readonly Decision[], decision: Decision): readonly Decision[] {
+  const isLate = ({ refusal, previousTerm }: Decision) =>
+    decision.refusal !== undefined && refusal === undefined && decision.previousTerm <= previousTerm;
+  const place = journal.findLastIndex(isLate) + 1;
+  return [...journal.slice(0, place), decision, ...journal.slice(place)];
+}
+
+/** What of a position is written down. */
+export function told({ promisedTerm, committedTxId, durable }: MemberPosition): NonNullable<Vote['position']> {
+  return { promisedTerm, committedTxId, term: durable.term, txId: durable.txId };
+}
+
+/** The answer of a member, for people. */
+export function describeView({ role, leads, hears }: MemberView): string {
+  if (leads !== undefined) {
+    return `primary of term ${leads.term}`;
+  }
+  return hears === undefined ? role : `${role}, heard term ${hears.term} ${Math.round(hears.ageMs)} ms ago`;
 }

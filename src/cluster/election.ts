@@ -1,6 +1,6 @@
 import { asQuorateError, type QuorateError } from '../errors/interface.ts';
 import { isoTime, type Runtime } from '../runtime/interface.ts';
-import type { Decision, ElectionKind, Rule, Vote } from './decision.ts';
+import { type Decision, describeView, type ElectionKind, type Rule, told, type Vote } from './decision.ts';
 import type { GroupState, GroupStore } from './group-store.ts';
 import {
   type Candidate,
@@ -26,8 +26,12 @@ export interface ElectionContext {
   readonly runtime: Runtime;
   /** Milliseconds without a sign of the old primary. */
   readonly silentMs: number;
+  /** Whether one primary has followed another too quickly. */
+  readonly isFlapping: boolean;
   /** Until when this member stands by the old primary, in milliseconds of the monotonic clock. */
   readonly confirmedUntilMs: number;
+  /** Ends before anything is changed. */
+  readonly dryRun: boolean;
   /** Called when the place is taken: from then on signs are to be given. Before, the clock was read. */
   readonly onTaken: (takenAt: number, term: number, sinceMs: number) => void;
 }
@@ -66,6 +70,7 @@ export class Election {
   readonly #votes = new Map<string, Vote>();
   readonly #startedAtMs: number;
   #mayLose = 0;
+  #answered = 0;
   #term: number | undefined;
   #takenAt: number | undefined;
   #isFetching = false;
@@ -82,6 +87,9 @@ export class Election {
       this.#checkSelf();
       const answers = await this.#timed('ask', () => this.#ask());
       this.#checkAnswers(answers);
+      if (this.#context.dryRun) {
+        return this.#decision(undefined);
+      }
       await this.#timed('take', () => this.#take());
       const promises = await this.#timed('promise', () => this.#collectPromises());
       await this.#timed('fetch', () => this.#fetch(promises));
@@ -104,7 +112,7 @@ export class Election {
   }
 
   #checkSelf(): void {
-    const { self, local, runtime, confirmedUntilMs } = this.#context;
+    const { self, local, runtime, confirmedUntilMs, isFlapping } = this.#context;
     const { failover, pausedUntilMs = 0 } = this.#config;
     if (!countsForAcks(self) || !(this.#isOrdered || mayBeElected(self))) {
       throw new Refused('not-eligible', `${self.name} never becomes primary${self.nofailover ? ' by itself' : ''}`);
@@ -114,6 +122,9 @@ export class Election {
     }
     if (!this.#isOrdered && pausedUntilMs > runtime.clock.nowMs()) {
       throw new Refused('paused', `failover is paused until ${isoTime(pausedUntilMs)}`);
+    }
+    if (!this.#isOrdered && isFlapping) {
+      throw new Refused('flapping', 'the group had too many primaries in too short a time');
     }
     if (local.position() === undefined || local.position()?.durable.txId === 0) {
       throw new Refused('no-data', `${self.name} has nothing of the database yet`);
@@ -168,9 +179,10 @@ export class Election {
     const mine = this.#minePosition();
     const withData = answered.filter(({ member, view }) => countsForAcks(member) && view?.position !== undefined);
     this.#mayLose = this.#lossOf(mine, withData);
-    if (withData.length + 1 < needed && this.#context.kind !== 'forced') {
+    this.#answered = withData.length + 1;
+    if (this.#answered < needed && this.#context.kind !== 'forced') {
       this.#requireBoundedLoss(
-        `${withData.length + 1} of ${dataMembers} members with data answer; ${needed} must, since ${holders} of them hold ` +
+        `${this.#answered} of ${dataMembers} members with data answer; ${needed} must, since ${holders} of them hold ` +
           'what was acknowledged',
       );
     }
@@ -372,19 +384,9 @@ export class Election {
       votes: [...this.#votes.values()],
       term: refusal === undefined ? this.#term : undefined,
       refusal,
+      answered: this.#answered,
       mayLose: this.#mayLose,
       timings: this.#timings,
     };
   }
-}
-
-function told({ promisedTerm, committedTxId, durable }: MemberPosition): NonNullable<Vote['position']> {
-  return { promisedTerm, committedTxId, term: durable.term, txId: durable.txId };
-}
-
-function describeView({ role, leads, hears }: MemberView): string {
-  if (leads !== undefined) {
-    return `primary of term ${leads.term}`;
-  }
-  return hears === undefined ? role : `${role}, heard term ${hears.term} ${Math.round(hears.ageMs)} ms ago`;
 }

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { QuorateError } from '../errors/interface.ts';
 import type { Coordinator, CoordinatorChange, CoordinatorCondition, CoordinatorEntry } from './coordinator.ts';
-import type { Decision } from './decision.ts';
+import { type Decision, withDecision } from './decision.ts';
 import type { GroupConfig, LeaderSign, PlannedSwitch } from './types.ts';
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -173,7 +173,7 @@ export class GroupStore {
     for (let attempt = 0; attempt < maxRecordAttempts; attempt += 1) {
       const entry = await this.#coordinator.get(key);
       const before = entry === undefined ? [] : (JSON.parse(entry.value) as Decision[]);
-      const value = JSON.stringify([decision, ...before].slice(0, maxDecisions));
+      const value = JSON.stringify(withDecision(before, decision).slice(0, maxDecisions));
       const { done } = await this.#coordinator.commit(
         [{ key, changedRevision: entry?.changedRevision ?? 0 }],
         [{ key, value }],

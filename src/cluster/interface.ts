@@ -15,6 +15,7 @@ export { type GroupState, GroupStore, groupNames } from './group-store.ts';
 export type { KnownLeader } from './known-leader.ts';
 export { Leadership } from './leadership.ts';
 export { Membership, type MembershipOptions } from './membership.ts';
+export { type CoordinatorUsage, ObservedCoordinator } from './observed-coordinator.ts';
 export { type CoordinatorSettings, openCoordinator } from './open-coordinator.ts';
 export { checkConfig, countsForAcks, leaderAcks, type PromotionNumbers, promotionNumbers } from './promotion-rules.ts';
 export { reconfigure } from './reconfiguration.ts';

@@ -56,7 +56,10 @@ export class Membership implements AsyncDisposable {
     this.#watch = new LeaderWatch(runtime.clock);
     this.#alarm = new Alarm(runtime.timers);
     this.#candidacy = new Candidacy(runtime, options.onDecision);
-    this.#known = new LeaderKnowledge(runtime.timers, options.onLeader);
+    this.#known = new LeaderKnowledge(runtime.timers, (leader) => {
+      leader && this.#candidacy.notePrimary(leader.term);
+      options.onLeader(leader);
+    });
     this.#watching = store.watch(() => this.wake());
     this.#running = this.#run();
   }
@@ -138,12 +141,15 @@ export class Membership implements AsyncDisposable {
     this.#confirmedUntilMs = runtime.clock.monotonicMs() + forMs;
   }
 
-  /** Becomes primary now, by order. @throws QuorateError WRONG_ROLE with the rule that forbids it */
-  async takeOver(kind: ElectionKind): Promise<Decision> {
+  /**
+   * Becomes primary now, by order; with `dryRun` only says whether it could.
+   * @throws QuorateError WRONG_ROLE while the primary gives signs of life
+   */
+  async takeOver(kind: ElectionKind, dryRun = false): Promise<Decision> {
     const decision = await this.#exclusively(async () => {
       await this.#look();
       // It may have seen by itself that the place is for it.
-      return this.#leadership === undefined ? await this.#elect(kind) : this.#candidacy.last;
+      return this.#leadership === undefined ? await this.#elect(kind, dryRun) : this.#candidacy.last;
     });
     this.wake();
     if (decision === undefined) {
@@ -283,7 +289,7 @@ export class Membership implements AsyncDisposable {
     }
   }
 
-  async #elect(kind: ElectionKind): Promise<Decision | undefined> {
+  async #elect(kind: ElectionKind, dryRun = false): Promise<Decision | undefined> {
     const { local, store, peers } = this.#options;
     const { config } = this.#state ?? {};
     const self = this.#self();
@@ -295,15 +301,19 @@ export class Membership implements AsyncDisposable {
         hint: 'Use quorate switchover to change the primary while it lives.',
       });
     }
-    const decision = await this.#candidacy.stand(kind, {
+    const context = {
       ...{ state: { ...(this.#state as GroupState), config }, self, local, store, peers },
       silentMs: this.#watch.silentMs,
       confirmedUntilMs: this.#confirmedUntilMs,
-      onTaken: (takenAt, term, sinceMs) => {
+      onTaken: (takenAt: number, term: number, sinceMs: number) => {
         this.#leadership = this.#newLeadership(takenAt, term, sinceMs, config.failover.leaseMs);
         this.#leadership.begin();
       },
-    });
+    };
+    if (dryRun) {
+      return await this.#candidacy.rehearse(kind, context);
+    }
+    const decision = await this.#candidacy.stand(kind, context);
     if (decision.refusal === undefined) {
       this.#learn({ member: self, term: decision.term as number, isSelf: true });
     } else {

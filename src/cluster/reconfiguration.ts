@@ -19,7 +19,8 @@ const tickMs = 2;
 
 /**
  * Changes a group from its primary, so that what was acknowledged under the old rule is safe under the new one: writes wait until
- * enough of the new members hold everything. Only then do candidates see the new group.
+ * enough of the new members hold everything. Only then do candidates see the new group. What waits for a member that is lost
+ * need not be committed before: it is when the group goes on without that member.
  * @throws QuorateError INVALID_ARGUMENT; WAIT_TIMEOUT when the new members do not have everything in time; LEASE_LOST
  */
 export async function reconfigure(
@@ -39,7 +40,7 @@ export async function reconfigure(
     return next;
   }
   try {
-    const txId = await local.pauseWrites(pauseLimitMs);
+    const txId = await local.pauseWrites(pauseLimitMs, 'logged');
     await waitForHolders(context, next, txId);
     const known = await written(context, leadership, () => store.configure(leadership.takenAt, state, next));
     await local.configureAcks(leaderAcks(known ?? next, nodeId));

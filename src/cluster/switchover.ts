@@ -77,7 +77,7 @@ export async function switchOver(
 async function pause({ local, runtime }: SwitchoverContext, target: GroupMember): Promise<number> {
   const untilMs = runtime.clock.monotonicMs() + pauseLimitMs;
   try {
-    const txId = await local.pauseWrites(pauseLimitMs);
+    const txId = await local.pauseWrites(pauseLimitMs, 'committed');
     while (local.heldBy(target.nodeId) < txId) {
       if (runtime.clock.monotonicMs() > untilMs) {
         throw new QuorateError('WAIT_TIMEOUT', `${target.name} did not get everything within ${pauseLimitMs} ms`, {

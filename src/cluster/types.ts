@@ -1,4 +1,4 @@
-import type { AckSettings, Position } from '../database/interface.ts';
+import type { AckSettings, PauseUntil, Position } from '../database/interface.ts';
 
 /** A node of a group. */
 export interface GroupMember {
@@ -137,10 +137,11 @@ export interface MemberDatabase {
   /** Follows nobody any more. */
   unfollow(): Promise<void>;
   /**
-   * New writes wait; resolves with the last transaction when everything before is committed.
-   * @throws QuorateError WAIT_TIMEOUT
+   * New writes wait; resolves with the last transaction when everything up to it is committed, or with `logged` when it is
+   * durable here, though it may wait for members.
+   * @throws QuorateError QUORUM_UNAVAILABLE
    */
-  pauseWrites(limitMs: number): Promise<number>;
+  pauseWrites(limitMs: number, until: PauseUntil): Promise<number>;
   resumeWrites(): Promise<void>;
   /** Last transaction that a replica is known to hold durably; 0 when it is not attached. */
   heldBy(nodeId: string): number;

@@ -12,6 +12,7 @@ const declarations = {
   ...replicationOptions,
   ...defineOptions('Sample', {
     waitMs: { type: 'duration', default: 30_000, help: 'How long to wait.' },
+    grant: { type: 'string', placeholder: 'LIST', help: 'Permissions.' },
     token: { type: 'string', secret: true, default: 'never-shown', help: 'Token.' },
   }),
 };
@@ -36,6 +37,11 @@ test('a boolean flag takes no argument that follows it, and takes =true and =fal
   assert.equal(run('--replication-enabled=false', 'replicadb').values.replicationEnabled, false);
   assert.equal(run('--no-replication-enabled').values.replicationEnabled, false);
   assert.equal(run('replicadb').values.replicationEnabled, undefined);
+});
+
+test('a list may come in several flags', () => {
+  assert.equal(run('--grant', 'read:shop', '--grant=write:stock').values.grant, 'read:shop,write:stock');
+  assert.equal(run('--grant', 'read:shop,write:stock').values.grant, 'read:shop,write:stock');
 });
 
 test('a boolean flag with another word is refused', () => {

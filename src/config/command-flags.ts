@@ -20,7 +20,8 @@ export function addFlags(
   const options = namedOptions(declarations);
   for (const option of options) {
     const help = describeOption(option, showEnv);
-    command.addOption(new Option(flagText(option, option.flag), help).helpGroup(`${optionGroup(option)}:`));
+    const flag = new Option(flagText(option, option.flag), help).helpGroup(`${optionGroup(option)}:`);
+    command.addOption(isList(option) ? flag.argParser(joined) : flag);
     for (const alias of option.declaration.aliases ?? []) {
       command.addOption(new Option(flagText(option, alias), help).hideHelp());
     }
@@ -49,6 +50,15 @@ function booleanFlags(options: readonly NamedOption[]): string[] {
   return options
     .filter(({ declaration }) => declaration.type === 'boolean')
     .flatMap(({ flag, declaration }) => [flag, ...(declaration.aliases ?? [])]);
+}
+
+function isList({ declaration }: NamedOption): boolean {
+  return declaration.placeholder === 'LIST';
+}
+
+/** A list may also come in several flags. */
+function joined(value: string, earlier: string | undefined): string {
+  return earlier === undefined ? value : `${earlier},${value}`;
 }
 
 function flagText(option: NamedOption, name: string): string {

@@ -29,6 +29,18 @@ export interface DatabaseUsage {
   readonly verifications: number;
 }
 
+/** What was counted since the database was opened. */
+export interface DatabaseCounts {
+  /** Writes that took an idempotency key. */
+  readonly keysTaken: number;
+  /** Writes that were answered with the earlier one that had taken their key. */
+  readonly keysRepeated: number;
+  /** Traced transactions of which replicas were not told, because a message had no room for them. */
+  readonly tracesNotTold: number;
+  /** Traced transactions of which this replica did not follow the applying, because too many waited for it. */
+  readonly tracesNotFollowed: number;
+}
+
 export interface GaugedParts {
   readonly writer: WriterHold;
   readonly source: DatabaseSource;
@@ -50,6 +62,16 @@ export class DatabaseGauges {
   /** How long what the writer does has taken since the database was opened. */
   get timings(): Pick<WriterTimings, 'read'> {
     return this.#parts.positions.timings;
+  }
+
+  counts(): DatabaseCounts {
+    const { positions, source } = this.#parts;
+    return {
+      keysTaken: positions.get('keysTaken'),
+      keysRepeated: positions.get('keysRepeated'),
+      tracesNotTold: source.untoldTraces,
+      tracesNotFollowed: positions.get('tracesNotFollowed'),
+    };
   }
 
   /** @throws QuorateError DATABASE_UNLOADED */

@@ -221,17 +221,24 @@ test('a transaction above the size limit is refused before it is logged', async 
   await database.writer.transact([{ sql: "INSERT INTO t (v) VALUES ('small')" }]);
 });
 
-test('more requests than the queue holds are refused, not kept', async () => {
-  using folder = new TestFolder();
-  await using database = await withTable(folder, 'shop', { writerQueueLimit: 10 });
+/** How many of some writes at once are refused because of the queue. */
+async function refusedOf(database: Database, count: number, value: string): Promise<number> {
   const outcomes = await Promise.allSettled(
-    Array.from({ length: 15 }, (_, index) =>
-      database.writer.transact([{ sql: 'INSERT INTO t (v) VALUES (?)', parameters: [`v${index}`] }]),
+    Array.from({ length: count }, (_, index) =>
+      database.writer.transact([{ sql: 'INSERT INTO t (v) VALUES (?)', parameters: [`${value}${index}`] }]),
     ),
   );
   const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
-  assert.equal(refused.length, 5);
   assert.ok(refused.every((outcome) => hasCode('OVERLOADED')(outcome.reason)));
+  return refused.length;
+}
+
+test('more requests than the queue holds are refused, not kept', async () => {
+  using folder = new TestFolder();
+  await using database = await withTable(folder, 'shop', { writerQueueLimit: 10 });
+  assert.equal(await refusedOf(database, 15, 'small'), 5);
+  await using other = await withTable(folder, 'other', { writerQueueBytes: 1024 * 1024 });
+  assert.equal(await refusedOf(other, 15, 'x'.repeat(100_000)), 5);
 });
 
 test('an export is a plain SQLite file, and importing it gives the same content', async () => {

@@ -28,6 +28,7 @@ export type {
   LeadRequest,
   LogEnds,
   MemberPosition,
+  PauseUntil,
   QueryOptions,
   RecordRun,
   RejoinReport,

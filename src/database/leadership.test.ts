@@ -285,6 +285,9 @@ test('a pause ends by itself when the replicas do not acknowledge what is in the
   const write = primary.writer.transact(insert('a'));
   await until(primary, () => primary.positions().durable === 2);
   await assert.rejects(primary.leadership.pauseWrites(20), hasCode('QUORUM_UNAVAILABLE'));
+  assert.equal((await primary.leadership.pauseWrites(60_000, 'logged')).txId, 2);
+  assert.equal(shown(primary), 0);
+  await primary.leadership.resumeWrites();
   primary.source.acknowledge([2], [2]);
   assert.equal((await write).position.txId, 2);
   primary.source.acknowledge([3], [3]);

@@ -8,7 +8,7 @@ import { Lease } from './lease.ts';
 import type { TermPromise } from './settings-file.ts';
 import type { SharedPositions } from './shared-positions.ts';
 import { staleTerm, type WriterPosition } from './terms.ts';
-import type { DatabaseSettings, LeadRequest, MemberPosition, SnapshotInbox } from './types.ts';
+import type { DatabaseSettings, LeadRequest, MemberPosition, PauseUntil, SnapshotInbox } from './types.ts';
 import type { WriterClient } from './writer-client.ts';
 
 export interface LeadershipOptions {
@@ -226,11 +226,11 @@ export class Leadership {
   /**
    * Lets new writes wait, each no longer than the time limit of acknowledgements. A transaction over several requests that
    * is open may end within the time limit and is rolled back then (STEPPED_DOWN).
-   * @returns the end of the log when all of it is committed
+   * @returns the end of the log when all of it is committed; with `logged` when all of it is durable here
    * @throws QuorateError QUORUM_UNAVAILABLE when it is not within the time limit; writes go on then. OVERLOADED during an import
    */
-  pauseWrites(timeLimitMs: number): Promise<LogPosition> {
-    return this.#options.client().request((id) => ['pause-writes', id, timeLimitMs]);
+  pauseWrites(timeLimitMs: number, until: PauseUntil = 'committed'): Promise<LogPosition> {
+    return this.#options.client().request((id) => ['pause-writes', id, timeLimitMs, until]);
   }
 
   /** Lets writes go on. @throws QuorateError WRONG_ROLE */

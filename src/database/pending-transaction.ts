@@ -7,6 +7,7 @@ import type {
   StatementResult,
 } from '../sqlite/interface.ts';
 import type { AckRule } from './acks.ts';
+import type { SharedPositions } from './shared-positions.ts';
 import type { WritePart, WriteTrace } from './write-trace.ts';
 import { type CompactResult, compactResult } from './writer-messages.ts';
 
@@ -35,7 +36,7 @@ export interface PendingTransaction {
 
 /** A transaction that ran inside the open group and waits for the log. */
 export interface ExecutedTransaction {
-  readonly pending: Pick<PendingTransaction, 'succeed' | 'fail' | 'acks' | 'sinceMs' | 'trace'>;
+  readonly pending: Pick<PendingTransaction, 'succeed' | 'fail' | 'acks' | 'key' | 'sinceMs' | 'trace'>;
   readonly results: readonly CompactResult[];
   /** Its own id; that of the last one before it when it changed nothing; that of the earlier one that it repeats. */
   readonly txId: number;
@@ -46,6 +47,15 @@ export interface ExecutedTransaction {
 export function failAll(executed: readonly ExecutedTransaction[], error: QuorateError): void {
   for (const { pending } of executed) {
     pending.fail(error);
+  }
+}
+
+/** Counts the idempotency keys of transactions that are committed. */
+export function countKeys(executed: readonly ExecutedTransaction[], positions: Pick<SharedPositions, 'add'>): void {
+  for (const { pending, term } of executed) {
+    if (pending.key !== undefined) {
+      positions.add(term === undefined ? 'keysTaken' : 'keysRepeated', 1);
+    }
   }
 }
 

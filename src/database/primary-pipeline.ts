@@ -8,7 +8,13 @@ import type { HybridClock } from './hybrid-clock.ts';
 import { type Lease, leaseLost } from './lease.ts';
 import type { DatabaseLimits } from './limits.ts';
 import type { MarkerWatch } from './marker-watch.ts';
-import { type ExecutedTransaction, failAll, type PendingTransaction, runTransaction } from './pending-transaction.ts';
+import {
+  countKeys,
+  type ExecutedTransaction,
+  failAll,
+  type PendingTransaction,
+  runTransaction,
+} from './pending-transaction.ts';
 import type { SharedPositions } from './shared-positions.ts';
 import { WriteAnswers } from './write-answers.ts';
 import { inDoubt, leaseEnded, notAcknowledged } from './write-errors.ts';
@@ -370,6 +376,7 @@ export class PrimaryPipeline {
     positions.set('term', term);
     positions.set('commit', log.tip.txId);
     positions.set('applied', log.tip.txId);
+    countKeys(executed, positions);
     this.#done('commit');
     return true;
   }

@@ -14,7 +14,7 @@ import { PrimaryStore } from './primary-store.ts';
 import { startTerm } from './term-start.ts';
 import type { AckSettings } from './types.ts';
 import { notBegun } from './write-errors.ts';
-import { WritePause } from './write-pause.ts';
+import { type PauseLimits, WritePause } from './write-pause.ts';
 import { WriteTrace } from './write-trace.ts';
 import type { ClientRequest, PrimaryRequest, RoleSettings, TransactionWishes } from './writer-messages.ts';
 import { type Queued, WriterQueue } from './writer-queue.ts';
@@ -82,7 +82,7 @@ export class PrimaryRole implements WriterRole {
       case 'write-marker':
         return this.#writeMarker(request[2], call);
       case 'pause-writes':
-        return this.#pauseWrites(request[2], call);
+        return this.#pauseWrites({ limitMs: request[2], until: request[3] }, call);
       case 'resume-writes':
         this.#resumeWrites();
         return call.succeed(undefined);
@@ -182,6 +182,9 @@ export class PrimaryRole implements WriterRole {
   work(): boolean {
     if (this.#waits) {
       this.#startTick();
+    }
+    if (this.#store.stands && this.#session === undefined) {
+      this.#settlePause();
     }
     if (this.#stands) {
       return false;
@@ -287,14 +290,14 @@ export class PrimaryRole implements WriterRole {
   }
 
   /**
-   * Begins nothing new from now on; the call is answered when all that was begun is committed. A transaction over several
+   * Begins nothing new from now on; the call is answered when all that was begun is committed, or logged. A transaction over several
    * requests may end within the time limit and is rolled back after it.
    */
-  #pauseWrites(limitMs: number, call: Call): void {
+  #pauseWrites(limits: PauseLimits, call: Call): void {
     if (this.#import !== undefined) {
       throw new QuorateError('OVERLOADED', 'an import holds the writer', { hint: 'Try again when it has ended.' });
     }
-    this.#pause.begin(limitMs, call, () => this.#limitPause(limitMs));
+    this.#pause.begin(limits, call, () => this.#limitPause(limits.limitMs));
     this.#services.wake();
   }
 
@@ -311,9 +314,9 @@ export class PrimaryRole implements WriterRole {
     this.#services.wake();
   }
 
-  /** All that was begun is committed, and whoever waits until replicas show it was answered. */
+  /** Nothing runs; what was begun is committed and shown by replicas as asked, or waits for them. */
   #settlePause(): void {
-    if (this.#pause.isAwaited && !this.#store.waitsForReplicas) {
+    if (this.#pause.isAwaited(this.#store.waitsForReplicas ? 'logged' : 'committed')) {
       this.#pause.settle(this.#log.tip);
     }
   }

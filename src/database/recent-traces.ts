@@ -8,6 +8,12 @@ const maxTraces = 1024;
 export class RecentTraces {
   readonly #traceparents = new Map<TxId, string>();
   #newestTxId = 0;
+  #untold = 0;
+
+  /** How many were left out of messages that had no room for them. */
+  get untold(): number {
+    return this.#untold;
+  }
 
   add(traces: readonly RecordTrace[]): void {
     for (const [txId, traceparent] of traces) {
@@ -29,8 +35,13 @@ export class RecentTraces {
       return found;
     }
     for (const [txId, traceparent] of this.#traceparents) {
-      if (txId >= firstTxId && txId <= lastTxId && found.length < limit) {
+      if (txId < firstTxId || txId > lastTxId) {
+        continue;
+      }
+      if (found.length < limit) {
         found.push([txId, traceparent]);
+      } else {
+        this.#untold += 1;
       }
     }
     return found;

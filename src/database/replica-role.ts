@@ -48,7 +48,9 @@ export class ReplicaRole implements WriterRole {
     this.#mark = new CommitMark(services.runtime.files, services.runtime.clock, path.dirname(services.file()));
     const { files, clock } = services.runtime;
     this.#tolerance = new Tolerance({ files, clock, directory: this.#databaseDirectory });
-    this.#traces = new ReplicaTraces(services.start.name, clock, services.onTraced);
+    this.#traces = new ReplicaTraces(services.start.name, clock, services.onTraced, () =>
+      services.positions.add('tracesNotFollowed', 1),
+    );
     this.#connection = ReplicaConnection.open(services.file());
     try {
       if (log !== undefined) {

@@ -18,12 +18,15 @@ export class ReplicaTraces {
   readonly #database: string;
   readonly #clock: Clock;
   readonly #onSpan: (span: MeasuredSpan) => void;
+  readonly #onNotFollowed: () => void;
   readonly #waiting = new Map<TxId, string>();
 
-  constructor(database: string, clock: Clock, onSpan: (span: MeasuredSpan) => void) {
+  /** @param onNotFollowed called for one too many that waits to be applied */
+  constructor(database: string, clock: Clock, onSpan: (span: MeasuredSpan) => void, onNotFollowed: () => void) {
     this.#database = database;
     this.#clock = clock;
     this.#onSpan = onSpan;
+    this.#onNotFollowed = onNotFollowed;
   }
 
   /** undefined when nothing of it is traced. */
@@ -37,6 +40,8 @@ export class ReplicaTraces {
       this.#add('replica log', trace, atMs);
       if (this.#waiting.size < maxWaiting) {
         this.#waiting.set(...trace);
+      } else {
+        this.#onNotFollowed();
       }
     }
   }

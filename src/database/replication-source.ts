@@ -88,6 +88,11 @@ export class DatabaseSource implements ReplicationSource {
     return this.#traces.between(fromTxId, throughTxId, limit);
   }
 
+  /** Traced transactions of which replicas were not told. */
+  get untoldTraces(): number {
+    return this.#traces.untold;
+  }
+
   subscribe(listener: () => void): () => void {
     const unsubscribe = this.#listeners.subscribe(listener);
     if (this.#listeners.size === 1) {

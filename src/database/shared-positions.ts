@@ -27,8 +27,14 @@ const slot = {
   unappliedBytes: 15,
   /** Messages that the node has posted to the writer. */
   posted: 16,
+  /** Writes with an idempotency key since the database was opened: those that took it, and those that came again. */
+  keysTaken: 17,
+  keysRepeated: 18,
+  /** Traced transactions of which a replica did not follow the applying. */
+  tracesNotFollowed: 19,
 } as const;
 type Slot = keyof typeof slot;
+type Sum = 'streamedBytes' | 'turns' | 'receivedBytes' | 'keysTaken' | 'keysRepeated' | 'tracesNotFollowed';
 const slotCount = Object.keys(slot).length;
 const slotBytes = slotCount * BigInt64Array.BYTES_PER_ELEMENT;
 
@@ -70,7 +76,7 @@ export class SharedPositions {
   }
 
   /** Adds to a number; returns the sum. */
-  add(name: 'streamedBytes' | 'turns' | 'receivedBytes', amount: number): number {
+  add(name: Sum, amount: number): number {
     return Number(Atomics.add(this.#slots, slot[name], BigInt(amount))) + amount;
   }
 

@@ -389,3 +389,6 @@ export interface ReplicationSink {
   /** Why this replica cannot apply any further, if so. */
   failure(): DatabaseFailure | undefined;
 }
+
+/** How far everything in the log is when a primary stands still: what is `logged` may still wait for replicas. */
+export type PauseUntil = 'committed' | 'logged';

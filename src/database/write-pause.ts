@@ -1,13 +1,20 @@
 import { QuorateError } from '../errors/interface.ts';
 import type { LogPosition } from '../log/interface.ts';
 import type { Timer, Timers } from '../runtime/interface.ts';
+import type { PauseUntil } from './types.ts';
 import type { Call } from './writer-role.ts';
+
+export interface PauseLimits {
+  readonly limitMs: number;
+  readonly until: PauseUntil;
+}
 
 /** The time in which a primary begins nothing new, so that another node can take its place. */
 export class WritePause {
   readonly #timers: Timers;
   /** Whoever waits until the primary stands still. */
   #call: Call | undefined;
+  #until: PauseUntil = 'committed';
   #timer: Timer | undefined;
   #isOn = false;
 
@@ -20,20 +27,22 @@ export class WritePause {
   }
 
   /** @param onLimit called when the primary does not stand still in time, before the call is answered */
-  begin(limitMs: number, call: Call, onLimit: () => void): void {
+  begin({ limitMs, until }: PauseLimits, call: Call, onLimit: () => void): void {
     if (this.#isOn) {
       throw new QuorateError('OVERLOADED', 'writes are paused already', { hint: 'Let them go on first.' });
     }
     this.#isOn = true;
     this.#call = call;
+    this.#until = until;
     this.#timer = this.#timers.after(limitMs, onLimit);
   }
 
-  get isAwaited(): boolean {
-    return this.#call !== undefined;
+  /** Whether somebody waits for what has come about. */
+  isAwaited(reached: PauseUntil): boolean {
+    return this.#call !== undefined && (reached === 'committed' || this.#until === 'logged');
   }
 
-  /** The primary stands still, and everything in its log is committed. */
+  /** The primary stands still, and everything in its log is as far as was asked. */
   settle(position: LogPosition): void {
     this.#timer?.cancel();
     this.#call?.succeed(position);

@@ -10,6 +10,7 @@ import type {
   AckStatus,
   Awaited,
   DatabaseFailure,
+  PauseUntil,
   RejoinRequest,
   RepairPhase,
   RepairRequest,
@@ -86,8 +87,8 @@ export type PrimaryRequest =
   | readonly [kind: 'import', id: number, path: string]
   /** Writes a record that is nothing but this marker; answers with its txId. */
   | readonly [kind: 'write-marker', id: number, marker: Uint8Array]
-  /** New writes wait from now on; answers with the end of the log when everything in it is committed. */
-  | readonly [kind: 'pause-writes', id: number, limitMs: number]
+  /** New writes wait from now on; answers with the end of the log when everything in it is as far as that. */
+  | readonly [kind: 'pause-writes', id: number, limitMs: number, until: PauseUntil]
   | readonly [kind: 'resume-writes', id: number];
 
 /** What only the node itself asks. */

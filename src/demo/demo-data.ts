@@ -11,8 +11,8 @@ export const storeSize: StoreSize = defaultStoreSize;
 
 const storeDatabase = 'store';
 
-/** How often a replica is asked whether it has found the database, in milliseconds. */
-const discoveryPollMs = 100;
+/** How often the group is asked whether it is whole, in milliseconds. */
+const groupPollMs = 100;
 
 /** Name of the database that a file is imported into: the file's own, as far as it is one. */
 export function databaseNameOf(file: string | undefined): string {
@@ -33,8 +33,8 @@ export async function hasDatabase(node: DemoNode, database: string): Promise<boo
   return databases.some((entry) => entry.database === database);
 }
 
-/** Makes the database on the primary, empty or from a file. @throws QuorateError which names the file */
-export async function createOnPrimary(node: DemoNode, database: string, file: string | undefined): Promise<void> {
+/** Makes the database on a node, empty or from a file. @throws QuorateError which names the file */
+export async function createDatabase(node: DemoNode, database: string, file: string | undefined): Promise<void> {
   const request = { database, role: 'primary', replication: undefined };
   if (file === undefined) {
     await node.client.createDatabase(request);
@@ -51,15 +51,23 @@ export async function createOnPrimary(node: DemoNode, database: string, file: st
   }
 }
 
-/** Waits until a replica, which follows the whole primary, has found the database there. */
-export async function untilFollowed(
-  node: DemoNode,
+/** Makes a group of the database of the first node, and waits until the others have all of it. */
+export async function formGroup(
+  [first, ...others]: readonly [DemoNode, ...DemoNode[]],
   database: string,
   timers: Timers,
   signal: AbortSignal,
 ): Promise<void> {
-  while (!(await hasDatabase(node, database))) {
-    await timers.sleep(discoveryPollMs, signal);
+  await first.client.groups.create({ database, leaseMs: 0 });
+  for (const node of others) {
+    await node.client.groups.join({ database, self: undefined });
+  }
+  const isWhole = async () =>
+    (await first.client.groups.list(database)).every(
+      ({ members }) => members.length === others.length + 1 && members.every(({ learner }) => !learner),
+    );
+  while (!(await isWhole())) {
+    await timers.sleep(groupPollMs, signal);
   }
 }
 

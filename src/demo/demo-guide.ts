@@ -12,7 +12,7 @@ const importedExamples = {
 
 /** What to connect with, printed once before anything runs. */
 export function addressGuide(plan: DemoPlan, database: string, pids: ReadonlyMap<string, number>): string {
-  const nodes = [plan.primary, ...plan.replicas].map(
+  const nodes = plan.nodes.map(
     (node) =>
       `  ${node.name.padEnd(10)} gRPC ${demoHost}:${node.port}   HTTP http://${demoHost}:${node.httpPort}   process ${pids.get(node.name) ?? '-'}`,
   );
@@ -33,25 +33,28 @@ export function tryGuide(
   pids: ReadonlyMap<string, number>,
 ): string {
   const { read, write } = isStore ? storeExamples : importedExamples;
-  const [replica] = plan.replicas as [NodePlan];
+  const [first, second] = plan.nodes as [NodePlan, NodePlan];
   const query = (sql: string, node: NodePlan) => `  bin/quorate query ${database} "${sql}" --port ${node.port}`;
   const login = (node: NodePlan) =>
     `  bin/quorate login ${demoUser} --password-file ${plan.passwordFile} --port ${node.port}`;
   return [
     '',
     'Try this in another terminal, in the same folder:',
-    login(plan.primary),
-    login(replica),
+    login(first),
+    login(second),
     '',
     '  # read from a replica',
-    query(read, replica),
-    '  # write to the primary',
-    query(write, plan.primary),
-    '  # a replica refuses to write, and names its primary',
-    query(write, replica),
-    '  # kill a replica, and see it catch up when it is started again',
-    `  kill -9 ${pids.get(replica.name) ?? 'PID'}`,
-    `  ${restartCommand(replica)}`,
+    query(read, second),
+    '  # write at any node, which sends it to the primary',
+    query(write, second),
+    '  # kill the primary, and see another take its place',
+    `  kill -9 ${pids.get(first.name) ?? 'PID'}`,
+    '  # who was elected, and why',
+    `  bin/quorate explain failover ${database} --port ${second.port}`,
+    '  # start it again, and see it catch up',
+    `  ${restartCommand(first)}`,
+    '  # give it its place back; writes wait for a moment',
+    `  bin/quorate switchover ${database} --to ${first.name} --port ${second.port}`,
     '',
     'Ctrl-C stops everything.',
     '',

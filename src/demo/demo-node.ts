@@ -1,13 +1,8 @@
 import { NodeClient } from '../client/interface.ts';
-import { isQuorateError, QuorateError } from '../errors/interface.ts';
-import type { Timers } from '../runtime/interface.ts';
-import { demoHost, demoUser, type NodePlan } from './demo-plan.ts';
+import { QuorateError } from '../errors/interface.ts';
+import { demoHost, type NodePlan } from './demo-plan.ts';
 import type { ProcessGroup } from './process-group.ts';
 import type { ServerProcess } from './server-process.ts';
-
-/** A replica knows no user before it has followed the users of its primary; that takes a moment, not this long. */
-const loginTimeoutMs = 20_000;
-const loginRetryMs = 100;
 
 /** A server of the demo that runs, with a connection to it. */
 export interface DemoNode {
@@ -30,19 +25,4 @@ export async function startNode(group: ProcessGroup, plan: NodePlan): Promise<De
     });
   }
   return { plan, process, client: new NodeClient({ host: demoHost, port: plan.port }) };
-}
-
-/** Logs in, again and again until the node knows its users. @throws QuorateError as the last attempt did, CANCELLED */
-export async function logIn(node: DemoNode, password: string, timers: Timers, signal: AbortSignal): Promise<void> {
-  for (let waitedMs = 0; ; waitedMs += loginRetryMs) {
-    try {
-      await node.client.login(demoUser, password);
-      return;
-    } catch (error) {
-      if (!isQuorateError(error) || !error.retryable || waitedMs >= loginTimeoutMs) {
-        throw error;
-      }
-    }
-    await timers.sleep(loginRetryMs, signal);
-  }
 }

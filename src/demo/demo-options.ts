@@ -13,8 +13,8 @@ export const demoOptions = defineOptions('Demo', {
     default: defaultPort,
     min: 1,
     max: 65_000,
-    help: 'gRPC port of the primary; the replicas have the next ones. Others are taken where one is in use.',
+    help: 'gRPC port of the first node; the others have the next ones. Others are taken where one is in use.',
   },
-  httpPort: { type: 'integer', default: 3380, min: 1, max: 65_000, help: 'HTTP port of the primary, likewise.' },
+  httpPort: { type: 'integer', default: 3380, min: 1, max: 65_000, help: 'HTTP port of the first node, likewise.' },
   ordersPerSecond: { type: 'integer', default: 25, min: 1, max: 1_000, help: 'Orders that keep coming.' },
 });

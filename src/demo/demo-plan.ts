@@ -5,7 +5,10 @@ import { findFreePorts } from './free-port.ts';
 export const demoHost = '127.0.0.1';
 export const demoUser = 'admin';
 
-const nodeNames = ['primary', 'replica-1', 'replica-2'] as const;
+/** Permissions of files with secrets. */
+const ownerOnly = 0o600;
+
+const nodeNames = ['node-1', 'node-2', 'node-3'] as const;
 
 /** One server of the demo. Its options are in a file, so that people can start it again with one short command. */
 export interface NodePlan {
@@ -19,19 +22,23 @@ export interface NodePlan {
 export interface DemoPlan {
   readonly directory: string;
   readonly passwordFile: string;
-  readonly primary: NodePlan;
-  readonly replicas: readonly NodePlan[];
+  readonly secretFile: string;
+  /** The first of them has the database first. */
+  readonly nodes: readonly NodePlan[];
 }
 
 export interface PlanOptions {
   readonly directory: string;
+  /** Of the administrator. */
   readonly password: string;
-  /** Of the primary; the replicas prefer the next ones. */
+  /** By which the nodes know each other. */
+  readonly secret: string;
+  /** Of the first node; the others prefer the next ones. */
   readonly port: number;
   readonly httpPort: number;
 }
 
-/** Chooses ports and writes the password and the options of every server into the folder of the demo. */
+/** Chooses ports and writes the secrets and the options of every server into the folder of the demo. */
 export async function makePlan(files: FileSystem, options: PlanOptions): Promise<DemoPlan> {
   const { directory } = options;
   const preferred = [options.port, options.httpPort].flatMap((first) => nodeNames.map((_, index) => first + index));
@@ -43,10 +50,11 @@ export async function makePlan(files: FileSystem, options: PlanOptions): Promise
     configFile: path.join(directory, `${name}.json`),
     logFile: path.join(directory, `${name}.log`),
   }));
-  const [primary, ...replicas] = nodes as [NodePlan, ...NodePlan[]];
-  const plan = { directory, passwordFile: path.join(directory, 'password'), primary, replicas };
+  const inFolder = (name: string) => path.join(directory, name);
+  const plan = { directory, passwordFile: inFolder('password'), secretFile: inFolder('secret'), nodes };
   files.makeDirectorySync(directory);
-  files.writeFileAtomicSync(plan.passwordFile, Buffer.from(`${options.password}\n`));
+  files.writeFileAtomicSync(plan.passwordFile, Buffer.from(`${options.password}\n`), ownerOnly);
+  files.writeFileAtomicSync(plan.secretFile, Buffer.from(`${options.secret}\n`), ownerOnly);
   for (const node of nodes) {
     files.writeFileAtomicSync(node.configFile, Buffer.from(`${JSON.stringify(configOf(plan, node), null, 2)}\n`));
   }
@@ -54,22 +62,15 @@ export async function makePlan(files: FileSystem, options: PlanOptions): Promise
 }
 
 function configOf(plan: DemoPlan, node: NodePlan): Record<string, unknown> {
-  const common = {
+  return {
     dir: path.join(plan.directory, node.name),
     'node-name': node.name,
     address: demoHost,
     port: node.port,
     'http-port': node.httpPort,
-  };
-  if (node === plan.primary) {
-    return { ...common, 'admin-password-file': plan.passwordFile };
-  }
-  return {
-    ...common,
-    'replication-enabled': true,
-    'replication-primary-host': demoHost,
-    'replication-primary-port': plan.primary.port,
-    'replication-primary-username': demoUser,
-    'replication-primary-password-file': plan.passwordFile,
+    'admin-password-file': plan.passwordFile,
+    coordinator: 'local',
+    'coordinator-dir': path.join(plan.directory, 'coordinator'),
+    'cluster-secret-file': plan.secretFile,
   };
 }

@@ -1,17 +1,18 @@
 import { asQuorateError } from '../errors/interface.ts';
+import { connect } from '../following-client/interface.ts';
 import type { Runtime } from '../runtime/interface.ts';
 import {
-  createOnPrimary,
+  createDatabase,
   databaseNameOf,
+  formGroup,
   hasDatabase,
   loadStore,
   storeSeed,
   storeSize,
-  untilFollowed,
 } from './demo-data.ts';
 import { addressGuide, restartCommand, tryGuide } from './demo-guide.ts';
-import { type DemoNode, logIn, startNode } from './demo-node.ts';
-import { type DemoPlan, demoUser, makePlan } from './demo-plan.ts';
+import { type DemoNode, startNode } from './demo-node.ts';
+import { type DemoPlan, demoHost, demoUser, makePlan } from './demo-plan.ts';
 import type { LiveDisplay } from './live-display.ts';
 import { NodeMonitor } from './node-monitor.ts';
 import { renderNodeTable } from './node-table.ts';
@@ -34,12 +35,13 @@ export interface DemoOptions {
   readonly display: LiveDisplay;
 }
 
-/** The whole demo: three servers, a database with its replicas, orders, and the table that shows them. */
+/** The whole demo: three servers, a database that all of them have, orders, and the table that shows them. */
 export class Demo implements AsyncDisposable {
   readonly #options: DemoOptions;
   readonly #group: ProcessGroup;
   readonly #database: string;
   readonly #password: string;
+  readonly #secret: string;
   #plan: DemoPlan | undefined;
   #nodes: readonly DemoNode[] = [];
   #progress = '';
@@ -47,7 +49,9 @@ export class Demo implements AsyncDisposable {
   constructor(options: DemoOptions) {
     this.#options = options;
     this.#database = databaseNameOf(options.importFile);
-    this.#password = Buffer.from(options.runtime.random.bytes(12)).toString('base64url');
+    const { random } = options.runtime;
+    this.#password = Buffer.from(random.bytes(12)).toString('base64url');
+    this.#secret = Buffer.from(random.bytes(32)).toString('base64url');
     this.#group = new ProcessGroup((member, end) => this.#reportEnd(member, end));
   }
 
@@ -82,52 +86,61 @@ export class Demo implements AsyncDisposable {
 
   async #start(signal: AbortSignal): Promise<void> {
     const { runtime, display, directory, port, httpPort } = this.#options;
-    const plan = await makePlan(runtime.files, { directory, password: this.#password, port, httpPort });
+    const secrets = { password: this.#password, secret: this.#secret };
+    const plan = await makePlan(runtime.files, { directory, ...secrets, port, httpPort });
     this.#plan = plan;
-    display.print('Starting a primary and two replicas …');
-    for (const node of [plan.primary, ...plan.replicas]) {
+    display.print('Starting three nodes …');
+    for (const node of plan.nodes) {
       signal.throwIfAborted();
       this.#nodes = [...this.#nodes, await startNode(this.#group, node)];
     }
     for (const node of this.#nodes) {
-      await logIn(node, this.#password, runtime.timers, signal);
+      await node.client.login(demoUser, this.#password);
     }
     display.print(addressGuide(plan, this.#database, this.#pids()));
   }
 
   /** Makes the database, fills it and keeps orders coming; ends with the signal. */
   async #work(signal: AbortSignal): Promise<void> {
-    const [primary, ...replicas] = this.#nodes as [DemoNode, ...DemoNode[]];
+    const nodes = this.#nodes as readonly [DemoNode, ...DemoNode[]];
+    const [first] = nodes;
     const plan = this.#plan as DemoPlan;
     const { importFile, display, runtime } = this.#options;
-    const isNew = !(await hasDatabase(primary, this.#database));
+    const isNew = !(await hasDatabase(first, this.#database));
     if (isNew) {
       this.#progress = importFile === undefined ? 'creating the store' : `importing ${importFile}`;
-      await createOnPrimary(primary, this.#database, importFile);
+      await createDatabase(first, this.#database, importFile);
+      this.#progress = 'making a group of it';
+      await formGroup(nodes, this.#database, runtime.timers, signal);
     }
     if (isNew && importFile === undefined) {
-      await loadStore(primary, signal, (done) => {
+      await loadStore(first, signal, (done) => {
         this.#progress = `loading the store: ${done} transactions`;
       });
     }
-    for (const replica of replicas) {
-      await untilFollowed(replica, this.#database, runtime.timers, signal);
-    }
     this.#progress = '';
     display.print(tryGuide(plan, this.#database, importFile === undefined, this.#pids()));
-    await (importFile === undefined ? this.#keepOrdersComing(primary, signal) : untilAborted(signal));
+    await (importFile === undefined ? this.#keepOrdersComing(plan, signal) : untilAborted(signal));
   }
 
-  #keepOrdersComing(primary: DemoNode, signal: AbortSignal): Promise<void> {
+  /** Through a client that follows the primary, whoever that is. */
+  async #keepOrdersComing({ nodes }: DemoPlan, signal: AbortSignal): Promise<void> {
     const { runtime, ordersPerSecond, display } = this.#options;
+    const client = await connect({
+      nodes: nodes.map(({ httpPort }) => `http://${demoHost}:${httpPort}`),
+      database: this.#database,
+      user: demoUser,
+      password: this.#password,
+    });
+    signal.addEventListener('abort', () => void client.close(), { once: true });
     this.#progress = `${ordersPerSecond} orders per second`;
-    return runOrderStream(
+    await runOrderStream(
       {
         seed: storeSeed,
         size: storeSize,
         ordersPerSecond,
         runtime,
-        execute: (statements) => primary.client.execute(this.#database, statements, { signal }),
+        execute: (statements) => client.batch(statements),
         onTrouble: (error) => display.print(`an order failed: ${asQuorateError(error).message}`),
       },
       signal,

@@ -1,4 +1,4 @@
-/** `npm start`: a primary and two replicas on this machine, with a store whose orders can be watched as they arrive. */
+/** `npm start`: three nodes on this machine, with a store whose orders can be watched as they arrive. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -14,7 +14,7 @@ type Values = OptionValues<typeof demoOptions>;
 
 function parse(argv: readonly string[], runtime: Runtime): Values {
   const command = addFlags(new Command('npm start --'), demoOptions, { showEnv: false })
-    .description('A primary and two replicas on this machine, with a store to watch and to try things on.')
+    .description('Three nodes on this machine, one of which is primary, with a store to watch and to try things on.')
     .allowExcessArguments(false)
     .exitOverride();
   command.parse(argv, { from: 'user' });

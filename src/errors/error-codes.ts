@@ -70,6 +70,7 @@ export const errorCodes = {
   ),
   NOT_IN_GROUP: entry(grpc.failedPrecondition, 409, 9, 'The node is in no replication group of that database, or there is none.'),
   GROUP_EXISTS: entry(grpc.alreadyExists, 409, 8, 'A replication group of that database exists already.'),
+  NODE_ID_IN_USE: entry(grpc.failedPrecondition, 409, 9, 'Another node of a group has the id of this one, as after a data folder was copied.'),
   COORDINATOR_UNAVAILABLE: entry(grpc.unavailable, 503, 11, 'The coordinator cannot be reached or has no majority now.', true),
   STEPPED_DOWN: entry(grpc.unavailable, 503, 7, 'The database ceased to be primary before the write was begun; nothing of it was done.', true),
   LEASE_LOST: entry(grpc.failedPrecondition, 409, 4, 'A lease has ended: another node may be primary.', true),

@@ -69,6 +69,12 @@ function startOf(name: string): ExportTxRequest {
   return { message: { $case: 'start', value } };
 }
 
+test('one replica more than the option allows is refused', async () => {
+  const { exporter } = await exporterWithReplicas();
+  const peer = { send: () => true, end: () => {} };
+  assert.throws(() => exporter.accept(peer, 'somewhere'), { code: 'OVERLOADED', hint: /max-replicas/ });
+});
+
 test('who counts is asked anew when the members change, though no replica has anything new', async () => {
   const { exporter, counted, state } = await exporterWithReplicas();
   assert.deepEqual(counted.at(-1), [7, 7]);

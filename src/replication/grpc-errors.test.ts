@@ -34,6 +34,9 @@ test('errors that gRPC makes itself become codes of ours with a hint', () => {
   );
   assert.equal(refused.code, 'UNAVAILABLE');
   assert.match(refused.hint ?? '', /server runs/);
+  const details = 'No connection established. Last error: Error: connect ECONNREFUSED 127.0.0.1:1. Resolution note: ';
+  const { message } = errorFromGrpc(received({ code: status.UNAVAILABLE, details, metadata: new Metadata() }));
+  assert.equal(message, 'No connection established: connect ECONNREFUSED 127.0.0.1:1');
 });
 
 test('a trailer with a code of a newer version falls back to the gRPC status', () => {

@@ -94,6 +94,9 @@ const closedAtOnce = /Failed to connect \(|disconnected before secure TLS connec
 const closedHint =
   'It took the connection and closed it: it may want TLS (--tls-ca), or not trust the client certificate (--tls-cert).';
 
+/** What grpc-js says around the error of the system. */
+const noConnection = /^No connection established\. Last error: (?:Error: )?(.*?)\. Resolution note:.*$/s;
+
 function connectionError(error: ServiceError): QuorateError | undefined {
   const failure = tlsFailures.find(([text]) => text.test(error.details));
   if (failure !== undefined) {
@@ -116,5 +119,6 @@ export function errorFromGrpc(error: ServiceError): QuorateError {
     return failed;
   }
   const code = codesOfStatus.get(error.code) ?? 'PROTOCOL_ERROR';
-  return new QuorateError(code, error.details || error.message, { hint: hintsOfStatus.get(error.code), cause: error });
+  const message = (error.details || error.message).replace(noConnection, 'No connection established: $1');
+  return new QuorateError(code, message, { hint: hintsOfStatus.get(error.code), cause: error });
 }

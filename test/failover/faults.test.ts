@@ -1,19 +1,17 @@
 /** Groups of real processes whose primary is killed, stopped and cut off, and what their clients saw of it. */
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
-import { EtcdCluster, etcdMissing } from '../coordinators/etcd-cluster.ts';
-import { NamespaceDoor } from '../faults/namespace-door.ts';
+import { test } from 'node:test';
+import { etcdMissing } from '../coordinators/etcd-cluster.ts';
 import { NetworkNamespaces } from '../faults/namespaces.ts';
 import { assertNoViolations, type HistoryRecorder, withHistory } from '../histories/recorder.ts';
-import { type ServerProcess, serverCommand } from '../server-process.ts';
-import { GroupFixture, type Place, untilEqual, untilLeader } from './group-fixture.ts';
+import type { ServerProcess } from '../server-process.ts';
+import { GroupFixture, untilEqual, untilLeader } from './group-fixture.ts';
+import { startGroupNetwork } from './group-network.ts';
 import { HistoryWorkload, judgeHistory, prepareHistory } from './history-workload.ts';
 
 const names = ['one', 'two', 'three'] as const;
 type Name = (typeof names)[number];
 
-/** Of the servers, in the network of each. */
-const port = 3322;
 const capacity = 20_000;
 /** Writes at a member without a primary end soon, so that its clients try again. */
 const shortWait = '--group-write-wait=1s';
@@ -97,31 +95,9 @@ test('what clients saw while a primary was killed and stopped is explained by on
 const missing = NetworkNamespaces.unavailable() ?? etcdMissing;
 const skip = missing === false ? false : `${missing}; a primary is killed and stopped, but not cut off`;
 
-/** A network of a node with etcd for each name, and a group whose servers run there. */
-async function startNetwork(t: TestContext): Promise<{ network: NetworkNamespaces; fixture: GroupFixture }> {
-  const network = NetworkNamespaces.open(names);
-  t.after(() => network[Symbol.dispose]());
-  const places = names.map((name) => ({ host: network.address(name), prefix: network.prefix(name) }));
-  const etcd = await EtcdCluster.start({ places });
-  t.after(() => etcd.stop());
-  const doors = new Map<string, NamespaceDoor>();
-  for (const name of names) {
-    const door = await NamespaceDoor.open(network, name, port);
-    doors.set(name, door);
-    t.after(() => door[Symbol.dispose]());
-  }
-  const place = (name: string): Place => ({
-    command: [...network.prefix(name), ...serverCommand],
-    args: [`--address=${network.address(name)}`, `--port=${port}`, '--allow-plain-text', shortWait],
-    reach: { host: '127.0.0.1', port: doors.get(name)?.port ?? 0 },
-  });
-  const flags = ['--coordinator=etcd', `--etcd-endpoints=${etcd.endpoints}`];
-  return { network, fixture: new GroupFixture(t, flags, place) };
-}
-
 test('what clients saw while a primary was cut off and packets were lost is explained by one order', { skip }, (t) =>
   withHistory({ capacity }, async (recorder) => {
-    const { network, fixture } = await startNetwork(t);
+    const { network, fixture } = await startGroupNetwork(t, names, [shortWait]);
     const trial = await Trial.start(fixture, recorder);
 
     const { primary, others } = await trial.roles();

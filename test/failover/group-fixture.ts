@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ErrorCode, isQuorateError } from '../../src/errors/interface.ts';
-import type { Group } from '../../src/proto/interface.ts';
+import type { Group, GroupMember } from '../../src/proto/interface.ts';
 import { ServerFixture, type ServerProcess, type StartOptions, type TestScope } from '../server-process.ts';
 import { eventually, until } from '../until.ts';
 
@@ -28,6 +28,11 @@ export class GroupFixture {
     this.#servers = new ServerFixture(t);
     const directory = path.join(this.#servers.root, 'coordinator');
     this.#coordinator = coordinator ?? ['--coordinator=local', `--coordinator-dir=${directory}`];
+  }
+
+  /** Folder of the folders of all servers. */
+  get root(): string {
+    return this.#servers.root;
   }
 
   start(name: string, ...more: string[]): Promise<ServerProcess> {
@@ -56,22 +61,37 @@ export class GroupFixture {
 }
 
 /** Makes the database that groups are about. */
-export async function createItems(server: ServerProcess): Promise<void> {
+export async function createItems(server: ServerProcess, name = database): Promise<void> {
   const client = await server.client();
-  await client.createDatabase({ database, role: 'primary', replication: undefined, acks: undefined });
-  await server.execute(database, 'CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT NOT NULL)');
+  await client.createDatabase({ database: name, role: 'primary', replication: undefined, acks: undefined });
+  await server.execute(name, 'CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT NOT NULL)');
 }
 
-/** Makes a group of a database of the first server, which the others join; resolves when all of them count. */
-export async function formGroup(servers: readonly ServerProcess[], name = database): Promise<void> {
+/** What members of a group differ in. */
+export type Marks = Partial<Pick<GroupMember, 'nofailover' | 'priority' | 'witness'>>;
+
+/**
+ * Makes a group of a database of the first server, which the others join; resolves when all of them count.
+ * @param marks of those who join, in their order
+ */
+export async function formGroup(
+  servers: readonly ServerProcess[],
+  name = database,
+  marks: readonly Marks[] = [],
+): Promise<void> {
   const [first, ...others] = servers as [ServerProcess, ...ServerProcess[]];
   await (await first.client()).groups.create({ database: name, leaseMs: 0 });
-  for (const server of others) {
-    await (await server.client()).groups.join({ database: name, self: undefined });
+  for (const [index, server] of others.entries()) {
+    await (await server.client()).groups.join({ database: name, self: { ...unmarked, ...marks[index] } });
   }
   const isWhole = ({ members }: Group) => members.length === servers.length && members.every(({ learner }) => !learner);
   await untilGroup(first, isWhole, name);
 }
+
+const unmarked: GroupMember = {
+  ...{ nodeId: '', name: '', host: '', port: 0, httpUrl: '', zone: '' },
+  ...{ priority: 0, nofailover: false, nosync: false, witness: false, learner: false },
+};
 
 /** Waits until a group is as the condition wants it, as one member sees it. */
 export async function untilGroup(
@@ -172,9 +192,9 @@ export async function assertKept(server: ServerProcess, ...writers: readonly Ste
 }
 
 /** Waits until all servers have the same content at the same transaction. */
-export async function untilEqual(servers: readonly ServerProcess[]): Promise<void> {
+export async function untilEqual(servers: readonly ServerProcess[], name = database): Promise<void> {
   await eventually(
-    () => Promise.all(servers.map((server) => server.digest(database))),
+    () => Promise.all(servers.map((server) => server.digest(name))),
     (digests) => new Set(digests).size === 1,
   );
 }

@@ -13,6 +13,8 @@ const hrana = await startHranaServer(
   '--hrana-max-pipeline=20',
   '--hrana-max-batch-steps=20',
   '--hrana-max-stored-sql=3',
+  '--hrana-max-stored-sql-bytes=10KiB',
+  '--hrana-max-http-requests=20',
   '--hrana-max-http-streams=2',
   '--hrana-position-wait=200ms',
 );
@@ -48,10 +50,13 @@ test('blobs are taken with and without padding, and anything else is no base64',
     { type: 'text', value: '01' },
     { type: 'text', value: '01' },
   ]);
-  const bad = await http.send('POST', '/v2/pipeline', {
-    requests: [execute('SELECT ?', [{ type: 'blob', base64: '?' }])],
-  });
-  assert.deepEqual([bad.status, bad.body.code], [400, 'PROTOCOL_ERROR']);
+  for (const base64 of ['?', 'A', 'AQIDA', 'A===']) {
+    const sent = { requests: [execute('SELECT ?', [{ type: 'blob', base64 }])] };
+    const bad = await http.send('POST', '/v2/pipeline', sent);
+    assert.deepEqual([bad.status, bad.body.code], [400, 'PROTOCOL_ERROR'], base64);
+    const old = await http.send('POST', '/', { statements: [{ q: 'SELECT ?', params: [{ base64 }] }] });
+    assert.deepEqual([old.status, old.body.code], [400, 'PROTOCOL_ERROR'], base64);
+  }
 });
 
 test('changes are counted for what changes rows, and the rowid is told of inserts only', async () => {
@@ -193,7 +198,9 @@ test('the database is that of the path, or of the header, or defaultdb; systemdb
   ];
   assert.deepEqual(kinds, ['ok', 'ok', 'error', 'error']);
   assert.equal((await http.send('POST', '/systemdb/v2/pipeline', look)).status, 403);
-  assert.equal((await http.send('POST', '/nowhere/v2/pipeline', look)).body.code, 'DATABASE_NOT_FOUND');
+  for (const name of ['nowhere', 'No.Name']) {
+    assert.equal((await http.send('POST', `/${name}/v2/pipeline`, look)).body.code, 'DATABASE_NOT_FOUND', name);
+  }
 });
 
 test('probes are answered, protobuf is not spoken, and browsers may ask', async () => {
@@ -460,12 +467,26 @@ test('every limit has a clear code', async () => {
   assert.deepEqual(await code([execute(`SELECT '${'x'.repeat(30_000)}'`)]), [200, 'MESSAGE_TOO_LARGE']);
   const rows = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 5000) SELECT i FROM n';
   assert.deepEqual(await code([execute(rows)]), [200, 'RESULT_TOO_LARGE']);
-  assert.deepEqual(await code(Array.from({ length: 21 }, () => execute('SELECT 1'))), [400, 'PROTOCOL_ERROR']);
+  assert.deepEqual(await code(Array.from({ length: 21 }, () => execute('SELECT 1'))), [413, 'MESSAGE_TOO_LARGE']);
   const steps = Array.from({ length: 21 }, (): [string] => ['SELECT 1']);
-  assert.deepEqual(await code([batch(...steps)]), [400, 'PROTOCOL_ERROR']);
+  assert.deepEqual(await code([batch(...steps)]), [413, 'MESSAGE_TOO_LARGE']);
+  const { status, body } = await http.send('POST', '/', { statements: steps.flat() });
+  assert.deepEqual([status, body.code], [413, 'MESSAGE_TOO_LARGE']);
+  const long = { type: 'store_sql', sql_id: 0, sql: `SELECT '${'x'.repeat(10_240)}'` };
+  assert.deepEqual(await code([long, close]), [200, 'SQL_STORE_TOO_LARGE']);
   assert.deepEqual(await code([{ type: 'sequence', sql: 'SELECT 1;'.repeat(21) }]), [200, 'MESSAGE_TOO_LARGE']);
   const deep = Array.from({ length: 100 }).reduce<object>((cond) => ({ type: 'not', cond }), { type: 'is_autocommit' });
   assert.deepEqual(await code([batch(['SELECT 1', deep])]), [400, 'PROTOCOL_ERROR']);
+});
+
+test('no more requests run at once than the option says', async () => {
+  const { baton } = await http.pipeline([begin]);
+  const answers = await Promise.all(
+    Array.from({ length: 21 }, () => http.send('POST', '/v3/pipeline', { requests: [begin, close] })),
+  );
+  const codes = answers.map(({ body }) => body.code ?? body.results[0].error.code).sort();
+  assert.deepEqual(codes, ['OVERLOADED', ...Array.from({ length: 20 }, () => 'SQLITE_BUSY')]);
+  await http.pipeline([close], baton);
 });
 
 test('no more streams are kept than the option says, and those that end with their request go on', async () => {

@@ -1,7 +1,7 @@
 /** No time limit of a transaction helps here: only the loss of its client ends it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startHranaServer } from '../hrana-server.ts';
+import { HranaServer, startHranaServer } from '../hrana-server.ts';
 import { batch, execute, RawHttp, RawSocket } from './raw-client.ts';
 
 const hrana = await startHranaServer(
@@ -53,5 +53,36 @@ test('a WebSocket that breaks while it waits for the writer does not get it late
   socket.send({ ...execute('BEGIN IMMEDIATE'), stream_id: 0 });
   socket.close();
   await http.pipeline([{ type: 'close' }], holder.baton);
+  await assertWriterIsFree();
+});
+
+test('a transaction whose user has lost the permission does nothing more, and does not keep the writer', async () => {
+  const { users } = await hrana.server.client();
+  const grant = (permission: string) => ({ permission, database: 'defaultdb' });
+  await users.create({
+    user: 'eve',
+    password: 'a long password',
+    sysadmin: false,
+    permissions: [grant('read'), grant('write')],
+  });
+  const { token } = await users.createToken({ user: 'eve', scope: [], ttlMs: 0 });
+  const eve = new HranaServer(hrana.server, token);
+  const begin = batch(['BEGIN IMMEDIATE'], ["INSERT INTO t VALUES ('of eve')"]);
+
+  const { baton } = await new RawHttp(eve).pipeline([begin]);
+  await users.revoke({ user: 'eve', ...grant('write') });
+  const { results } = await new RawHttp(eve).pipeline([execute('COMMIT'), { type: 'close' }], baton);
+  assert.equal(results[0].error.code, 'PERMISSION_DENIED');
+
+  await users.grant({ user: 'eve', ...grant('write') });
+  const socket = await RawSocket.ready(eve);
+  await socket.ask({ ...begin, stream_id: 0 });
+  await users.revoke({ user: 'eve', ...grant('write') });
+  await assertWriterIsFree();
+  for (const sql of ["INSERT INTO t VALUES ('of eve')", 'COMMIT']) {
+    const { error } = await socket.ask({ ...execute(sql), stream_id: 0 });
+    assert.equal(error.code, 'PERMISSION_DENIED', sql);
+  }
+  socket.close();
   await assertWriterIsFree();
 });

@@ -134,6 +134,11 @@ export class RawSocket {
     return ids;
   }
 
+  /** Leaves what arrives to the buffers of the operating system. */
+  stopReading(): void {
+    this.#socket.pause();
+  }
+
   /** The next message, whatever it is. */
   async next(): Promise<Json> {
     while (this.#received.length === 0) {

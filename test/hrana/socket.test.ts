@@ -10,6 +10,9 @@ const hrana = await startHranaServer(
   '--hrana-max-connection-streams=3',
   '--hrana-max-connection-requests=8',
   '--hrana-max-connections=3',
+  '--hrana-max-batch-steps=5',
+  '--max-read-transactions=2',
+  '--hrana-max-response-bytes=64KiB',
 );
 const http = new RawHttp(hrana);
 await http.execute('CREATE TABLE t (a UNIQUE)');
@@ -74,6 +77,7 @@ test('what is no message of the protocol closes the connection with the code for
   const wrong: readonly [(socket: RawSocket) => void, number][] = [
     [(socket) => socket.sendText('{'), 1007],
     [(socket) => socket.sendBinary(new Uint8Array([1])), 1003],
+    [(socket) => socket.sendText('null'), 1008],
     [(socket) => socket.sendText('{"type":"nonsense"}'), 1008],
     [
       (socket) => socket.sendText('{"type":"request","request_id":0,"request":{"type":"open_stream","stream_id":0}}'),
@@ -158,6 +162,17 @@ test('a connection has no more streams than the option says, and there are no mo
     }
   }));
 
+test('no more transactions that read are open than the option says', () =>
+  withSocket(async (socket) => {
+    const codes: unknown[] = [];
+    for (const id of [0, 1, 2]) {
+      await socket.ask({ type: 'open_stream', stream_id: id });
+      await socket.ask(onStream(execute('BEGIN TRANSACTION READONLY'), id));
+      codes.push((await socket.ask(onStream(execute('SELECT 1'), id))).error?.code);
+    }
+    assert.deepEqual(codes, [undefined, undefined, 'OVERLOADED']);
+  }));
+
 test('more requests than may wait are answered all the same, as others are', () =>
   withSocket(async (socket) => {
     const count = 100;
@@ -166,6 +181,27 @@ test('more requests than may wait are answered all the same, as others are', () 
     }
     for (let i = 0; i < count; i += 1) {
       assert.equal((await socket.next()).response.result.rows[0][0].value, String(i));
+    }
+  }));
+
+test('a batch of too many steps is refused, and its connection goes on', () =>
+  withSocket(async (socket) => {
+    const steps = Array.from({ length: 6 }, (): [string] => ['SELECT 1']);
+    const { error } = await socket.ask(onStream(batch(...steps)));
+    assert.equal(error.code, 'MESSAGE_TOO_LARGE');
+    assert.equal((await socket.ask(onStream(execute('SELECT 1')))).type, 'execute');
+  }));
+
+test('a client that does not read its answers is cut off', () =>
+  withSocket(async (socket) => {
+    const count = 1_000;
+    socket.stopReading();
+    for (let i = 0; i < count; i += 1) {
+      socket.send(onStream(execute('SELECT hex(zeroblob(16000))')));
+    }
+    for (let open = 1; open > 0; await sleep(20)) {
+      const { text } = await http.send('GET', '/metrics');
+      open = Number(/^quorate_hrana_connections (\d+)$/m.exec(text)?.[1]);
     }
   }));
 

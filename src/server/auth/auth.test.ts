@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { isQuorateError } from '../../errors/interface.ts';
 import { createNodeRuntime, type Runtime } from '../../runtime/interface.ts';
 import { ClusterUsers } from './cluster-user.ts';
-import { PasswordAuthenticator } from './password-authenticator.ts';
+import { maxConcurrentLogins, PasswordAuthenticator } from './password-authenticator.ts';
 import { hashPassword, verifyPassword } from './password-hash.ts';
 import type { Grant } from './permissions.ts';
 import { publicKeyOf, TokenKeys } from './token-keys.ts';
@@ -83,6 +83,17 @@ test('a token tells its user until it expires', async (t) => {
   time.nowMs += 60_000;
   assert.throws(() => whose(token), code('UNAUTHENTICATED'));
   assert.equal(identity.may('shop', 'write'), true);
+});
+
+test('a server that has no users yet refuses no password, and asks for another attempt', async (t) => {
+  const { runtime, keyPath } = fixture(t);
+  const { auth, stored, admin, login } = await authenticator(runtime, keyPath);
+  stored.users.clear();
+  for (let attempt = 0; attempt < 10; attempt += 1) {
+    await assert.rejects(auth.login('admin', 'correct horse', '127.0.0.1'), code('UNAVAILABLE'));
+  }
+  stored.users.set('admin', admin);
+  await login();
 });
 
 test('no token outlives the longest time that the options allow now', async (t) => {
@@ -265,6 +276,17 @@ test('a wrong password and an unknown user get the same answer', async (t) => {
   const unknown = await auth.login('nobody', 'correct horse', '127.0.0.1').catch((error: Error) => error.message);
   assert.equal(wrong, unknown);
   await assert.rejects(auth.login('nobody', '', '127.0.0.1'), code('UNAUTHENTICATED'));
+});
+
+test('of too many logins at once one is refused, and the others go on', async (t) => {
+  const { runtime, keyPath } = fixture(t);
+  const { auth } = await authenticator(runtime, keyPath);
+  const logins = Array.from({ length: maxConcurrentLogins + 1 }, () =>
+    auth.login('admin', 'correct horse', '10.0.0.9'),
+  );
+  const outcomes = await Promise.allSettled(logins);
+  assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, maxConcurrentLogins);
+  await assert.rejects(logins.at(-1) as Promise<unknown>, code('OVERLOADED'));
 });
 
 test('guessing is slowed down at one address and does not lock the user out at another', async (t) => {

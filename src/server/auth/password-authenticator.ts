@@ -80,7 +80,13 @@ export class PasswordAuthenticator implements Authenticator {
     if (user === clusterUserName) {
       return users.match(password);
     }
-    const stored = users.current().users.get(user);
+    const known = users.current().users;
+    if ([...known.keys()].every((name) => name === clusterUserName)) {
+      throw new QuorateError('UNAVAILABLE', 'this server has no users yet', {
+        hint: 'It is starting for the first time. Try again in a moment.',
+      });
+    }
+    const stored = known.get(user);
     this.#decoyHash ??= hashPassword('', (size) => runtime.random.bytes(size));
     const matches = await verifyPassword(password, stored?.passwordHash ?? (await this.#decoyHash));
     return matches && stored?.isActive === true ? stored : undefined;

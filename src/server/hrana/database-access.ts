@@ -99,11 +99,37 @@ export class DatabaseAccess {
   async begin(options: BeginOptions, signal: AbortSignal): Promise<OpenTransaction> {
     const begun = this.#writer().begin(options);
     const transaction = await this.#within(begun, signal);
-    return {
+    return this.#watched('write', {
       run: (statement) => transaction.run(statement, { bigint: true }),
       describe: (sql) => transaction.describe(sql),
       commit: (key) => transaction.commit(key),
       rollback: () => transaction.rollback(),
+    });
+  }
+
+  /** A transaction that ends when its user loses the permission, and does nothing more from then on. */
+  #watched(action: 'read' | 'write', transaction: OpenTransaction): OpenTransaction {
+    const check = () => this.identity.require(this.name, action);
+    const end = () => void transaction.rollback().catch(() => {});
+    const unwatch = this.#context.node.security.streams.add({ check, end });
+    return {
+      async run(statement) {
+        check();
+        return await transaction.run(statement);
+      },
+      async describe(sql) {
+        check();
+        return await transaction.describe(sql);
+      },
+      async commit(key) {
+        check();
+        unwatch();
+        return await transaction.commit(key);
+      },
+      async rollback() {
+        unwatch();
+        await transaction.rollback();
+      },
     };
   }
 
@@ -133,11 +159,12 @@ export class DatabaseAccess {
   async beginRead(): Promise<OpenTransaction> {
     const { filePath } = this.#require('read');
     const { transactionIdleTimeoutMs, transactionTotalTimeoutMs } = this.#context.node.options.databaseLimits;
-    return await beginReadTransaction(this.#context.node.readers, filePath, {
+    const transaction = await beginReadTransaction(this.#context.node.readers, filePath, {
       ...this.#readLimits,
       idleTimeoutMs: transactionIdleTimeoutMs,
       totalTimeoutMs: transactionTotalTimeoutMs,
     });
+    return this.#watched('read', transaction);
   }
 
   /** What a statement returns. @throws QuorateError SQL_ERROR … */

@@ -11,6 +11,16 @@ export function malformed(what: string): never {
   throw new QuorateError('PROTOCOL_ERROR', what);
 }
 
+/** @throws QuorateError MESSAGE_TOO_LARGE when there are more than the option allows */
+export function checkCount(list: readonly unknown[], limit: number, what: string, option: string): void {
+  if (list.length > limit) {
+    throw new QuorateError('MESSAGE_TOO_LARGE', `${what} may be ${limit} at most, and ${list.length} were sent`, {
+      hint: `Send them in several requests, or raise ${option}.`,
+      details: { limit },
+    });
+  }
+}
+
 /** @throws QuorateError PROTOCOL_ERROR when the value is no object */
 export function objectOf(value: unknown, what: string): JsonObject {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {

@@ -1,5 +1,6 @@
 import type { HranaLimits } from './hrana-limits.ts';
 import {
+  checkCount,
   countOf,
   flagOf,
   indexOf,
@@ -34,7 +35,7 @@ const maxConditionDepth = 64;
 /** Entries that one fetch of a cursor returns at most, whatever the client asks for. */
 const maxFetchCount = 10_000;
 
-/** Decodes what clients send. Unknown fields are ignored; everything else that is not as it should be throws PROTOCOL_ERROR. */
+/** Decodes what clients send. Unknown fields are ignored; everything else that is not as it should be throws PROTOCOL_ERROR, or MESSAGE_TOO_LARGE for too long a list. */
 export class RequestDecoder {
   readonly #limits: HranaLimits;
 
@@ -45,10 +46,7 @@ export class RequestDecoder {
   pipeline(json: unknown): Pipeline {
     const body = objectOf(json, 'the body');
     const requests = listOf(body.requests, 'requests');
-    const { hranaMaxPipeline } = this.#limits;
-    if (requests.length > hranaMaxPipeline) {
-      malformed(`a pipeline may have ${hranaMaxPipeline} requests (hrana-max-pipeline)`);
-    }
+    checkCount(requests, this.#limits.hranaMaxPipeline, 'the requests of a pipeline', 'hrana-max-pipeline');
     const entries = requests.map((request) => this.#pipelineEntry(request));
     const closeAt = entries.findIndex(({ type }) => type === 'close');
     if (closeAt >= 0 && closeAt < entries.length - 1) {
@@ -141,10 +139,7 @@ export class RequestDecoder {
   batch(json: unknown): WireBatch {
     const batch = objectOf(json, 'batch');
     const steps = listOf(batch.steps, 'steps');
-    const { hranaMaxBatchSteps } = this.#limits;
-    if (steps.length > hranaMaxBatchSteps) {
-      malformed(`a batch may have ${hranaMaxBatchSteps} steps (hrana-max-batch-steps)`);
-    }
+    checkCount(steps, this.#limits.hranaMaxBatchSteps, 'the steps of a batch', 'hrana-max-batch-steps');
     return {
       steps: steps.map((step, index) => this.#step(step, index)),
       waitForTxId: indexOf(batch.replication_index),

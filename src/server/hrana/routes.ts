@@ -25,8 +25,8 @@ const endpoints: readonly { readonly method: string; readonly pattern: RegExp; r
   { method: 'GET', pattern: /^v[123]$/, endpoint: 'version-probe' },
 ];
 
-/** `/v2/pipeline`, `/NAME/v2/pipeline`, or `/dev/NAME/v2/pipeline` as sqld has it. */
-const path = /^\/(?:(?:dev\/)?([a-z0-9][a-z0-9_-]{0,62})\/)?((?:v\d[a-z-]*)(?:\/[a-z]+)?|)$/;
+/** `/v2/pipeline`, `/NAME/v2/pipeline`, or `/dev/NAME/v2/pipeline` as sqld has it. A name that no database can have is an unknown one. */
+const path = /^\/(?:(?:dev\/)?([^/]+)\/)?((?:v\d[a-z-]*)(?:\/[a-z]+)?|)$/;
 
 /**
  * The endpoint and the database of a request: the one in its path, else that of the header `x-namespace`, else defaultdb.

@@ -8,6 +8,7 @@ import { noteFailure } from '../grpc/rpc.ts';
 import type { HranaContext } from './hrana-context.ts';
 import { hranaSpan } from './hrana-span.ts';
 import { parseJson } from './http-messages.ts';
+import type { JsonObject } from './json-fields.ts';
 import { SocketStreams } from './socket-streams.ts';
 import type { SqlStore } from './sql-store.ts';
 import { wireError } from './wire-error.ts';
@@ -21,6 +22,9 @@ const pingIntervalMs = 30_000;
 
 /** Milliseconds after which a token is looked at again: it may have expired or been revoked. */
 const recheckIntervalMs = 5_000;
+
+/** Milliseconds in which a client has to say who it is: until then it takes the place of another. */
+const helloTimeoutMs = 10_000;
 
 /** Milliseconds that a client may take to answer the closing of its connection. */
 const closeGraceMs = 1_000;
@@ -62,6 +66,7 @@ export class SocketConnection {
   #running = 0;
   #unsent: string[] = [];
   #pingTimer: Timer;
+  readonly #helloTimer: Timer;
   #isAlive = true;
 
   constructor(context: HranaContext, { client, socket, database, trace }: Socket) {
@@ -78,6 +83,9 @@ export class SocketConnection {
     client.on('error', () => client.terminate());
     client.once('close', () => this.#onClose());
     this.#pingTimer = this.#pingLater();
+    this.#helloTimer = context.node.runtime.timers.after(helloTimeoutMs, () =>
+      client.close(closeCodes.policy, 'no hello came'),
+    );
   }
 
   /** What of this connection is bounded. */
@@ -107,6 +115,7 @@ export class SocketConnection {
 
   #onClose(): void {
     this.#pingTimer.cancel();
+    this.#helloTimer.cancel();
     this.#streams.closeAll().catch(() => {});
   }
 
@@ -132,12 +141,23 @@ export class SocketConnection {
     try {
       this.#handle(json);
     } catch (error) {
-      const { message } = noteFailure(this.#context, error);
-      this.#client.close(closeCodes.policy, message.slice(0, 100));
+      this.#refuse(json, noteFailure(this.#context, error));
     }
   }
 
-  /** @throws QuorateError PROTOCOL_ERROR */
+  /** A request with too much in it is answered; what is no request ends the connection. */
+  #refuse(json: unknown, error: QuorateError): void {
+    if (error.code === 'MESSAGE_TOO_LARGE' && this.#identity !== undefined) {
+      // Only a request with a number can be too large.
+      const { request_id: requestId } = json as JsonObject;
+      const encoded = JSON.stringify(wireError(error));
+      this.#send(`{"type":"response_error","request_id":${requestId},"error":${encoded}}`);
+    } else {
+      this.#client.close(closeCodes.policy, error.message.slice(0, 100));
+    }
+  }
+
+  /** @throws QuorateError PROTOCOL_ERROR, MESSAGE_TOO_LARGE */
   #handle(json: unknown): void {
     const message = this.#context.decoder.clientMessage(json);
     if (message.type === 'hello') {
@@ -180,6 +200,7 @@ export class SocketConnection {
     this.#token = token;
     try {
       this.#authenticate();
+      this.#helloTimer.cancel();
       this.#send('{"type":"hello_ok"}');
     } catch (error) {
       this.#identity = undefined;

@@ -2,9 +2,9 @@ import { QuorateError } from '../../errors/interface.ts';
 import type { SqlValue, StatementResult } from '../../sqlite/interface.ts';
 import type { DatabaseAccess } from './database-access.ts';
 import type { HranaContext } from './hrana-context.ts';
-import { type JsonObject, listOf, malformed, objectOf, textOf } from './json-fields.ts';
+import { checkCount, listOf, objectOf, textOf } from './json-fields.ts';
 import { bound } from './sql-texts.ts';
-import { ResponseBudget } from './values.ts';
+import { decodeBlob, ResponseBudget } from './values.ts';
 import type { NamedValue, WireStatement } from './wire-types.ts';
 
 /**
@@ -15,9 +15,7 @@ import type { NamedValue, WireStatement } from './wire-types.ts';
 export async function runStatements(context: HranaContext, access: DatabaseAccess, body: unknown): Promise<string> {
   const list = listOf(objectOf(body, 'the body').statements, 'statements');
   const { hranaMaxBatchSteps, hranaMaxResponseBytes } = context.limits;
-  if (list.length > hranaMaxBatchSteps) {
-    malformed(`a list may have ${hranaMaxBatchSteps} statements (hrana-max-batch-steps)`);
-  }
+  checkCount(list, hranaMaxBatchSteps, 'the statements of a list', 'hrana-max-batch-steps');
   const ready = list.map((entry) => {
     const statement = statementOf(entry);
     const text = context.texts.one('sql' in statement.sql ? statement.sql.sql : '');
@@ -63,8 +61,7 @@ function plainValue(value: unknown): SqlValue {
   if (typeof value === 'boolean') {
     return value ? 1n : 0n;
   }
-  const { base64 } = objectOf(value, 'a parameter') as JsonObject;
-  return Buffer.from(textOf(base64, 'the base64 of a blob'), 'base64');
+  return decodeBlob(objectOf(value, 'a parameter'));
 }
 
 function encodePlain({ columns, rows, changes }: StatementResult, budget: ResponseBudget): string {

@@ -35,10 +35,13 @@ function decodeInteger(value: unknown): bigint {
   return integer >= minimumInteger && integer <= maximumInteger ? integer : malformed(`${value} has more than 64 bits`);
 }
 
-/** With or without padding. */
-function decodeBlob(value: JsonObject): Uint8Array {
+/** With or without padding. @throws QuorateError PROTOCOL_ERROR */
+export function decodeBlob(value: JsonObject): Uint8Array {
   const text = textOf(value.base64, 'the base64 of a blob');
-  return base64.test(text) ? Buffer.from(text, 'base64') : malformed('a blob is not in base64');
+  const padding = text.indexOf('=');
+  const digits = padding < 0 ? text.length : padding;
+  // One digit alone says nothing of a byte.
+  return base64.test(text) && digits % 4 !== 1 ? Buffer.from(text, 'base64') : malformed('a blob is not in base64');
 }
 
 /** A value as JSON text: integers as strings, blobs in base64 without padding, which is all that some clients decode. */

@@ -1,12 +1,13 @@
+import type { CoordinatorUsage } from '../../cluster/interface.ts';
 import type { HttpContext } from './http-context.ts';
 import type { MetricsText } from './metrics.ts';
 
-/** The groups of the node, and the hooks on changes of their primary; nothing without a coordinator. */
+/** The groups of the node, the hooks on changes of their primary, and their coordinator; nothing without a coordinator. */
 export function groupMetrics(metrics: MetricsText, { node }: HttpContext): void {
   if (node.groups === undefined) {
     return;
   }
-  const { groups, hooks } = node.groups.report();
+  const { groups, hooks, coordinator } = node.groups.report();
   for (const { database, term, members, hasLeader, isLeading, isFailsafe } of groups) {
     const labels = { database };
     metrics.gauge('quorate_group_term', 'Term of the primary; 0 while none is known.', term, labels);
@@ -29,4 +30,23 @@ export function groupMetrics(metrics: MetricsText, { node }: HttpContext): void 
     hooks.dropped,
   );
   metrics.counter('quorate_role_hooks_failed_total', 'Hooks that failed.', hooks.failed);
+  coordinatorMetrics(metrics, coordinator);
+}
+
+function coordinatorMetrics(
+  metrics: MetricsText,
+  { calls, pending, pendingLimit, watches, watchesLimit, news }: CoordinatorUsage,
+): void {
+  for (const { name: call, seconds, errors } of calls) {
+    metrics.histogram('quorate_coordinator_seconds', 'One call of the coordinator.', seconds, { call });
+    for (const [code, count] of errors) {
+      metrics.counter('quorate_coordinator_errors_total', 'Calls of it that failed.', count, { call, code });
+    }
+  }
+  metrics.gauge('quorate_coordinator_calls', 'Calls of it that are under way.', pending);
+  metrics.gauge('quorate_coordinator_calls_limit', 'Fixed.', pendingLimit);
+  metrics.gauge('quorate_coordinator_watches', 'Watches of it.', watches);
+  metrics.gauge('quorate_coordinator_watches_limit', 'Fixed.', watchesLimit);
+  const told = 'How often a watch told that something may have changed.';
+  metrics.counter('quorate_coordinator_watch_news_total', told, news);
 }

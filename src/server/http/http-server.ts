@@ -115,7 +115,7 @@ async function answer(context: HttpContext, request: IncomingMessage): Promise<A
   }
 }
 
-type Route = (context: HttpContext, request: IncomingMessage) => Answer;
+type Route = (context: HttpContext, request: IncomingMessage) => Answer | Promise<Answer>;
 
 function health(check: HealthCheck): Route {
   return ({ node }, request) => check(node, new URLSearchParams(request.url?.split('?')[1]));
@@ -147,24 +147,27 @@ function pathOf({ url }: IncomingMessage): string {
 
 function route(context: HttpContext, request: IncomingMessage): Answer | Promise<Answer> {
   const path = pathOf(request);
+  const found = findRoute(path);
+  if (found === undefined) {
+    const message = `nothing is here; use ${[...routes.keys()].join(', ')}, /v1/cluster/${defaultDatabaseName}, ${loginPath}, or the paths of Hrana`;
+    return json(404, { error: { code: 'INVALID_ARGUMENT', message } });
+  }
   const methods = methodsOf(path);
   if (!methods.includes(request.method ?? '')) {
     const message = `${request.method} is not allowed; use ${methods.join(', ')}`;
     return json(405, { error: { code: 'INVALID_ARGUMENT', message } });
   }
+  return found(context, request);
+}
+
+function findRoute(path: string): Route | undefined {
   if (path === loginPath) {
-    return loginAnswer(context, request);
+    return loginAnswer;
   }
   const database = clusterDatabase(path);
-  if (database !== undefined) {
-    return clusterAnswer(context, authenticate(context, request), database);
-  }
-  const found = routes.get(path);
-  if (found === undefined) {
-    const message = `nothing is here; use ${[...routes.keys()].join(', ')}, /v1/cluster/${defaultDatabaseName}, ${loginPath}, or the paths of Hrana`;
-    return json(404, { error: { code: 'INVALID_ARGUMENT', message } });
-  }
-  return found(context, request);
+  return database === undefined
+    ? routes.get(path)
+    : (context, request) => clusterAnswer(context, authenticate(context, request), database);
 }
 
 function methodsOf(path: string): readonly string[] {

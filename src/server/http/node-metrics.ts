@@ -5,6 +5,7 @@ import type {
   ScrubStatus,
   StorageStatus,
 } from '../../proto/interface.ts';
+import { countMetrics } from './count-metrics.ts';
 import { groupMetrics } from './group-metrics.ts';
 import type { HttpContext } from './http-context.ts';
 import { limitMetrics } from './limit-metrics.ts';
@@ -195,11 +196,12 @@ function receivedMetrics(
   labels: Labels,
   { receivedLagTransactions, receivedLagBytes, receivedLagMs }: ReplicatorStatus,
 ): void {
-  const name = 'quorate_replication_received_lag';
-  metrics.gauge(`${name}_transactions`, 'Transactions not on disk here yet.', receivedLagTransactions, labels);
-  metrics.gauge(`${name}_bytes`, 'Bytes of log records not on disk here yet.', receivedLagBytes, labels);
+  const transactions = 'Transactions not on disk here yet.';
+  metrics.gauge('quorate_replication_received_lag_transactions', transactions, receivedLagTransactions, labels);
+  const bytes = 'Bytes of log records not on disk here yet.';
+  metrics.gauge('quorate_replication_received_lag_bytes', bytes, receivedLagBytes, labels);
   const seconds = receivedLagMs / millisecondsPerSecond;
-  metrics.gauge(`${name}_seconds`, 'Age of what is on disk here.', seconds, labels);
+  metrics.gauge('quorate_replication_received_lag_seconds', 'Age of what is on disk here.', seconds, labels);
 }
 
 function scrubMetrics(metrics: MetricsText, labels: Labels, scrub: ScrubStatus): void {
@@ -222,6 +224,7 @@ function writerMetrics(metrics: MetricsText, { node }: HttpContext, database: st
   }
   const labels = { database };
   timingMetrics(metrics, opened.gauges.timings, labels);
+  countMetrics(metrics, opened, labels);
   const { writerStallTimeoutMs } = node.options.limits;
   const silent = 'How long the writer has been at one statement or fsync.';
   metrics.gauge('quorate_writer_silent_seconds', silent, opened.writerSilentMs() / millisecondsPerSecond, labels);

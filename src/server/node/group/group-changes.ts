@@ -9,6 +9,19 @@ const leaseLimits = { min: 500, default: 1_500, max: 60_000 };
 
 const maxPauseMs = 7 * 24 * 3_600_000;
 
+/** A request that changes nothing. */
+export const noChange: ChangeGroupRequest = { database: '', remove: '', clearMaxLag: false, leaseMs: 0 };
+
+/** The name of a member that calls itself otherwise now; the one before while another member has the new one. */
+export function freeName({ members }: GroupConfig, own: GroupMember, wanted: string): string {
+  return members.some(({ nodeId, name }) => nodeId !== own.nodeId && name === wanted) ? own.name : wanted;
+}
+
+/** What may be said while there is no primary. */
+export function isPause({ pauseMs, member, remove, acks, leaseMs }: ChangeGroupRequest): boolean {
+  return pauseMs !== undefined && member === undefined && remove === '' && acks === undefined && leaseMs === 0;
+}
+
 type OwnMember = Pick<GroupMember, 'nodeId' | 'name' | 'host' | 'port' | 'httpUrl' | 'zone'>;
 
 /** A group of one. @throws QuorateError INVALID_ARGUMENT */

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { GroupMember, MemberDatabase, MemberPosition } from '../../../cluster/interface.ts';
-import type { AckSettings, Upstream } from '../../../database/interface.ts';
+import type { AckSettings, PauseUntil, Upstream } from '../../../database/interface.ts';
 import { QuorateError } from '../../../errors/interface.ts';
 import type { ManagedDatabase } from '../managed-database.ts';
 
@@ -120,8 +120,8 @@ export class GroupDatabase implements MemberDatabase {
     }
   }
 
-  async pauseWrites(limitMs: number): Promise<number> {
-    const { txId } = await this.#managed.require().leadership.pauseWrites(limitMs);
+  async pauseWrites(limitMs: number, until: PauseUntil): Promise<number> {
+    const { txId } = await this.#managed.require().leadership.pauseWrites(limitMs, until);
     return txId;
   }
 

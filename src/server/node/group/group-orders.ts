@@ -39,10 +39,10 @@ export class GroupOrders {
     return await membership.hand((leadership, state) => switchOver(context, { to, dryRun }, leadership, state));
   }
 
-  /** Makes a member primary whose primary is gone. The rule that forbids it is in the decision. */
+  /** Makes a member primary whose primary is gone, or says whether it could be. The rule that forbids it is in the decision. */
   async failOver(request: wire.FailoverRequest): Promise<Decision> {
     const { groups, peers, nodeId } = this.#options;
-    const { database, to, force } = request;
+    const { database, to, force, dryRun } = request;
     const membership = groups.get(database);
     const target = membership.config?.members.find((member) => member.nodeId === to || member.name === to);
     if (target === undefined) {
@@ -53,6 +53,6 @@ export class GroupOrders {
     if (target.nodeId !== nodeId) {
       return await peers.failOver(target, request);
     }
-    return await membership.takeOver(force ? 'forced' : 'failover');
+    return await membership.takeOver(force ? 'forced' : 'failover', dryRun);
   }
 }

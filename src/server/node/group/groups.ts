@@ -1,5 +1,4 @@
 import {
-  type Coordinator,
   type Decision,
   type GroupConfig,
   type GroupMember,
@@ -7,6 +6,7 @@ import {
   groupNames,
   type KnownLeader,
   Membership,
+  type ObservedCoordinator,
   reconfigure,
 } from '../../../cluster/interface.ts';
 import { asQuorateError, QuorateError } from '../../../errors/interface.ts';
@@ -15,16 +15,18 @@ import type { Runtime, Timer } from '../../../runtime/interface.ts';
 import type { DatabaseCatalog } from '../database-catalog.ts';
 import type { NodeIdentity } from '../node-directory.ts';
 import { checkExport } from './export-rule.ts';
-import { changedConfig, newConfig } from './group-changes.ts';
+import { changedConfig, freeName, isPause, newConfig, noChange } from './group-changes.ts';
 import { GroupDatabase } from './group-database.ts';
 import { prepareReplica } from './group-joining.ts';
 import { GroupOrders } from './group-orders.ts';
 import type { GrpcGroupPeers } from './group-peers.ts';
 import { wireGroup } from './group-wire.ts';
+import type { GroupsReport } from './groups-report.ts';
+import { nodeIdInUse } from './node-id-use.ts';
 import type { RoleHooks } from './role-hooks.ts';
 
 export interface GroupsOptions {
-  readonly coordinator: Coordinator;
+  readonly coordinator: ObservedCoordinator;
   readonly peers: GrpcGroupPeers;
   readonly databases: DatabaseCatalog;
   readonly identity: NodeIdentity;
@@ -34,19 +36,6 @@ export interface GroupsOptions {
   readonly hooks: RoleHooks;
   /** Called when this node has become primary. */
   readonly onPrimary: (database: string) => void;
-}
-
-/** One group as this node sees it. */
-export interface GroupReport {
-  readonly database: string;
-  /** 0 while nobody is known to be primary. */
-  readonly term: number;
-  readonly members: number;
-  readonly hasLeader: boolean;
-  /** Whether this node may answer as its primary now. */
-  readonly isLeading: boolean;
-  /** Whether it does so although the coordinator cannot be reached. */
-  readonly isFailsafe: boolean;
 }
 
 /** Milliseconds between two attempts of what the coordinator did not allow at the start. */
@@ -59,6 +48,8 @@ export class Groups implements AsyncDisposable {
   readonly #options: GroupsOptions;
   readonly #memberships = new Map<string, Membership>();
   readonly #promoting = new Set<string>();
+  /** Why this node takes no part in groups that it is a member of. */
+  readonly #refusals = new Map<string, QuorateError>();
   #retry: Timer | undefined;
   #isClosed = false;
 
@@ -118,14 +109,18 @@ export class Groups implements AsyncDisposable {
     own: GroupMember,
   ): Promise<void> {
     const { self, identity, peers, runtime } = this.#options;
-    const present: GroupMember = { ...own, ...self(), name: identity.nodeName };
+    const name = freeName(config, own, identity.nodeName);
+    if (name !== identity.nodeName) {
+      const message = `another member is called ${identity.nodeName}: the group goes on to call this node ${name}`;
+      runtime.logger.warn({ database: config.database }, message);
+    }
+    const present: GroupMember = { ...own, ...self(), name };
     if (JSON.stringify(present) === JSON.stringify(own)) {
       return;
     }
-    const isMoved = own.host !== present.host || own.port !== present.port;
-    const other = isMoved ? await peers.ask(own, config.database).catch(() => undefined) : undefined;
-    if (other?.nodeId === identity.nodeId) {
-      await this.#leaveToOther(config.database, own);
+    const refusal = await nodeIdInUse(peers, config.database, own, present);
+    if (refusal !== undefined) {
+      await this.#keepOut(config.database, refusal);
       return;
     }
     const members = config.members.map((member) => (member.nodeId === own.nodeId ? present : member));
@@ -138,13 +133,18 @@ export class Groups implements AsyncDisposable {
     }
   }
 
-  /** Two nodes of one id would count as one: this one keeps out. */
-  async #leaveToOther(database: string, { host, port }: GroupMember): Promise<void> {
-    const message = `another node with the id of this one answers at ${host}:${port}: this one takes no part in the group`;
-    this.#options.runtime.logger.error({ database }, message);
+  /** Takes no part in a group, and follows nobody as the node that it is not. */
+  async #keepOut(database: string, refusal: QuorateError): Promise<void> {
+    const { code, message, hint } = refusal;
+    const { runtime, databases } = this.#options;
+    runtime.logger.error({ database, code, hint }, `${message}: this one takes no part in the group`);
+    this.#refusals.set(database, refusal);
     const membership = this.#memberships.get(database);
     this.#memberships.delete(database);
     await membership?.[Symbol.asyncDispose]();
+    if (databases.find(database)?.settings?.group !== undefined) {
+      await this.#local(database).unfollow();
+    }
   }
 
   #join(name: string): Membership {
@@ -218,8 +218,8 @@ export class Groups implements AsyncDisposable {
       .finally(() => this.#promoting.delete(name));
   }
 
-  /** How it stands with each group, and with the hooks, for metrics. */
-  report(): { readonly groups: readonly GroupReport[]; readonly hooks: ReturnType<RoleHooks['counts']> } {
+  /** How it stands with each group, the hooks and the coordinator, for metrics. */
+  report(): GroupsReport {
     const groups = [...this.#memberships].map(([database, membership]) => ({
       database,
       term: membership.leader?.term ?? 0,
@@ -228,16 +228,21 @@ export class Groups implements AsyncDisposable {
       isLeading: membership.isLeading,
       isFailsafe: membership.leadership?.isFailsafe === true,
     }));
-    return { groups, hooks: this.#options.hooks.counts() };
+    const { hooks, coordinator } = this.#options;
+    return { groups, hooks: hooks.counts(), coordinator: coordinator.usage() };
   }
 
-  /** @throws QuorateError NOT_IN_GROUP */
+  /** @throws QuorateError NOT_IN_GROUP, NODE_ID_IN_USE */
   get(name: string): Membership {
     const membership = this.#memberships.get(name);
     if (membership === undefined) {
-      throw new QuorateError('NOT_IN_GROUP', `this node is in no group of a database ${name}`, {
-        hint: `Make one on its primary (quorate group create ${name}), or join it (quorate group join ${name}).`,
-      });
+      const refusal = this.#refusals.get(name);
+      throw (
+        refusal ??
+        new QuorateError('NOT_IN_GROUP', `this node is in no group of a database ${name}`, {
+          hint: `Make one on its primary (quorate group create ${name}), or join it (quorate group join ${name}).`,
+        })
+      );
     }
     return membership;
   }
@@ -281,7 +286,7 @@ export class Groups implements AsyncDisposable {
     return this.#told(name);
   }
 
-  /** Makes this node a member. @throws QuorateError NOT_IN_GROUP when there is no such group; WRONG_DATABASE, UNAVAILABLE … */
+  /** Makes this node a member. @throws QuorateError NOT_IN_GROUP when there is no such group; NODE_ID_IN_USE, WRONG_DATABASE … */
   async join({ database: name, self: asked }: wire.JoinGroupRequest): Promise<wire.Group> {
     const { coordinator, identity, peers, self } = this.#options;
     const state = await new GroupStore(coordinator, name).read();
@@ -293,6 +298,11 @@ export class Groups implements AsyncDisposable {
     }
     const { priority = 0, nofailover = false, nosync = false, witness = false } = asked ?? {};
     const own = { nodeId: identity.nodeId, name: identity.nodeName, ...self() };
+    const known = state.config.members.find(({ nodeId }) => nodeId === own.nodeId);
+    const refusal = known && (await nodeIdInUse(peers, name, known, own));
+    if (refusal !== undefined) {
+      throw refusal;
+    }
     if (!witness) {
       await prepareReplica(this.#options, name, state.config, leader);
     }
@@ -373,11 +383,4 @@ export class Groups implements AsyncDisposable {
     this.#options.peers[Symbol.dispose]();
     await this.#options.coordinator[Symbol.asyncDispose]();
   }
-}
-
-const noChange: wire.ChangeGroupRequest = { database: '', remove: '', clearMaxLag: false, leaseMs: 0 };
-
-/** What may be said while there is no primary. */
-function isPause({ pauseMs, member, remove, acks, leaseMs }: wire.ChangeGroupRequest): boolean {
-  return pauseMs !== undefined && member === undefined && remove === '' && acks === undefined && leaseMs === 0;
 }

@@ -1,4 +1,4 @@
-import { openCoordinator } from '../../../cluster/interface.ts';
+import { ObservedCoordinator, openCoordinator } from '../../../cluster/interface.ts';
 import { QuorateError } from '../../../errors/interface.ts';
 import type { GrpcReplicationTransport } from '../../../replication/interface.ts';
 import type { Runtime } from '../../../runtime/interface.ts';
@@ -28,8 +28,8 @@ export async function openGroups(
   settings: ClusterSettings | undefined,
   { identity, databases, runtime, transport, address, httpAddress, isSecure, onPrimary }: GroupSurroundings,
 ): Promise<Groups | undefined> {
-  const coordinator = settings && (await openCoordinator(settings, runtime));
-  if (settings === undefined || coordinator === undefined) {
+  const opened = settings && (await openCoordinator(settings, runtime));
+  if (settings === undefined || opened === undefined) {
     for (const { name } of databases.list().filter((database) => database.settings?.group !== undefined)) {
       const message = 'the database belongs to a group, but this server has no coordinator: it follows nobody';
       runtime.logger.error({ database: name }, message);
@@ -54,5 +54,6 @@ export async function openGroups(
   const peers = new GrpcGroupPeers(transport, runtime.clock, clusterSecret);
   const { onRoleChange: command, roleChangeWebhook: webhook } = settings;
   const hooks = new RoleHooks({ command, webhook, nodeName: identity.nodeName, runtime });
+  const coordinator = new ObservedCoordinator(opened, runtime.clock);
   return new Groups({ coordinator, peers, databases, identity, runtime, self, hooks, onPrimary });
 }
