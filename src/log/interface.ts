@@ -4,7 +4,7 @@
  * The format is documented byte by byte in `docs/log-format.md`.
  */
 export { LogReader } from './log-reader.ts';
-export { decodeRecord, encodeRecord, genesisHash } from './record.ts';
+export { databaseIdBytes, decodeRecord, encodeRecord, genesisHash } from './record.ts';
 export { verifyBatch } from './record-chain.ts';
 export { RecordEncoder } from './record-encoder.ts';
 export { decodeRecords } from './record-reading.ts';

@@ -30,9 +30,12 @@ const copyLimitBytes = 16 * 1024;
 
 const genesisLabel = 'quorate transaction log v1';
 
+/** Length of the identity of a database. */
+export const databaseIdBytes = 16;
+
 /** The hash before the first record. It depends on the database, so that two databases never share a history. */
 export function genesisHash(databaseId: Uint8Array): Uint8Array {
-  assertInvariant(databaseId.length === 16, 'a database id has 16 bytes');
+  assertInvariant(databaseId.length === databaseIdBytes, `a database id has ${databaseIdBytes} bytes`);
   return createHash('sha256').update(genesisLabel).update(databaseId).digest();
 }
 

@@ -1,6 +1,6 @@
 import type { LogEnds, RecordTrace, ReplicationSink } from '../database/interface.ts';
 import { asQuorateError, QuorateError } from '../errors/interface.ts';
-import type { LogPosition } from '../log/interface.ts';
+import { databaseIdBytes, type LogPosition } from '../log/interface.ts';
 import type { ExportStarted, ExportTxResponse, Heartbeat, Position, Records } from '../proto/interface.ts';
 import type { Runtime, Timer } from '../runtime/interface.ts';
 import { parseTraceparent } from '../tracing/interface.ts';
@@ -192,6 +192,12 @@ export class ReplicaSession implements ChannelListener<ExportTxResponse> {
   async #prepare(started: ExportStarted): Promise<void> {
     const { sink } = this.#options;
     checkVersion(started.protocol, started.protocol);
+    if (started.databaseId.length !== databaseIdBytes) {
+      throw new QuorateError(
+        'PROTOCOL_ERROR',
+        `the upstream names a database id of ${started.databaseId.length} bytes`,
+      );
+    }
     this.#term = started.term;
     this.#checkTerm(latestTermOf(sink));
     if (this.#options.wantsSnapshot) {

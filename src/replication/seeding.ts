@@ -1,5 +1,6 @@
 import type { ReplicationSink, SnapshotHeader, SnapshotInbox } from '../database/interface.ts';
 import { QuorateError } from '../errors/interface.ts';
+import { databaseIdBytes } from '../log/interface.ts';
 import {
   type ExportSnapshotRequest,
   type ExportSnapshotResponse,
@@ -128,8 +129,9 @@ export class Seeding {
 }
 
 function headerOf({ snapshotId, sizeBytes, databaseId, position }: HeaderMessage): SnapshotHeader {
-  if (position === undefined || !/^[0-9a-f]{16}$/.test(snapshotId)) {
-    throw new QuorateError('PROTOCOL_ERROR', 'the header of a snapshot names its id and its position');
+  const isIdentified = /^[0-9a-f]{16}$/.test(snapshotId) && databaseId.length === databaseIdBytes;
+  if (position === undefined || !isIdentified) {
+    throw new QuorateError('PROTOCOL_ERROR', 'the header of a snapshot names its id, its database and its position');
   }
   return { snapshotId, sizeBytes, databaseId, position };
 }

@@ -163,10 +163,20 @@ async function replicaRefuses(...messages: ExportTxResponse['message'][]): Promi
   return ended.reason?.code;
 }
 
-function started(changes: { protocol?: number; term?: number; fromTxId?: number } = {}): ExportTxResponse['message'] {
-  const { protocol = 1, term = 3, fromTxId = 7 } = changes;
+interface StartedChanges {
+  readonly protocol?: number;
+  readonly term?: number;
+  readonly fromTxId?: number;
+  readonly databaseId?: Buffer;
+}
+
+function started(changes: StartedChanges = {}): ExportTxResponse['message'] {
+  const { protocol = 1, term = 3, fromTxId = 7, databaseId: id = databaseId } = changes;
   const heartbeat = { tipTxId: 7, commitTxId: 7, term, clockMs: 0, unsentBytes: 0, counts: false };
-  return { $case: 'started', value: { protocol, databaseId, term, from: { ...position, txId: fromTxId }, heartbeat } };
+  return {
+    $case: 'started',
+    value: { protocol, databaseId: id, term, from: { ...position, txId: fromTxId }, heartbeat },
+  };
 }
 
 const records: ExportTxResponse['message'] = {
@@ -207,8 +217,9 @@ test('a stream ends, and confirms nothing more, when its replica has promised a 
   assert.deepEqual([confirmed(), ended.reason?.code], [2, 'STALE_TERM']);
 });
 
-test('a replica refuses an upstream that goes on beyond its log, starts twice, or sends records before it starts', async () => {
+test('a replica refuses an upstream that goes on beyond its log, has no proper id, starts twice, or sends records before it starts', async () => {
   assert.equal(await replicaRefuses(started({ fromTxId: 8 })), 'PROTOCOL_ERROR');
+  assert.equal(await replicaRefuses(started({ databaseId: Buffer.alloc(4) })), 'PROTOCOL_ERROR');
   assert.equal(await replicaRefuses(started(), started()), 'PROTOCOL_ERROR');
   assert.equal(await replicaRefuses(records), 'PROTOCOL_ERROR');
 });

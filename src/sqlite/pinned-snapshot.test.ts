@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { markerOf } from './marker.ts';
-import { type KeyRange, PinnedSnapshot, type RangeDigest } from './pinned-snapshot.ts';
+import { type KeyRange, PinnedSnapshot, type RangeDigest, SnapshotConnection } from './pinned-snapshot.ts';
 import { decodeValues } from './row-image.ts';
 import { ReplicatedPair } from './testing/replicated-pair.ts';
 
@@ -143,4 +143,9 @@ test('each of many columns keeps its own type', () => {
     kinds,
     columns.map((_, i) => ['string', 'bigint', 'blob', 'null'][i % 4]),
   );
+});
+
+test('a file that is not there is said to be replaced just now', () => {
+  using pair = new ReplicatedPair();
+  assert.throws(() => SnapshotConnection.open(`${pair.directory}/missing.sqlite`), { code: 'UNAVAILABLE' });
 });

@@ -6,6 +6,7 @@ import { ByteWriter } from './byte-writer.ts';
 import { StateTable } from './internal-schema.ts';
 import { decodeValues, encodeValues, type ReadableValue, readableValues } from './row-image.ts';
 import { canonicalSchema, isLogical } from './schema-hash.ts';
+import { isCannotOpen } from './sqlite-errors.ts';
 import { digestState } from './state-digest.ts';
 import { type KeyInterval, readRows, type StoredRow } from './stored-rows.ts';
 import { TableCatalogue } from './table-catalogue.ts';
@@ -98,17 +99,25 @@ export class SnapshotConnection implements Disposable {
     this.#state.read();
   }
 
-  /** @throws QuorateError IO_ERROR, DATABASE_CORRUPT */
+  /** @throws QuorateError UNAVAILABLE while the database changes its role or its content; IO_ERROR, DATABASE_CORRUPT */
   static open(path: string): SnapshotConnection {
     return translated(() => {
-      const db = new DatabaseSync(path, { readOnly: true });
       try {
-        return new SnapshotConnection(db);
+        return SnapshotConnection.#open(path);
       } catch (error) {
-        db.close();
-        throw error;
+        throw isCannotOpen(error) ? changing(error) : error;
       }
     });
+  }
+
+  static #open(path: string): SnapshotConnection {
+    const db = new DatabaseSync(path, { readOnly: true });
+    try {
+      return new SnapshotConnection(db);
+    } catch (error) {
+      db.close();
+      throw error;
+    }
   }
 
   /** The content of the file as it is now; it has the connection from here on. @throws QuorateError IO_ERROR */
@@ -122,6 +131,13 @@ export class SnapshotConnection implements Disposable {
   [Symbol.dispose](): void {
     this.#db.close();
   }
+}
+
+function changing(cause: unknown): QuorateError {
+  return new QuorateError('UNAVAILABLE', 'the database is being opened, closed or replaced just now', {
+    cause,
+    hint: 'Try again in a moment.',
+  });
 }
 
 /** An open read transaction on a file: its content at one position, however long others go on writing. */

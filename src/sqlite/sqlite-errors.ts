@@ -47,6 +47,14 @@ function isSqliteError(error: unknown): error is SqliteError {
   return error instanceof Error && typeof (error as Partial<SqliteError>).errcode === 'number';
 }
 
+/** https://www.sqlite.org/rescode.html#cantopen */
+const cannotOpen = 14;
+
+/** Whether a file could not be opened: it is not there, or its WAL comes or goes just now. */
+export function isCannotOpen(error: unknown): boolean {
+  return isSqliteError(error) && (error.errcode & 0xff) === cannotOpen;
+}
+
 /** Turns what node:sqlite throws into a `QuorateError`; a `QuorateError` stays itself. */
 export function mapSqliteError(error: unknown): QuorateError {
   if (isQuorateError(error)) {
