@@ -105,6 +105,10 @@ describe('command line with a server', () => {
     assert.equal(complete('quorate', 'database', 'delete', 'shop', '--y'), '--yes');
     assert.equal(complete('quorate', 'shell', '--histor'), '--history-file --history-lines');
     assert.equal(complete('quorate', 'completion', 'f'), 'fish');
+    assert.equal(complete('quorate', 'shell', '--mode', 'j'), 'json');
+    assert.equal(complete('quorate', 'server', '--log-level', ''), 'debug info warn error silent');
+    assert.match(await succeed('completion', 'zsh'), /'quorate server:--log-level'\) found=\('debug:' 'info:' /);
+    assert.match(await succeed('completion', 'fish'), /-l log-level -x -a 'debug info warn error silent' -d /);
     for (const shell of ['zsh', 'fish']) {
       assert.match(await succeed('completion', shell), /history-lines/);
     }

@@ -11,6 +11,9 @@ import {
   replicationLimitOptions,
   securityOptions,
 } from '../src/config/interface.ts';
+import { Histogram } from '../src/runtime/interface.ts';
+import { groupMetrics } from '../src/server/http/group-metrics.ts';
+import { MetricsText } from '../src/server/http/metrics.ts';
 import { type MetricFamily, parseExposition } from './exposition.ts';
 import { follow, ServerFixture, type ServerProcess } from './server-process.ts';
 
@@ -197,7 +200,11 @@ describe('metrics', () => {
       (panel.targets ?? []).map(({ expr }) => expr),
     );
     assert.ok(expressions.length > 20);
-    const samples = [...primary.values(), ...replica.values()].flatMap((family) => family.samples);
+    for (const part of ['group_leading', 'group_term', 'group_failsafe', 'coordinator_seconds', 'role_hooks']) {
+      assert.ok(expressions.join(' ').includes(`quorate_${part}`), part);
+    }
+    const families = [...primary.values(), ...replica.values(), ...groupFamilies().values()];
+    const samples = families.flatMap((family) => family.samples);
     for (const expression of expressions) {
       const used = [...expression.matchAll(/\b((?:quorate|process|nodejs)_\w+)\{([^}]*)\}/g)];
       assert.ok(used.length > 0, expression);
@@ -214,6 +221,22 @@ describe('metrics', () => {
     }
   });
 });
+
+/** What a node tells of a group, and of a coordinator that has failed once. */
+function groupFamilies(): Map<string, MetricFamily> {
+  const seconds = new Histogram([1]);
+  seconds.observe(0.5);
+  const metrics = new MetricsText();
+  groupMetrics(metrics, {
+    groups: [{ database: 'shop', term: 3, members: 3, hasLeader: true, isLeading: true, isFailsafe: false }],
+    hooks: { waiting: 0, limit: 100, dropped: 0, failed: 0 },
+    coordinator: {
+      calls: [{ name: 'commit', seconds: seconds.read(), errors: [['UNAVAILABLE', 1]] }],
+      ...{ pending: 0, pendingLimit: 100, watches: 1, watchesLimit: 100, news: 1 },
+    },
+  });
+  return parseExposition(metrics.render());
+}
 
 function hasPromtool(): boolean {
   return spawnSync('promtool', ['--version']).status === 0;

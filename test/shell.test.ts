@@ -208,6 +208,11 @@ FROM t`;
     const { exitCode, stderr } = await run(['shell', name, '-c', `.import '${file}' numbers`]);
     assert.equal(exitCode, exitCodeOf('INVALID_ARGUMENT'));
     assert.match(stderr, /row 2 has 1 values, and the table 2 columns.*\nhint: The 1 rows before it/);
+    for (const command of ['.import missing.csv numbers', '.read missing.sql']) {
+      const missing = await run(['shell', name, '-c', command]);
+      assert.equal(missing.exitCode, exitCodeOf('IO_ERROR'), missing.stderr);
+      assert.ok(missing.stderr.includes(`a relative path begins at ${process.cwd()}`), missing.stderr);
+    }
   });
 
   test('commands list the schema without the insides of virtual tables, read files and change the database', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, rmdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -7,7 +8,9 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { DatabaseStatus } from '../src/proto/interface.ts';
+import { type DatabaseStatus, ExportSnapshotRequest } from '../src/proto/interface.ts';
+import { errorFromGrpc } from '../src/replication/interface.ts';
+import { parseExposition } from './exposition.ts';
 import { adminPassword, follow, ServerFixture, type ServerProcess, shows, streams } from './server-process.ts';
 
 const program = fileURLToPath(new URL('../bin/quorate', import.meta.url));
@@ -66,6 +69,23 @@ async function expectEqual(replica: ServerProcess, primary: ServerProcess): Prom
   assert.equal(await replica.digest('defaultdb'), await primary.digest('defaultdb'));
 }
 
+/** Asks for a snapshot where the only one that may be there is too old. */
+async function expectNoMoreSnapshots(primary: ServerProcess): Promise<void> {
+  const request = {
+    ...ExportSnapshotRequest.decode(new Uint8Array()),
+    ...{ protocolMin: 1, protocolMax: 1, database: 'defaultdb', replicaId: 'f'.repeat(16), replicaName: 'another' },
+  };
+  const [error] = await once((await primary.client()).openExportSnapshot(request), 'error');
+  const { code, hint } = errorFromGrpc(error);
+  assert.equal(code, 'OVERLOADED');
+  assert.match(hint ?? '', /raise max-snapshots/);
+  const metrics = parseExposition(await (await fetch(`${primary.httpUrl}/metrics`)).text());
+  const told = ['quorate_snapshots', 'quorate_snapshots_limit'].map(
+    (name) => metrics.get(name)?.samples.find(({ labels }) => labels['database'] === 'defaultdb')?.value,
+  );
+  assert.deepEqual(told, [1, 1]);
+}
+
 /** Bytes of a snapshot that a server holds of what it receives. */
 function receivedBytes(server: ServerProcess): number {
   const file = path.join(server.directory, 'databases', 'defaultdb', 'snapshot', 'data.sqlite');
@@ -92,13 +112,14 @@ test('a snapshot that the log has left behind before it was there is followed by
   const fixture = new ServerFixture(t);
   const tiny = ['--log-segment-bytes=64KiB', '--log-retention-bytes=64KiB', '--log-retention-max-bytes=64KiB'];
   const verySlowly = ['--snapshot-rate-bytes=128KiB', '--snapshot-chunk-bytes=16KiB'];
-  const primary = await fixture.start('primary', ...verySlowly, ...tiny, '--min-free-bytes=0');
+  const primary = await fixture.start('primary', ...verySlowly, ...tiny, '--min-free-bytes=0', '--max-snapshots=1');
   await primary.execute('defaultdb', createItems, ...Array.from({ length: 20 }, () => insertItem));
   await leaveBehind(primary);
   const replica = await fixture.start('replica', '--replication-refused-retry=1h', ...follow(primary));
   await replica.until('defaultdb', copies);
   await leaveBehind(primary);
   assert.ok(copies(await replica.database('defaultdb')), 'the first snapshot is still being copied');
+  await t.test('no more snapshots are there at once than max-snapshots says', () => expectNoMoreSnapshots(primary));
   await replica.until('defaultdb', streams);
   await expectEqual(replica, primary);
 });

@@ -1,4 +1,5 @@
 import type { Command, Option } from 'commander';
+import { choicesOf } from '../config/interface.ts';
 
 export const shells = ['bash', 'zsh', 'fish'] as const;
 
@@ -13,6 +14,8 @@ interface CommandWords {
 interface Word {
   readonly text: string;
   readonly help: string;
+  /** Of a flag: the values that may follow it. */
+  readonly values?: readonly string[];
 }
 
 /** A script that completes the commands and flags of a program, for a shell to load. */
@@ -40,8 +43,9 @@ function commandWords(command: Command, path: string): CommandWords[] {
   ];
 }
 
-function flagWords({ long, description }: Option): Word[] {
-  return typeof long === 'string' ? [{ text: long, help: description }] : [];
+function flagWords(flag: Option): Word[] {
+  const { long, description } = flag;
+  return typeof long === 'string' ? [{ text: long, help: description, values: choicesOf(flag) }] : [];
 }
 
 /** In single quotes, in which a shell takes nothing for special. */
@@ -65,14 +69,23 @@ function walk(commands: readonly CommandWords[], words: string): string {
 `;
 }
 
+/** One case for the values of each flag that has some, and one for the words of the command. */
+function cases({ path, words }: CommandWords, assignment: (words: readonly Word[]) => string): string {
+  const ofValues = words
+    .filter(({ values = [] }) => values.length > 0)
+    .map(({ text: flag, values = [] }) => {
+      const found = values.map((text) => ({ text, help: '' }));
+      return `    ${quoted(`${path}:${flag}`)}) ${assignment(found)} ;;\n`;
+    });
+  return `${ofValues.join('')}    ${quoted(`${path}:`)}*) ${assignment(words)} ;;\n`;
+}
+
 function bashScript(name: string, commands: readonly CommandWords[]): string {
-  const cases = commands.map(({ path, words }) => {
-    return `    ${quoted(path)}) words=${quoted(words.map(({ text }) => text).join(' '))} ;;\n`;
-  });
+  const assignment = (words: readonly Word[]) => `words=${quoted(words.map(({ text }) => text).join(' '))}`;
   return `_${name}() {
 ${walk(commands, bashWords)}  local words
-  case "$command" in
-${cases.join('')}  esac
+  case "$command:\${COMP_WORDS[COMP_CWORD-1]}" in
+${commands.map((command) => cases(command, assignment)).join('')}  esac
   COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
 }
 complete -o default -F _${name} ${name}
@@ -80,15 +93,13 @@ complete -o default -F _${name} ${name}
 }
 
 function zshScript(name: string, commands: readonly CommandWords[]): string {
-  const cases = commands.map(({ path, words }) => {
-    const described = words.map(({ text, help }) => quoted(`${text}:${help}`));
-    return `    ${quoted(path)}) found=(${described.join(' ')}) ;;\n`;
-  });
+  const assignment = (words: readonly Word[]) =>
+    `found=(${words.map(({ text, help }) => quoted(`${text}:${help}`)).join(' ')})`;
   return `#compdef ${name}
 _${name}() {
 ${walk(commands, zshWords)}  local -a found
-  case "$command" in
-${cases.join('')}  esac
+  case "$command:\${words[CURRENT-1]}" in
+${commands.map((command) => cases(command, assignment)).join('')}  esac
   _describe command found || _files
 }
 compdef _${name} ${name}
@@ -98,8 +109,9 @@ compdef _${name} ${name}
 function fishScript(name: string, commands: readonly CommandWords[]): string {
   const paths = commands.slice(1).map(({ path }) => quoted(path));
   const lines = commands.flatMap(({ path, words }) =>
-    words.map(({ text, help }) => {
-      const what = text.startsWith('--') ? `-l ${text.slice(2)}` : `-f -a ${quoted(text)}`;
+    words.map(({ text, help, values = [] }) => {
+      const value = values.length === 0 ? '' : ` -x -a ${quoted(values.join(' '))}`;
+      const what = text.startsWith('--') ? `-l ${text.slice(2)}${value}` : `-f -a ${quoted(text)}`;
       return `complete -c ${name} -n ${quoted(`test (__${name}_command) = "${path}"`)} ${what} -d ${quoted(help)}\n`;
     }),
   );

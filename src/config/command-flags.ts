@@ -8,6 +8,14 @@ export interface FlagOptions {
   readonly showEnv?: boolean;
 }
 
+/** Commander would check choices itself, and name them twice in the help. */
+const choices = new WeakMap<Option, readonly string[]>();
+
+/** The values of which a flag takes one; none when it takes others. */
+export function choicesOf(flag: Option): readonly string[] {
+  return choices.get(flag) ?? [];
+}
+
 /**
  * Adds the flags of the declared options to a command, with the hidden ones: older names and `--no-x`. Commander gets no
  * defaults and checks no values: that is the work of `parseOptions`, which knows the other sources too.
@@ -22,6 +30,9 @@ export function addFlags(
     const help = describeOption(option, showEnv);
     const flag = new Option(flagText(option, option.flag), help).helpGroup(`${optionGroup(option)}:`);
     command.addOption(isList(option) ? flag.argParser(joined) : flag);
+    if (option.declaration.type === 'choice') {
+      choices.set(flag, option.declaration.choices);
+    }
     for (const alias of option.declaration.aliases ?? []) {
       command.addOption(new Option(flagText(option, alias), help).hideHelp());
     }

@@ -5,7 +5,7 @@
  * docs/options.md.
  */
 export { clusterOptions } from './cluster-options.ts';
-export { addFlags, placeholderOf, readFlags } from './command-flags.ts';
+export { addFlags, choicesOf, placeholderOf, readFlags } from './command-flags.ts';
 export { coordinatorOptions } from './coordinator-options.ts';
 export { followingOptions } from './following-options.ts';
 export { limitValues } from './given-limits.ts';

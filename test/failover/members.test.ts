@@ -38,8 +38,11 @@ const groups: Readonly<Record<string, readonly [Marks, Marks]>> = {
   [database]: [{}, { witness: true }],
   preferred: [{}, { priority: 10 }],
   paused: [{}, {}],
+  resting: [{}, {}],
   reserved: [{ nofailover: true, priority: 50 }, {}],
 };
+
+const pausedGroups: readonly string[] = ['paused', 'resting'];
 
 const isoTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
@@ -52,6 +55,8 @@ describe('members of every kind', () => {
   let one: ServerProcess;
   let two: ServerProcess;
   let three: ServerProcess;
+  /** Of commands that ask the second server. */
+  let env: Record<string, string>;
 
   before(async () => {
     webhook = createServer((request, response) => {
@@ -76,6 +81,8 @@ describe('members of every kind', () => {
         await formGroup([one, two, three], name, marks);
       }),
     );
+    using client = new NodeClient({ host: '127.0.0.1', port: two.port });
+    env = { QUORATE_TOKEN: (await client.login('admin', adminPassword)).token };
     await untilEqual([one, two, three], 'preferred');
   });
 
@@ -97,12 +104,12 @@ describe('members of every kind', () => {
 
   describe('when the primary is killed', () => {
     before(async () => {
-      await pause(one, 60_000);
+      await Promise.all(pausedGroups.map((name) => pause(one, name, 60_000)));
       await one.stop('SIGKILL');
       cpSync(one.directory, path.join(fixture.root, 'twin'), { recursive: true });
       await Promise.all(
         Object.keys(groups)
-          .filter((name) => name !== 'paused')
+          .filter((name) => !pausedGroups.includes(name))
           .map((name) => untilGroup(two, ({ leader }) => !['', one.ready.nodeId].includes(leader), name)),
       );
     });
@@ -147,8 +154,20 @@ describe('members of every kind', () => {
       await eventually(rules, (found) => found.includes('paused'));
       await untilGroup(two, ({ leader }) => leader === '', 'paused');
       assert.deepEqual([...new Set(await rules())], ['paused']);
-      await pause(two, 0);
-      await untilGroup(two, ({ leader }) => [two, three].some(({ ready }) => ready.nodeId === leader), 'paused');
+      await pause(two, 'paused', 0);
+      await untilElected('paused');
+    });
+
+    test('a pause ends by itself, and somebody is elected then and not before', async () => {
+      await untilGroup(two, ({ leader }) => leader === '', 'resting');
+      const paused = await quorate(['group', 'pause', 'resting', '--for', '1s', '--json', ...atTwo()], { env });
+      assert.equal(paused.exitCode, 0, paused.stderr);
+      const { pausedUntil, leader } = JSON.parse(paused.stdout);
+      assert.equal(leader, '');
+      await untilElected('resting');
+      const { kind, atMs } = await decision('resting');
+      assert.equal(kind, 'automatic');
+      assert.ok(atMs >= Date.parse(pausedUntil), `${atMs} is before ${pausedUntil}`);
     });
 
     test('a command and a webhook are told each change of the primary', async () => {
@@ -216,6 +235,20 @@ describe('members of every kind', () => {
     await untilEqual([one, two]);
   });
 
+  test('a switchover that is planned is done at its time and not before', async () => {
+    const { leader } = await untilGroup(two, () => true, 'preferred');
+    assert.equal(leader, three.ready.nodeId);
+    const plannedMs = Date.now() + 1_000;
+    const plan = ['--to', 'two', '--at', new Date(plannedMs).toISOString()];
+    const { exitCode, stdout, stderr } = await quorate(['switchover', 'preferred', ...plan, ...atTwo()], { env });
+    assert.equal(exitCode, 0, stderr);
+    assert.match(stdout, /^two is primary of preferred/);
+    await untilGroup(three, (group) => group.leader === two.ready.nodeId, 'preferred');
+    const { kind, candidate, atMs } = await decision('preferred');
+    assert.deepEqual([kind, candidate], ['switchover', 'two']);
+    assert.ok(atMs >= plannedMs, `${atMs} is before ${plannedMs}`);
+  });
+
   test('a node with the id of another is refused, and takes no part as that one', async () => {
     const { port } = one;
     const isThere = ({ members }: Group) => members.some((member) => member.name === 'one' && member.port === port);
@@ -238,16 +271,13 @@ describe('members of every kind', () => {
 
   describe('when the majority is lost', () => {
     const group = 'reserved';
-    let env: Record<string, string>;
-    const flags = () => ['failover', group, '--to', 'two', '--force', '--port', String(two.port)];
+    const flags = () => ['failover', group, '--to', 'two', '--force', ...atTwo()];
     const leaderOf = async () => (await untilGroup(two, () => true, group)).leader;
 
     before(async () => {
       await three.execute(group, "INSERT INTO items VALUES (4, 'at risk')");
       await Promise.all([one.stop('SIGKILL'), three.stop('SIGKILL')]);
       await untilGroup(two, ({ leader }) => leader === '', group);
-      using client = new NodeClient({ host: '127.0.0.1', port: two.port });
-      env = { QUORATE_TOKEN: (await client.login('admin', adminPassword)).token };
     });
 
     test('a failover by force says what may be lost, and is not done without an answer', async () => {
@@ -281,8 +311,16 @@ describe('members of every kind', () => {
     });
   });
 
-  async function pause(server: ServerProcess, pauseMs: number): Promise<void> {
-    const change = { database: 'paused', remove: '', clearMaxLag: false, leaseMs: 0, pauseMs };
+  function atTwo(): string[] {
+    return ['--port', String(two.port)];
+  }
+
+  async function untilElected(name: string): Promise<void> {
+    await untilGroup(two, ({ leader }) => [two, three].some(({ ready }) => ready.nodeId === leader), name);
+  }
+
+  async function pause(server: ServerProcess, name: string, pauseMs: number): Promise<void> {
+    const change = { database: name, remove: '', clearMaxLag: false, leaseMs: 0, pauseMs };
     await (await server.client()).groups.update(change);
   }
 

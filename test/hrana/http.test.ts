@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startHranaServer } from '../hrana-server.ts';
+import { HranaServer, startHranaServer } from '../hrana-server.ts';
 import { batch, execute, RawHttp } from './raw-client.ts';
 
 const hrana = await startHranaServer(
@@ -297,6 +297,40 @@ test('a baton is of no use on another database, and no baton at all is told apar
   await http.pipeline([close], baton);
   const nonsense = await http.send('POST', '/v3/pipeline', { baton: 'x', requests: [] });
   assert.deepEqual([nonsense.status, nonsense.body.code], [400, 'PROTOCOL_ERROR']);
+});
+
+test('a baton is of no use to another user, nor to a token that may less', async () => {
+  const { users } = await hrana.server.client();
+  const password = 'a long password';
+  await users.create({ user: 'ada', password, sysadmin: false, permissions: [{ permission: 'write', database: '*' }] });
+  const withToken = async (user: string, ...scope: { permission: string; database: string }[]) =>
+    new RawHttp(new HranaServer(hrana.server, (await users.createToken({ user, scope, ttlMs: 0 })).token));
+  const statements = [execute('INSERT INTO t VALUES (411, 0)')];
+  const { baton } = await http.pipeline([begin]);
+  const refused = {
+    'another user': await withToken('ada'),
+    'a token that may only read': await withToken('admin', { permission: 'read', database: 'defaultdb' }),
+    'a token that may write elsewhere': await withToken(
+      'admin',
+      { permission: 'read', database: 'defaultdb' },
+      { permission: 'write', database: 'other' },
+    ),
+  };
+  for (const [who, narrower] of Object.entries(refused)) {
+    for (const path of ['/v3/pipeline', '/v3/cursor']) {
+      const what = path.endsWith('cursor') ? { batch: { steps: [] } } : { requests: statements };
+      const { status, body } = await narrower.send('POST', path, { baton, ...what });
+      assert.deepEqual([status, body.code], [404, 'STREAM_EXPIRED'], `${who} at ${path}`);
+    }
+  }
+  const elsewhere = await withToken('admin', { permission: 'write', database: 'other' });
+  assert.equal((await elsewhere.send('POST', '/v3/pipeline', { baton, requests: statements })).status, 403);
+  const equal = await withToken('admin', { permission: 'write', database: 'defaultdb' });
+  const last = await equal.pipeline([...statements, execute('ROLLBACK'), close], baton);
+  assert.deepEqual(
+    last.results.map(({ type }: { type: string }) => type),
+    ['ok', 'ok', 'ok'],
+  );
 });
 
 test('a stream whose transaction was rolled back by the server answers nothing but errors until it is closed', async () => {

@@ -89,3 +89,18 @@ test('a user logs in over HTTP', async () => {
   assert.equal((await log('wrong')).status, 401);
   assert.equal((await http.send('POST', '/v1/login', '{')).status, 400);
 });
+
+test('scripts of every origin may log in and ask who has a database', async () => {
+  const asked = ['POST /v1/login', 'GET /v1/cluster/defaultdb', 'GET /v1/cluster/nothing', 'PUT /v1/login'];
+  for (const request of asked) {
+    const [method = '', path = ''] = request.split(' ');
+    const preflight = await http.send('OPTIONS', path);
+    assert.equal(preflight.status, 200, request);
+    for (const { headers } of [preflight, await http.send(method, path, method === 'GET' ? undefined : '{')]) {
+      assert.equal(headers.get('access-control-allow-origin'), '*', request);
+      assert.equal(headers.get('access-control-allow-headers'), '*, Authorization', request);
+    }
+  }
+  const { headers } = await http.send('GET', '/status');
+  assert.equal(headers.get('access-control-allow-origin'), null);
+});

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { asQuorateError, QuorateError } from '../../errors/interface.ts';
 import { quoteIdentifier } from '../../sqlite/interface.ts';
 import { CsvReader } from './csv-reader.ts';
+import { fileError } from './file-error.ts';
 import type { ShellSession } from './shell-session.ts';
 
 /** Values of one INSERT; SQLite takes at most 32,766 parameters. */
@@ -47,7 +48,7 @@ async function* csvRows(file: string): AsyncGenerator<string[]> {
       yield* reader.add(chunk as string);
     }
   } catch (cause) {
-    throw asQuorateError(cause, 'IO_ERROR');
+    throw fileError(cause);
   }
   yield* reader.end();
 }

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { asQuorateError, QuorateError } from '../../errors/interface.ts';
 import { runDotCommand } from './dot-commands.ts';
+import { fileError } from './file-error.ts';
 import type { ShellSession } from './shell-session.ts';
 import { StatementBuffer } from './statement-buffer.ts';
 
@@ -103,15 +104,18 @@ export class ScriptRunner {
 
 /** The lines of a stream, no faster than they are taken. @throws QuorateError IO_ERROR */
 export async function* linesOf(input: Readable): AsyncGenerator<string> {
-  let failure: Error | undefined;
-  input.once('error', (error) => {
-    failure = error;
-    lines.close();
-  });
+  let failure: unknown;
   const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+  // Depending on its version, Node tells of it here, at the lines, or both.
+  for (const source of [input, lines]) {
+    source.on('error', (error) => {
+      failure ??= error;
+      lines.close();
+    });
+  }
   yield* lines;
   if (failure !== undefined) {
-    throw asQuorateError(failure, 'IO_ERROR');
+    throw fileError(failure);
   }
 }
 

@@ -39,6 +39,11 @@ export interface Receipt {
   readonly repeated: boolean;
 }
 
+/** What a stream asks its identity for. */
+const actions = ['read', 'write'] as const;
+
+type Action = (typeof actions)[number];
+
 /** What one user may do with one database. Everything that a stream runs goes through here; nothing is held between calls. */
 export class DatabaseAccess {
   readonly #context: HranaContext;
@@ -56,12 +61,21 @@ export class DatabaseAccess {
     return this.identity.may(this.name, 'write') && isWritable(this.#require('read'));
   }
 
+  /** Whether this is the same user on the same database, and may do there all that the other access may. */
+  covers({ name, identity }: DatabaseAccess): boolean {
+    return (
+      this.name === name &&
+      this.identity.user === identity.user &&
+      actions.every((action) => this.identity.may(name, action) || !identity.may(name, action))
+    );
+  }
+
   /** @throws QuorateError PERMISSION_DENIED, DATABASE_NOT_FOUND, DATABASE_UNLOADED … */
-  check(action: 'read' | 'write'): void {
+  check(action: Action): void {
     this.#require(action);
   }
 
-  #require(action: 'read' | 'write'): Database {
+  #require(action: Action): Database {
     refuseSystemDatabase(this.name);
     this.identity.require(this.name, action);
     return this.#context.node.databases.require(this.name);
@@ -108,7 +122,7 @@ export class DatabaseAccess {
   }
 
   /** A transaction that ends when its user loses the permission, and does nothing more from then on. */
-  #watched(action: 'read' | 'write', transaction: OpenTransaction): OpenTransaction {
+  #watched(action: Action, transaction: OpenTransaction): OpenTransaction {
     const check = () => this.identity.require(this.name, action);
     const end = () => void transaction.rollback().catch(() => {});
     const unwatch = this.#context.node.security.streams.add({ check, end });

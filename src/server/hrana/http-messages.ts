@@ -7,7 +7,7 @@ import { httpError } from './wire-error.ts';
 const jsonType = 'application/json';
 
 /** Scripts of any origin may ask; what they may do depends on the token that they send. */
-const anyOrigin = {
+export const anyOrigin = {
   'access-control-allow-origin': '*',
   // The star does not stand for Authorization, https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name.
   'access-control-allow-headers': '*, Authorization',

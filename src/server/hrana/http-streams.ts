@@ -17,7 +17,8 @@ interface Kept {
 
 /**
  * HTTP streams between their requests. A baton is a random number that is good for one request on the database and for the
- * user of the one before; nothing of it survives this process. A stream that holds nothing needs no baton, and so never expires.
+ * user of the one before, with a token that may there what the token may that opened the stream; nothing of it survives this
+ * process. A stream that holds nothing needs no baton, and so never expires.
  */
 export class HttpStreams {
   readonly #context: HranaContext;
@@ -50,13 +51,12 @@ export class HttpStreams {
   }
 
   /** Takes a stream for one request; its baton is of no use any more. @throws QuorateError STREAM_EXPIRED, PROTOCOL_ERROR */
-  take(baton: string, { name, identity }: DatabaseAccess): SqlStream {
+  take(baton: string, access: DatabaseAccess): SqlStream {
     if (!batonPattern.test(baton)) {
       throw new QuorateError('PROTOCOL_ERROR', 'this is no baton of this server');
     }
     const kept = this.#kept.get(baton);
-    const access = kept?.stream.session.access;
-    if (kept === undefined || access?.name !== name || access.identity.user !== identity.user) {
+    if (kept === undefined || !access.covers(kept.stream.session.access)) {
       throw new QuorateError('STREAM_EXPIRED', 'the stream of this baton is gone, and what it had not committed', {
         hint: 'A stream that holds something ends when it is idle for longer than hrana-stream-idle-timeout. Open another one.',
       });

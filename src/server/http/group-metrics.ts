@@ -1,13 +1,9 @@
 import type { CoordinatorUsage } from '../../cluster/interface.ts';
-import type { HttpContext } from './http-context.ts';
+import type { GroupsReport } from '../node/group/groups-report.ts';
 import type { MetricsText } from './metrics.ts';
 
-/** The groups of the node, the hooks on changes of their primary, and their coordinator; nothing without a coordinator. */
-export function groupMetrics(metrics: MetricsText, { node }: HttpContext): void {
-  if (node.groups === undefined) {
-    return;
-  }
-  const { groups, hooks, coordinator } = node.groups.report();
+/** The groups of the node, the hooks on changes of their primary, and their coordinator. */
+export function groupMetrics(metrics: MetricsText, { groups, hooks, coordinator }: GroupsReport): void {
   for (const { database, term, members, hasLeader, isLeading, isFailsafe } of groups) {
     const labels = { database };
     metrics.gauge('quorate_group_term', 'Term of the primary; 0 while none is known.', term, labels);

@@ -7,6 +7,7 @@ import type { Identity } from '../auth/authenticator.ts';
 import { everyDatabase } from '../auth/permissions.ts';
 import { HranaEndpoint } from '../hrana/hrana-endpoint.ts';
 import type { HranaLimits } from '../hrana/hrana-limits.ts';
+import { anyOrigin } from '../hrana/http-messages.ts';
 import { defaultDatabaseName } from '../node/database-catalog.ts';
 import type { NodeAddress } from '../node/follow-settings.ts';
 import type { Node } from '../node/node.ts';
@@ -47,11 +48,9 @@ export class HttpServer {
     const hrana = new HranaEndpoint(services, limits);
     const context = { ...services, hrana };
     const server = newServer(context.node, (request, response) => {
-      // Hrana answers OPTIONS on every other path, for browsers.
+      // Hrana answers OPTIONS on every other path, for scripts in browsers.
       if (healthChecks.has(pathOf(request)) || !hrana.handle(request, response)) {
-        void answer(context, request).then((answered) =>
-          respond(response, request.method === 'OPTIONS' ? { ...answered, body: '' } : answered),
-        );
+        void answer(context, request).then((answered) => respond(request, response, answered));
       }
     });
     hrana.listen(server);
@@ -97,13 +96,14 @@ function listenError(cause: NodeJS.ErrnoException, target: string): QuorateError
   });
 }
 
-function respond(response: ServerResponse, { status, type, body }: Answer): void {
+function respond(request: IncomingMessage, response: ServerResponse, { status, type, body }: Answer): void {
   response.writeHead(status, {
+    ...(isForScripts(pathOf(request)) && anyOrigin),
     'content-type': type,
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
   });
-  response.end(body);
+  response.end(request.method === 'OPTIONS' ? '' : body);
 }
 
 async function answer(context: HttpContext, request: IncomingMessage): Promise<Answer> {
@@ -168,6 +168,11 @@ function findRoute(path: string): Route | undefined {
   return database === undefined
     ? routes.get(path)
     : (context, request) => clusterAnswer(context, authenticate(context, request), database);
+}
+
+/** Whether scripts of any origin may read the answer, as they may those of Hrana. */
+function isForScripts(path: string): boolean {
+  return path === loginPath || clusterDatabase(path) !== undefined;
 }
 
 function methodsOf(path: string): readonly string[] {

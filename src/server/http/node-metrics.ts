@@ -29,7 +29,9 @@ export function renderNodeMetrics(context: HttpContext): string {
   readerUsage(metrics, context);
   hranaUsage(metrics, context);
   spanMetrics(metrics, context.spans);
-  groupMetrics(metrics, context);
+  if (context.node.groups !== undefined) {
+    groupMetrics(metrics, context.node.groups.report());
+  }
   grpcMetrics(metrics, context);
   for (const database of context.node.status().databases) {
     databaseMetrics(metrics, database);

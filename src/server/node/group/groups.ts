@@ -340,8 +340,13 @@ export class Groups implements AsyncDisposable {
     if (!membership.isLeading && isPause(request) && config !== undefined) {
       const store = new GroupStore(coordinator, name);
       const state = await store.read();
-      await store.amend(state, changedConfig(state.config ?? config, request, nowMs));
-      return this.#told(name);
+      const paused = changedConfig(state.config ?? config, request, nowMs);
+      if (!(await store.amend(state, paused))) {
+        throw new QuorateError('UNAVAILABLE', `the group of ${name} was changed at the same time`, {
+          hint: 'Try again.',
+        });
+      }
+      return wireGroup(paused, leader);
     }
     const local = this.#local(name);
     const context = { local, store: new GroupStore(coordinator, name), runtime, nodeId: identity.nodeId };
