@@ -1,5 +1,6 @@
 import { logicalDigest } from '../../../src/sqlite/interface.ts';
 import { checkEqualContent } from '../../histories/commits.ts';
+import { operationsOf } from '../../histories/operation.ts';
 import { recordsOf } from '../archive.ts';
 import { Chance } from '../chance.ts';
 import { faithful } from '../mutation.ts';
@@ -12,7 +13,7 @@ import { CoordinatorServer } from './coordinator-server.ts';
 import { DataNode } from './data-node.ts';
 import { GroupClients, groupSchema } from './group-clients.ts';
 import { GroupFaults } from './group-faults.ts';
-import { judge } from './group-judgement.ts';
+import { finalLists, judge } from './group-judgement.ts';
 import { GroupOperator } from './group-operator.ts';
 import { type GroupPlan, planGroup } from './group-plan.ts';
 import type { GroupWorld } from './group-world.ts';
@@ -220,10 +221,10 @@ export class GroupSimulation {
     this.#compareContent();
     const violations = judge({
       finalTerms: await this.#finalTerms(),
-      ...{ events: this.#clients.history.events, commits: this.#commits.commits },
+      ...{ operations: operationsOf(this.#clients.history.events), commits: this.#commits.commits },
       saved: this.#nodes.flatMap((node) => node.savedChanges()),
       mayLose: this.#plan.mayLose,
-      filePath: this.#primary?.database?.filePath ?? '',
+      final: finalLists(this.#primary?.database?.filePath ?? ''),
     });
     for (const { rule, message } of violations.slice(0, maxDefects)) {
       this.#testbed.defect(`${rule}: ${message}`);
