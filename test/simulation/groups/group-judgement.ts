@@ -25,7 +25,7 @@ export interface GroupEvidence {
   readonly mayLose: boolean;
   /** Lists of the primary at the end. */
   readonly final: ReadonlyMap<Key, readonly Value[]>;
-  /** Term of each transaction in the logs at the end, as far as they go back. */
+  /** Term of each transaction of the history at the end. */
   readonly finalTerms: ReadonlyMap<number, number>;
 }
 

@@ -231,13 +231,14 @@ export class GroupSimulation {
     }
   }
 
-  /** From the log that goes back furthest; all end with the same. */
+  /** From the log of the primary, and before its beginning from what was committed. */
   async #finalTerms(): Promise<Map<number, number>> {
-    const firstOf = ({ database }: DataNode) => database?.gauges.storage().firstTxId ?? Number.POSITIVE_INFINITY;
-    const [node] = this.#nodes.toSorted((a, b) => firstOf(a) - firstOf(b));
-    const tip = node?.database?.positions().tip ?? 0;
-    const records = node === undefined ? [] : await recordsOf(node.node, firstOf(node), tip);
-    return new Map(records.map(({ txId, term }) => [txId, term]));
+    const { node, database } = this.#primary as DataNode;
+    const { firstTxId } = database?.gauges.storage() ?? { firstTxId: 1 };
+    const records = await recordsOf(node, firstTxId, database?.positions().tip ?? 0);
+    const [first] = records;
+    const before = first && this.#commits.termsBefore(first.txId, Buffer.from(first.hash).toString('hex'));
+    return new Map([...(before ?? []), ...records.map(({ txId, term }) => [txId, term] as const)]);
   }
 
   /** When all is well, whoever writes to or reads from any member gets an answer. */
