@@ -67,3 +67,8 @@ test('the primary whose transactions last must show everything, though another o
   const old = answers(...before, [read(null), 3, 2], lackingElement, ...after);
   assert.deepEqual(rulesBroken(old, 'async'), ['not linearizable']);
 });
+
+test('a primary whose transactions are lost may not answer after a later one', () => {
+  const late = answers(...before, ...after, lackingValue);
+  assert.deepEqual(rulesBroken(late, 'async'), ['answer of a former primary']);
+});

@@ -5,6 +5,7 @@ import { checkLinearizability } from '../../histories/linearizability.ts';
 import { checkListAppend } from '../../histories/list-append.ts';
 import { elementName } from '../../histories/list-versions.ts';
 import {
+  describe,
   isTransaction,
   type Key,
   type Operation,
@@ -47,10 +48,31 @@ export function judge(evidence: GroupEvidence): Violation[] {
       ...{ present: elementNames(final), saved: savedElements(operations, lost) },
       mayBeLost: new Set(mayLose ? [ackLevel] : []),
     }),
+    ...checkReigns(operations),
     ...checkLinearizability(lasting),
     ...checkListAppend(lasting, { final }),
     ...checkSessions(lasting, { isLost }),
   ];
+}
+
+/** When a primary has answered, none before it begins an answer, whatever of theirs is lost: its lease has ended. */
+function checkReigns(operations: readonly Operation[]): Violation[] {
+  const answers = operations.flatMap((operation) => {
+    const { type, position, readLevel = 'linearizable' } = operation;
+    const isOfPrimary = type === 'ok' && readLevel === 'linearizable';
+    return isOfPrimary && position !== undefined ? [{ operation, term: position.term }] : [];
+  });
+  return answers.flatMap(({ operation, term }) => {
+    const later = answers.find((one) => one.term > term && one.operation.completedAt < operation.invokedAt);
+    return later === undefined
+      ? []
+      : [
+          {
+            rule: 'answer of a former primary',
+            message: `${describe(operation)} is of term ${term}, after ${describe(later.operation)} of term ${later.term}`,
+          },
+        ];
+  });
 }
 
 /** What the lists of a SQLite file contain. */
