@@ -1,4 +1,4 @@
-import { decodeRecords, LogReader, type LogRecord } from '../../src/log/interface.ts';
+import { decodeRecords, type LogPosition, LogReader, type LogRecord } from '../../src/log/interface.ts';
 import type { SimulatedNode } from './simulated-node.ts';
 
 const readBytes = 1_000_000;
@@ -71,4 +71,10 @@ export async function recordsOf(node: SimulatedNode, firstTxId: number, lastTxId
   }
   reader.close();
   return records;
+}
+
+/** A place in the log of a node, or right before it, as it stands on its disk. */
+export async function positionIn({ machine }: SimulatedNode, txId: number): Promise<LogPosition | undefined> {
+  using reader = LogReader.open(machine.files, machine.logDirectory);
+  return await reader.positionOf(txId);
 }

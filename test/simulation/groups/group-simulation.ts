@@ -1,5 +1,6 @@
 import { logicalDigest } from '../../../src/sqlite/interface.ts';
 import { checkEqualContent } from '../../histories/commits.ts';
+import { operationsOf } from '../../histories/operation.ts';
 import { recordsOf } from '../archive.ts';
 import { Chance } from '../chance.ts';
 import { faithful } from '../mutation.ts';
@@ -12,7 +13,7 @@ import { CoordinatorServer } from './coordinator-server.ts';
 import { DataNode } from './data-node.ts';
 import { GroupClients, groupSchema } from './group-clients.ts';
 import { GroupFaults } from './group-faults.ts';
-import { judge } from './group-judgement.ts';
+import { finalLists, judge } from './group-judgement.ts';
 import { GroupOperator } from './group-operator.ts';
 import { type GroupPlan, planGroup } from './group-plan.ts';
 import type { GroupWorld } from './group-world.ts';
@@ -220,23 +221,24 @@ export class GroupSimulation {
     this.#compareContent();
     const violations = judge({
       finalTerms: await this.#finalTerms(),
-      ...{ events: this.#clients.history.events, commits: this.#commits.commits },
+      ...{ operations: operationsOf(this.#clients.history.events), commits: this.#commits.commits },
       saved: this.#nodes.flatMap((node) => node.savedChanges()),
       mayLose: this.#plan.mayLose,
-      filePath: this.#primary?.database?.filePath ?? '',
+      final: finalLists(this.#primary?.database?.filePath ?? ''),
     });
     for (const { rule, message } of violations.slice(0, maxDefects)) {
       this.#testbed.defect(`${rule}: ${message}`);
     }
   }
 
-  /** From the log that goes back furthest; all end with the same. */
+  /** From the log of the primary, and before its beginning from what was committed. */
   async #finalTerms(): Promise<Map<number, number>> {
-    const firstOf = ({ database }: DataNode) => database?.gauges.storage().firstTxId ?? Number.POSITIVE_INFINITY;
-    const [node] = this.#nodes.toSorted((a, b) => firstOf(a) - firstOf(b));
-    const tip = node?.database?.positions().tip ?? 0;
-    const records = node === undefined ? [] : await recordsOf(node.node, firstOf(node), tip);
-    return new Map(records.map(({ txId, term }) => [txId, term]));
+    const { node, database } = this.#primary as DataNode;
+    const { firstTxId } = database?.gauges.storage() ?? { firstTxId: 1 };
+    const records = await recordsOf(node, firstTxId, database?.positions().tip ?? 0);
+    const [first] = records;
+    const before = first && this.#commits.termsBefore(first.txId, Buffer.from(first.hash).toString('hex'));
+    return new Map([...(before ?? []), ...records.map(({ txId, term }) => [txId, term] as const)]);
   }
 
   /** When all is well, whoever writes to or reads from any member gets an answer. */
