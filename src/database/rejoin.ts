@@ -19,17 +19,23 @@ const needSnapshot: ReadonlySet<ErrorCode> = new Set([
 
 /**
  * Takes a replica back to the last transaction that it has in common with its upstream. What goes is saved first. Then SQLite
- * goes back, in one transaction with its position, and the log is cut last: after a crash in between SQLite is behind its
+ * goes back, in one transaction with its position, and when that is durable the log is cut: after a crash in between SQLite is behind its
  * log, as after any other, and the negotiation with the upstream cuts the rest. Where that cannot be, nothing changes and
  * the report asks for a snapshot.
+ * @param makeDurable of what SQLite has committed
  * @throws QuorateError DISK_FULL, IO_ERROR …: nothing has changed
  */
-export function rejoin(saving: RecordSaving, { commonTxId, mayGoBack }: RejoinRequest): RejoinReport {
+export function rejoin(
+  saving: RecordSaving,
+  { commonTxId, mayGoBack }: RejoinRequest,
+  makeDurable: () => void,
+): RejoinReport {
   const { connection, log } = saving;
   const common = commonTxId === undefined ? undefined : log.positionOf(commonTxId);
   const saved = saveRecords(saving, common);
   const isBack = mayGoBack && common !== undefined && takeBack(connection, log, common);
   if (isBack) {
+    makeDurable();
     log.truncateAfter(common.txId);
   }
   return { commonTxId: common?.txId ?? 0, ...saved, snapshot: !isBack };

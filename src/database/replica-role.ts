@@ -4,6 +4,7 @@ import type { TransactionLog } from '../log/interface.ts';
 import type { Timer } from '../runtime/interface.ts';
 import { ReplicaConnection } from '../sqlite/interface.ts';
 import { CommitMark } from './commit-mark.ts';
+import { syncContent } from './content-sync.ts';
 import { logEnds } from './log-ends.ts';
 import { checkAgainstLog } from './recovery.ts';
 import { rejoin } from './rejoin.ts';
@@ -147,6 +148,7 @@ export class ReplicaRole implements WriterRole {
         return undefined;
       case 'truncate':
         this.#requireTerm(request[3]);
+        this.#syncContent();
         this.#following().truncateAfter(request[2]);
         this.#services.onTruncated();
         return undefined;
@@ -167,7 +169,7 @@ export class ReplicaRole implements WriterRole {
     const { positions, onFailure } = this.#services;
     const saving = this.#saving();
     const { log } = saving;
-    const report = rejoin(saving, request);
+    const report = rejoin(saving, request, () => this.#syncContent());
     if (!report.snapshot) {
       positions.set('tip', log.tip.txId);
       positions.set('durable', log.tip.txId);
@@ -176,6 +178,11 @@ export class ReplicaRole implements WriterRole {
       onFailure(undefined);
     }
     return report;
+  }
+
+  #syncContent(): void {
+    const { runtime, file } = this.#services;
+    syncContent(runtime.files, file());
   }
 
   #saving(): RecordSaving {

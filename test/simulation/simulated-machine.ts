@@ -2,13 +2,14 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { assertInvariant } from '../../src/errors/interface.ts';
-import { type FileSystem, SimulatedFileSystem } from '../../src/runtime/interface.ts';
+import { type FileHandle, type FileSystem, SimulatedFileSystem } from '../../src/runtime/interface.ts';
 import { Chance } from './chance.ts';
-import { SqliteImage } from './sqlite-image.ts';
+import { type DurableLog, SqliteImage, syncedLog } from './sqlite-image.ts';
 
 export type Crash = 'kill' | 'power';
 
 const sqliteName = 'data.sqlite';
+const walName = `${sqliteName}-wal`;
 
 /** A snapshot that became the SQLite file of a content: as long as SQLite has not written to it, the simulated disk has it. */
 interface Adopted {
@@ -19,12 +20,26 @@ interface Adopted {
 /** A simulated disk on which SQLite's own files are real ones: a file that takes their name becomes real. */
 class DiskWithSqlite extends SimulatedFileSystem {
   onSqliteFile: (filePath: string) => void = () => {};
+  onSqliteSync: (filePath: string) => void = () => {};
 
   override renameSync(from: string, to: string): void {
     super.renameSync(from, to);
     if (path.basename(to) === sqliteName) {
       this.onSqliteFile(to);
     }
+  }
+
+  override existsSync(filePath: string): boolean {
+    return path.basename(filePath) === walName ? existsSync(filePath) : super.existsSync(filePath);
+  }
+
+  /** SQLite's own log can be fsynced, and nothing else. */
+  override openSync(filePath: string, mode: Parameters<FileSystem['openSync']>[1]): FileHandle {
+    if (path.basename(filePath) !== walName) {
+      return super.openSync(filePath, mode);
+    }
+    const syncSync = () => this.onSqliteSync(filePath.slice(0, -'-wal'.length));
+    return { syncSync, closeSync: () => {} } as FileHandle;
   }
 }
 
@@ -38,6 +53,8 @@ export class SimulatedMachine {
   /** Taken when the writer stopped for ever: what SQLite does afterwards does not count. */
   #frozen: SqliteImage | undefined;
   #adopted: Adopted | undefined;
+  /** What somebody has fsynced of SQLite's log in the present process. */
+  #synced: DurableLog | undefined;
   #lostPower = false;
 
   constructor(name: string, parent: string, seed: number) {
@@ -47,6 +64,9 @@ export class SimulatedMachine {
     this.#disk.onSqliteFile = (filePath) => {
       this.makeReal(filePath);
       this.#adopted = { path: filePath, bytes: readFileSync(filePath) };
+    };
+    this.#disk.onSqliteSync = (filePath) => {
+      this.#synced = syncedLog(filePath);
     };
     mkdirSync(path.dirname(this.sqlitePath), { recursive: true });
     makeDurably(this.#disk, parent);
@@ -123,7 +143,8 @@ export class SimulatedMachine {
 
   /** Keeps SQLite's files as they are in this moment for the crash that follows. */
   freeze(): void {
-    this.#frozen ??= SqliteImage.take(this.sqlitePath, this.#image);
+    const known = [this.#image?.durable, this.#synced].filter((durable) => durable !== undefined);
+    this.#frozen ??= SqliteImage.take(this.sqlitePath, known);
   }
 
   /** Does to the frozen disk what a crash does; no process uses it any more. Returns what happened. */
@@ -133,6 +154,7 @@ export class SimulatedMachine {
     this.#lostPower ||= kind === 'power';
     const lostBytes = kind === 'power' ? this.#losePower(image) : this.#endProcess();
     this.#frozen = undefined;
+    this.#synced = undefined;
     if (image.source === this.sqlitePath) {
       image.restore();
       this.#image = image;

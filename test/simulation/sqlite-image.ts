@@ -10,7 +10,7 @@ const frameHeaderBytes = 24;
 const saltOffset = 16;
 
 /** What is known to be on the disk of one write-ahead log. Its salt changes whenever SQLite begins the log anew. */
-interface DurableLog {
+export interface DurableLog {
   readonly salt: string;
   readonly sizeBytes: number;
 }
@@ -19,8 +19,8 @@ interface DurableLog {
  * A copy of the files of a SQLite database in one moment, as a crash leaves them.
  *
  * With `synchronous=NORMAL` SQLite fsyncs its write-ahead log only before a checkpoint copies from it. So a power loss may
- * take the end of that log, down to the last frame that was copied or that an earlier power loss left, and SQLite then
- * finds an earlier commit.
+ * take the end of that log, down to the last frame that was copied, that somebody else has fsynced, or that an earlier power
+ * loss left, and SQLite then finds an earlier commit.
  */
 export class SqliteImage {
   /** The database file. */
@@ -29,12 +29,12 @@ export class SqliteImage {
   readonly #endByte: number;
   #durable: DurableLog;
 
-  private constructor(source: string, before: SqliteImage | undefined) {
+  private constructor(source: string, known: readonly DurableLog[]) {
     this.source = source;
     this.#copy = `${source}.image`;
     const { salt, copiedBytes, endByte } = stateOfLog(source);
-    const known = before !== undefined && before.#durable.salt === salt ? before.#durable.sizeBytes : 0;
-    this.#durable = { salt, sizeBytes: Math.max(copiedBytes, known) };
+    const ofThisLog = known.filter((durable) => durable.salt === salt).map(({ sizeBytes }) => sizeBytes);
+    this.#durable = { salt, sizeBytes: Math.max(copiedBytes, ...ofThisLog) };
     this.#endByte = endByte;
     for (const suffix of suffixes) {
       rmSync(`${this.#copy}${suffix}`, { force: true });
@@ -44,9 +44,13 @@ export class SqliteImage {
     }
   }
 
-  /** Copies the files as they are. `before` is the image that was restored last. */
-  static take(source: string, before: SqliteImage | undefined): SqliteImage {
-    return new SqliteImage(source, before);
+  /** Copies the files as they are. @param known what is known of their log, or of others */
+  static take(source: string, known: readonly DurableLog[]): SqliteImage {
+    return new SqliteImage(source, known);
+  }
+
+  get durable(): DurableLog {
+    return this.#durable;
   }
 
   /** Takes an arbitrary end of what was never fsynced away. Returns the bytes lost. */
@@ -72,6 +76,12 @@ export class SqliteImage {
       }
     }
   }
+}
+
+/** All of the write-ahead log of a file, after an fsync. */
+export function syncedLog(source: string): DurableLog {
+  const { salt, endByte } = stateOfLog(source);
+  return { salt, sizeBytes: endByte };
 }
 
 /** Reads the index, whose numbers are in the byte order of the machine, and the salt of the log. */

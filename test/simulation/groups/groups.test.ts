@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { Chance } from '../chance.ts';
-import type { Mutation } from '../mutation.ts';
+import { faithful, type Mutation } from '../mutation.ts';
 import { groupMutations, tooFewAnswers } from './group-mutations.ts';
 import { planGroup } from './group-plan.ts';
 import { GroupSimulation } from './group-simulation.ts';
@@ -17,6 +17,20 @@ test('the same seed gives the same run of a group, another one another run', asy
     digests.push(first.traceDigest);
   }
   assert.equal(new Set(digests).size, digests.length);
+});
+
+/** A member whose undone transactions come back with a loss of power, since SQLite alone does not fsync what it commits. */
+const forgetful: Mutation = {
+  ...faithful,
+  name: 'a log that is cut before SQLite has on disk that it went back',
+  writerFiles: (files) => ({ ...files, existsSync: (path) => !path.endsWith('-wal') && files.existsSync(path) }),
+};
+
+test('what a member went back to is on its disk before its log is cut', async () => {
+  const seed = 2794;
+  assert.deepEqual((await GroupSimulation.run({ seed })).defects, []);
+  const { defects } = await GroupSimulation.run({ seed, mutation: forgetful });
+  assert.match(String(defects[0]), /which is not in its log/);
 });
 
 suite('the simulation of groups notices', () => {
