@@ -115,6 +115,10 @@ export class ServerProcess {
     return this.#log.join('');
   }
 
+  get #hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
   /** A client that is logged in as admin; a replica may have to wait until it knows its users. */
   client(password = adminPassword): Promise<NodeClient> {
     this.#client ??= this.#logIn(password);
@@ -135,7 +139,7 @@ export class ServerProcess {
         await client.login('admin', password);
         return client;
       } catch (error) {
-        if (!isQuorateError(error) || error.code !== 'UNAVAILABLE' || Date.now() > end) {
+        if (!isQuorateError(error) || error.code !== 'UNAVAILABLE' || this.#hasEnded || Date.now() > end) {
           throw error;
         }
       }
@@ -178,7 +182,7 @@ export class ServerProcess {
     const client = this.#client;
     this.#client = undefined;
     client?.then((connected) => connected[Symbol.dispose]()).catch(() => {});
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+    if (!this.#hasEnded) {
       const closed = new Promise((resolve) => this.#child.once('close', resolve));
       this.#child.kill(signal);
       await closed;
