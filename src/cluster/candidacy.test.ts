@@ -49,7 +49,7 @@ class Anna {
       store: {} as GroupStore,
       peers: { ask: unreachable } as unknown as GroupPeers,
       silentMs: 1_500,
-      confirmedUntilMs: -Infinity,
+      standsBy: false,
       onTaken: () => {},
     });
     return refusal?.rule;

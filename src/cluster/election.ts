@@ -28,8 +28,8 @@ export interface ElectionContext {
   readonly silentMs: number;
   /** Whether one primary has followed another too quickly. */
   readonly isFlapping: boolean;
-  /** Until when this member stands by the old primary, in milliseconds of the monotonic clock. */
-  readonly confirmedUntilMs: number;
+  /** Whether this member stands by the old primary, as it was asked to. */
+  readonly standsBy: boolean;
   /** Ends before anything is changed. */
   readonly dryRun: boolean;
   /** Called when the place is taken: from then on signs are to be given. Before, the clock was read. */
@@ -112,7 +112,7 @@ export class Election {
   }
 
   #checkSelf(): void {
-    const { self, local, runtime, confirmedUntilMs, isFlapping } = this.#context;
+    const { self, local, runtime, standsBy, isFlapping } = this.#context;
     const { failover, pausedUntilMs = 0 } = this.#config;
     if (!countsForAcks(self) || !(this.#isOrdered || mayBeElected(self))) {
       throw new Refused('not-eligible', `${self.name} never becomes primary${self.nofailover ? ' by itself' : ''}`);
@@ -129,7 +129,7 @@ export class Election {
     if (local.position() === undefined || local.position()?.durable.txId === 0) {
       throw new Refused('no-data', `${self.name} has nothing of the database yet`);
     }
-    if (confirmedUntilMs > runtime.clock.monotonicMs()) {
+    if (standsBy) {
       throw new Refused('leader-alive', `${self.name} has just confirmed the present primary`);
     }
   }

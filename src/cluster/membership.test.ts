@@ -70,6 +70,10 @@ class NotingDatabase {
     this.role = 'replica';
   }
 
+  async promise(): Promise<ReturnType<NotingDatabase['position']>> {
+    return this.position();
+  }
+
   async follow({ name }: GroupMember): Promise<void> {
     this.asked.push(`follow ${name} as ${this.role}`);
   }
@@ -97,4 +101,29 @@ test('a former primary whose disk is full steps down when it can, and follows on
   );
   assert.deepEqual(database.asked, [...Array.from({ length: 4 }, () => 'step down'), 'follow bert as replica']);
   assert.equal(membership.leader?.member.name, 'bert');
+});
+
+test('a member stands by a primary that has asked for it only until that one resigns', async () => {
+  const time = new SimulatedTime();
+  const server = new CoordinatorServer(time);
+  const store = storeOn(server);
+  const takenAt = (await store.create(config, 'bert')) as number;
+  const sign = { nodeId: 'bert', term: takenAt, tipTxId: 1, atMs: 0, count: 1, resigned: false };
+  await store.sign(takenAt, sign);
+  const database = new NotingDatabase(0);
+  database.role = 'replica';
+  const membership = new Membership({
+    ...{ database: 'db', nodeId: 'anna', store, runtime: runtimeOn(time) },
+    peers: {} as GroupPeers,
+    local: database as unknown as MemberDatabase,
+    onDecision: () => {},
+    onLeader: () => {},
+  });
+  const pass = (durationMs: number) => time.run(time.nowMs + durationMs, () => {});
+  await pass(100);
+  membership.confirm(takenAt, 60_000);
+  await assert.rejects(membership.promise(takenAt + 1, 'cleo'), { code: 'UNAVAILABLE' });
+  await store.resign(takenAt, sign, { from: 'bert', to: 'cleo', txId: 1, untilMs: 60_000 });
+  await pass(1_000);
+  assert.equal((await membership.promise(takenAt + 1, 'cleo')).promisedTerm, 0);
 });

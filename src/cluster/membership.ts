@@ -43,7 +43,7 @@ export class Membership implements AsyncDisposable {
   #state: GroupState | undefined;
   #leadership: Leadership | undefined;
   readonly #known: LeaderKnowledge;
-  #confirmedUntilMs = -Infinity;
+  #confirmed = { term: 0, untilMs: -Infinity };
   #isClosed = false;
   readonly #alarm: Alarm;
   readonly #watching: Disposable;
@@ -138,7 +138,7 @@ export class Membership implements AsyncDisposable {
     if (term < promised) {
       throw new QuorateError('STALE_TERM', `this member follows term ${promised}, not ${term}`);
     }
-    this.#confirmedUntilMs = runtime.clock.monotonicMs() + forMs;
+    this.#confirmed = { term, untilMs: runtime.clock.monotonicMs() + forMs };
   }
 
   /**
@@ -271,9 +271,11 @@ export class Membership implements AsyncDisposable {
     return leader?.resigned === true || isOwnPast || this.#watch.silentMs > config.failover.leaseMs;
   }
 
-  /** Whether the primary has asked this member to stand by it while it does not reach the coordinator. */
+  /** Whether the primary has asked this member to stand by it while it does not reach the coordinator, and has not resigned since. */
   get #standsBy(): boolean {
-    return this.#confirmedUntilMs > this.#options.runtime.clock.monotonicMs();
+    const { resigned = false, term = 0 } = this.#state?.leader ?? {};
+    const isOver = resigned && term >= this.#confirmed.term;
+    return !isOver && this.#confirmed.untilMs > this.#options.runtime.clock.monotonicMs();
   }
 
   #self(): GroupMember | undefined {
@@ -304,7 +306,7 @@ export class Membership implements AsyncDisposable {
     const context = {
       ...{ state: { ...(this.#state as GroupState), config }, self, local, store, peers },
       silentMs: this.#watch.silentMs,
-      confirmedUntilMs: this.#confirmedUntilMs,
+      standsBy: this.#standsBy,
       onTaken: (takenAt: number, term: number, sinceMs: number) => {
         this.#leadership = this.#newLeadership(takenAt, term, sinceMs, config.failover.leaseMs);
         this.#leadership.begin();
@@ -370,11 +372,9 @@ export class Membership implements AsyncDisposable {
     }
   }
 
-  #log(error: QuorateError, message: string): void {
-    this.#options.runtime.logger.warn(
-      { database: this.#options.database, code: error.code, error: error.message },
-      message,
-    );
+  #log({ code, message: error }: QuorateError, message: string): void {
+    const { runtime, database } = this.#options;
+    runtime.logger.warn({ database, code, error }, message);
   }
 
   #exclusively<T>(action: () => Promise<T>): Promise<T> {

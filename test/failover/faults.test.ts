@@ -1,4 +1,4 @@
-/** Groups of real processes whose primary is killed, stopped and cut off, and what their clients saw of it. */
+/** Groups of real processes whose primary is killed, stopped and cut off, or whose network is slow, and what their clients saw of it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { etcdMissing } from '../coordinators/etcd-cluster.ts';
@@ -8,6 +8,7 @@ import type { ServerProcess } from '../server-process.ts';
 import { GroupFixture, untilEqual, untilLeader } from './group-fixture.ts';
 import { startGroupNetwork } from './group-network.ts';
 import { HistoryWorkload, judgeHistory, prepareHistory } from './history-workload.ts';
+import { LateLinks } from './late-links.ts';
 
 const names = ['one', 'two', 'three'] as const;
 type Name = (typeof names)[number];
@@ -50,21 +51,21 @@ class Trial {
   }
 
   /** Clients of the others go on, under another primary. */
-  async replaced(primary: Name, others: readonly Name[]): Promise<void> {
+  async replaced(primary: Name, others: readonly Name[], answers = 30): Promise<void> {
     const gone = this.server(primary).ready.nodeId;
     await untilLeader(
       others.map((name) => this.server(name)),
       ({ ready }) => ready.nodeId !== gone,
     );
-    await this.workload.more(30, others);
+    await this.workload.more(answers, others);
   }
 
-  async kill(): Promise<void> {
+  async kill(answers = 30): Promise<void> {
     const { primary, others } = await this.roles();
     await this.server(primary).stop('SIGKILL');
-    await this.replaced(primary, others);
+    await this.replaced(primary, others, answers);
     this.#servers.set(primary, await this.#fixture.start(primary));
-    await this.workload.more(30, names);
+    await this.workload.more(answers, names);
   }
 
   async stop(): Promise<void> {
@@ -91,6 +92,26 @@ test('what clients saw while a primary was killed and stopped is explained by on
     await trial.stop();
     await trial.judge();
   }));
+
+const noAddresses = process.platform === 'linux' ? false : 'only on Linux all of 127.0.0.0/8 is there';
+
+test(
+  'what clients saw while all was late that nodes say to each other is explained by one order',
+  {
+    skip: noAddresses,
+  },
+  (t) =>
+    withHistory({ capacity }, async (recorder) => {
+      const links = await LateLinks.open(t, names);
+      const place = (name: string) => ({ args: [...links.flags(name), shortWait] });
+      const trial = await Trial.start(new GroupFixture(t, undefined, place), recorder);
+      links.delay(20, 30);
+      await trial.workload.more(10, names);
+      await trial.kill(10);
+      assert.ok(links.connections > 0, 'the members do not speak through the links');
+      await trial.judge();
+    }),
+);
 
 const missing = NetworkNamespaces.unavailable() ?? etcdMissing;
 const skip = missing === false ? false : `${missing}; a primary is killed and stopped, but not cut off`;

@@ -18,6 +18,8 @@ export type Direction = 'toTarget' | 'toClient';
 
 export interface TcpProxyOptions {
   readonly host?: string;
+  /** A free one when absent. */
+  readonly port?: number;
   readonly targetHost?: string;
   readonly targetPort: number;
   /** Of the jitter. */
@@ -81,7 +83,7 @@ export class TcpProxy implements AsyncDisposable {
 
   static async listen(options: TcpProxyOptions): Promise<TcpProxy> {
     const proxy = new TcpProxy(options);
-    proxy.#server.listen(0, options.host ?? '127.0.0.1');
+    proxy.#server.listen(options.port ?? 0, options.host ?? '127.0.0.1');
     await once(proxy.#server, 'listening');
     return proxy;
   }
