@@ -6,7 +6,7 @@ import { Election, type ElectionContext } from './election.ts';
 const backoffMs = { initial: 100, max: 5_000 };
 
 /** So many primaries in so short a time, in milliseconds, mend nothing: members leave the place empty until fewer were there. */
-export const flapping = { primaries: 12, withinMs: 30_000 } as const;
+export const flapping = { primaries: 15, withinMs: 30_000 } as const;
 
 /** What went wrong by itself, and is tried less and less often; what others decide is only waited for. */
 const failures: ReadonlySet<Rule> = new Set(['promises', 'fetch', 'failed']);
