@@ -79,13 +79,13 @@ class NotingDatabase {
   }
 }
 
-test('a former primary whose disk is full steps down when it can, and follows only then', async () => {
+/** Anna, a member of a group whose primary is bert, and the time that both live in. */
+async function startAnna(database: NotingDatabase) {
   const time = new SimulatedTime();
-  const server = new CoordinatorServer(time);
-  const store = storeOn(server);
-  const database = new NotingDatabase(3);
+  const store = storeOn(new CoordinatorServer(time));
   const takenAt = (await store.create(config, 'bert')) as number;
-  await store.sign(takenAt, { nodeId: 'bert', term: takenAt, tipTxId: 1, atMs: 0, count: 1, resigned: false });
+  const sign = { nodeId: 'bert', term: takenAt, tipTxId: 1, atMs: 0, count: 1, resigned: false };
+  await store.sign(takenAt, sign);
   const membership = new Membership({
     ...{ database: 'db', nodeId: 'anna', store, runtime: runtimeOn(time) },
     peers: {} as GroupPeers,
@@ -93,6 +93,12 @@ test('a former primary whose disk is full steps down when it can, and follows on
     onDecision: () => {},
     onLeader: () => {},
   });
+  return { time, store, takenAt, sign, membership };
+}
+
+test('a former primary whose disk is full steps down when it can, and follows only then', async () => {
+  const database = new NotingDatabase(3);
+  const { time, membership } = await startAnna(database);
   time.after(0, world, () => {});
   await time.run(
     10_000,
@@ -104,21 +110,9 @@ test('a former primary whose disk is full steps down when it can, and follows on
 });
 
 test('a member stands by a primary that has asked for it only until that one resigns', async () => {
-  const time = new SimulatedTime();
-  const server = new CoordinatorServer(time);
-  const store = storeOn(server);
-  const takenAt = (await store.create(config, 'bert')) as number;
-  const sign = { nodeId: 'bert', term: takenAt, tipTxId: 1, atMs: 0, count: 1, resigned: false };
-  await store.sign(takenAt, sign);
   const database = new NotingDatabase(0);
   database.role = 'replica';
-  const membership = new Membership({
-    ...{ database: 'db', nodeId: 'anna', store, runtime: runtimeOn(time) },
-    peers: {} as GroupPeers,
-    local: database as unknown as MemberDatabase,
-    onDecision: () => {},
-    onLeader: () => {},
-  });
+  const { time, store, takenAt, sign, membership } = await startAnna(database);
   const pass = async (durationMs: number) => {
     for (const endMs = time.nowMs + durationMs; time.nowMs < endMs; ) {
       time.after(10, world, () => {});
