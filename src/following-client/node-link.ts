@@ -1,5 +1,5 @@
 import { asQuorateError, isQuorateError, QuorateError } from '../errors/interface.ts';
-import { createBackoff, type Runtime } from '../runtime/interface.ts';
+import { createBackoff, inTime, type Runtime } from '../runtime/interface.ts';
 import type { Credentials } from './credentials.ts';
 import { HranaConnection } from './hrana-connection.ts';
 import { StreamPool } from './stream-pool.ts';
@@ -96,39 +96,29 @@ export class NodeLink {
   }
 
   async #take(streams: StreamPool, timeoutMs: number): Promise<number> {
-    const late = Promise.withResolvers<never>();
     const taking = streams.take();
-    const timer = this.#options.runtime.timers.after(timeoutMs, () => {
-      late.reject(
-        new QuorateError('OVERLOADED', `no stream to ${this.url} was free within ${Math.round(timeoutMs)} ms`),
-      );
+    const late = () => {
       // One that comes after all goes to the next.
       taking.then((stream) => streams.give(stream)).catch(() => {});
-    });
+      return new QuorateError('OVERLOADED', `no stream to ${this.url} was free within ${Math.round(timeoutMs)} ms`);
+    };
     try {
-      return await Promise.race([taking, late.promise]);
+      return await inTime(this.#options.runtime.timers, timeoutMs, taking, late);
     } catch (thrown) {
       throw thrown instanceof AnswerLost ? thrown.reason : thrown;
-    } finally {
-      timer.cancel();
     }
   }
 
   async #request<Response>({ connection }: Open, request: object, timeoutMs: number): Promise<Response> {
     const { timers, clock } = this.#options.runtime;
     const startMs = clock.monotonicMs();
-    const late = Promise.withResolvers<never>();
-    const timer = timers.after(timeoutMs, () => {
+    const late = () => {
       const message = `${this.url} has not answered within ${Math.round(timeoutMs)} ms`;
-      late.reject(new AnswerLost(new QuorateError('UNAVAILABLE', message)));
-    });
-    try {
-      const response = await Promise.race([connection.request<Response>(request), late.promise]);
-      this.succeeded(clock.monotonicMs() - startMs);
-      return response;
-    } finally {
-      timer.cancel();
-    }
+      return new AnswerLost(new QuorateError('UNAVAILABLE', message));
+    };
+    const response = await inTime(timers, timeoutMs, connection.request<Response>(request), late);
+    this.succeeded(clock.monotonicMs() - startMs);
+    return response;
   }
 
   async #connect(): Promise<Open> {

@@ -20,4 +20,5 @@ export {
   type SimulatedOperation,
 } from './simulated-file-system.ts';
 export { lowerThreadPriority } from './thread-priority.ts';
+export { inTime } from './time-limit.ts';
 export type { Clock, FileHandle, FileSystem, Random, Runtime, Timer, Timers } from './types.ts';

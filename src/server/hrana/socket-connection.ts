@@ -150,8 +150,7 @@ export class SocketConnection {
     if (error.code === 'MESSAGE_TOO_LARGE' && this.#identity !== undefined) {
       // Only a request with a number can be too large.
       const { request_id: requestId } = json as JsonObject;
-      const encoded = JSON.stringify(wireError(error));
-      this.#send(`{"type":"response_error","request_id":${requestId},"error":${encoded}}`);
+      this.#sendError(requestId as number, JSON.stringify(wireError(error)));
     } else {
       this.#client.close(closeCodes.policy, error.message.slice(0, 100));
     }
@@ -172,13 +171,16 @@ export class SocketConnection {
     const respond = () =>
       this.#answer(request).then(
         (response) => this.#send(`{"type":"response_ok","request_id":${requestId},"response":${response}}`),
-        (error: unknown) =>
-          this.#send(`{"type":"response_error","request_id":${requestId},"error":${this.#encode(error)}}`),
+        (error: unknown) => this.#sendError(requestId, this.#encode(error)),
       );
     const name = spanName(request);
     const responded =
       name === undefined ? respond() : inSpan(() => hranaSpan(name, this.#database, this.#trace), respond);
     void responded.finally(() => this.#end());
+  }
+
+  #sendError(requestId: number, encoded: string): void {
+    this.#send(`{"type":"response_error","request_id":${requestId},"error":${encoded}}`);
   }
 
   /** Takes its turn before the next message is looked at, which may be meant for what this one opens. */
