@@ -13,6 +13,9 @@ const nodeArguments = [
   `--import=${new URL('../bin/lifeline.mjs', import.meta.url).href}`,
 ];
 
+/** Spares each process of a task, and those that it starts, the stripping of types; bin/launcher.mjs takes the same folder. */
+const compileCache = path.join(root, 'node_modules', '.cache', 'quorate');
+
 /** A task without a file is done when everything is installed. */
 const tasks = {
   install: {},
@@ -36,7 +39,7 @@ function runTask(node, { file, argumentList = [] }, extra) {
   const searchPath = [path.dirname(node), bin, process.env.PATH].join(path.delimiter);
   const child = spawn(node, [...nodeArguments, path.join(root, file), ...argumentList, ...extra], {
     stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
-    env: { ...process.env, PATH: searchPath, [lifelineVariable]: '3' },
+    env: { NODE_COMPILE_CACHE: compileCache, ...process.env, PATH: searchPath, [lifelineVariable]: '3' },
   });
   // A terminal sends its Ctrl-C to both processes; sent on as well, it would look like an impatient second one.
   const onTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor));

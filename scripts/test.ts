@@ -21,6 +21,14 @@ export interface TestCounts {
   readonly failed: number;
 }
 
+interface FileOutcome extends TestCounts {
+  /** What is printed of it. */
+  readonly text: string;
+}
+
+/** Under it the reporter tells at the end of a file what failed, and why. */
+const failureHeading = '✖ failing tests:';
+
 /** All test files, or those among the given files and folders (absolute or relative to the root). */
 export function findTestFiles(selection: readonly string[] = ['src', 'test']): string[] {
   return selection.flatMap((entry) => {
@@ -31,23 +39,29 @@ export function findTestFiles(selection: readonly string[] = ['src', 'test']): s
   });
 }
 
-/** Runs test files, each in a process of its own, and prints the results of each when it has ended. */
+/** Runs test files, each in a process of its own, and prints the results of each when it has ended, and what failed at the end. */
 export async function runTests(files: readonly string[]): Promise<TestCounts> {
   const waiting = [...files].sort();
   const total = { passed: 0, failed: 0 };
+  const failures: string[] = [];
   const runWaiting = async (): Promise<void> => {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      const { passed, failed } = await runFile(file);
+      const { passed, failed, text } = await runFile(file);
+      process.stdout.write(text);
       total.passed += passed;
       total.failed += failed;
+      if (failed > 0) {
+        failures.push(text.slice(Math.max(0, text.indexOf(failureHeading))));
+      }
     }
   };
   await Promise.all(Array.from({ length: concurrency }, runWaiting));
+  process.stdout.write(failures.join(''));
   return total;
 }
 
 /** A cancelled test counts as failed, and so does a file that hangs or runs no test. */
-async function runFile(file: string): Promise<TestCounts> {
+async function runFile(file: string): Promise<FileOutcome> {
   const name = path.relative(root, file);
   const signal = AbortSignal.timeout(fileTimeoutMs);
   const stream = run({ files: [file], execArgv: ['--conditions=quorate-source'], timeout: timeoutMs, signal });
@@ -66,16 +80,14 @@ async function runFile(file: string): Promise<TestCounts> {
   for await (const part of stream.compose(withoutTotals).compose(spec)) {
     text += part;
   }
-  process.stdout.write(text);
   if (signal.aborted) {
-    console.log(`✖ ${name} did not end and was ended after ${fileTimeoutMs / 1000} s`);
-    return { passed: counts?.passed ?? 0, failed: Math.max(1, counts?.failed ?? 0) };
+    text += `✖ ${name} did not end and was ended after ${fileTimeoutMs / 1000} s\n`;
+    return { passed: counts?.passed ?? 0, failed: Math.max(1, counts?.failed ?? 0), text };
   }
   if (isEmpty || counts === undefined) {
-    console.log(`✖ ${name} has run no test`);
-    return { passed: 0, failed: 1 };
+    return { passed: 0, failed: 1, text: `${text}✖ ${name} has run no test\n` };
   }
-  return counts;
+  return { ...counts, text };
 }
 
 /** Leaves out the totals of each file; those of all files are printed at the end. */

@@ -39,6 +39,8 @@ export function run({ directory, nodeFolder }: Place, program: string, ...args: 
     timeout: timeoutMs,
     env: {
       ...process.env,
+      // The package makes its own.
+      NODE_COMPILE_CACHE: undefined,
       PATH: [nodeFolder, process.env.PATH].join(path.delimiter),
       XDG_CONFIG_HOME: path.join(directory, 'config'),
     },

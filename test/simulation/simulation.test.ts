@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { describeFailure } from './failure-report.ts';
 import { mutations } from './mutations.ts';
-import { Simulation } from './simulation.ts';
+import { SimulationThread } from './simulation-thread.ts';
+
+const clusters = new SimulationThread('cluster');
 
 /** Seeds that every run of the tests goes through; `npm run simulate` goes on from there. */
 const seeds = 80;
@@ -13,7 +15,7 @@ const seedsPerMutation = 40;
 test('clusters under many seeds lose nothing, show nothing early, and end equal', async () => {
   const total = { acknowledged: 0, observations: 0, unknown: 0, cuts: 0, installs: 0, failovers: 0, ackChanges: 0 };
   for (let seed = 1; seed <= seeds; seed += 1) {
-    const result = await Simulation.run({ seed });
+    const result = await clusters.run(seed);
     assert.deepEqual(result.defects, [], describeFailure(result));
     for (const name of Object.keys(total) as (keyof typeof total)[]) {
       total[name] += result.counts[name];
@@ -31,7 +33,7 @@ test('clusters under many seeds lose nothing, show nothing early, and end equal'
 test('the same seed gives the same run, another one another run', async () => {
   const digests: string[] = [];
   for (const seed of [7, 7, 8]) {
-    digests.push((await Simulation.run({ seed })).traceDigest);
+    digests.push((await clusters.run(seed)).traceDigest);
   }
   assert.equal(digests[0], digests[1]);
   assert.notEqual(digests[0], digests[2]);
@@ -41,7 +43,7 @@ suite('the simulation notices', () => {
   for (const mutation of mutations) {
     test(mutation.name, async () => {
       for (let seed = 1; seed <= seedsPerMutation; seed += 1) {
-        const { defects } = await Simulation.run({ seed, mutation });
+        const { defects } = await clusters.run(seed, mutation);
         if (defects.length > 0) {
           return;
         }

@@ -35,9 +35,11 @@ test('passing files end with the sum of their tests and exit code 0', () => {
   assert.equal(code, 0);
 });
 
-test('one failing test fails the run', () => {
-  const { code, lines } = runFiles(passing, failing);
-  assert.equal(lines.at(-1), '3 passed, 1 failed');
+test('one failing test fails the run, whose end tells why', () => {
+  const { code, lines } = runFiles(failing, ...Array.from({ length: 4 }, () => passing));
+  assert.equal(lines.at(-1), '9 passed, 1 failed');
+  assert.ok(lines.lastIndexOf('✖ failing tests:') > lines.indexOf('✔ fine too'), lines.join('\n'));
+  assert.match(lines.slice(lines.lastIndexOf('✖ failing tests:')).join('\n'), /✖ bad .*\n\s*Error: x/);
   assert.equal(code, 1);
 });
 

@@ -114,6 +114,13 @@ const staleRead: Mutation = {
   install: () => patch(Leadership.prototype, 'isLeaseValid', () => () => true),
 };
 
+/** A member whose undone transactions come back with a loss of power, since SQLite alone does not fsync what it commits. */
+export const forgetful: Mutation = {
+  ...faithful,
+  name: 'a log that is cut before SQLite has on disk that it went back',
+  writerFiles: (files) => ({ ...files, existsSync: (path) => !path.endsWith('-wal') && files.existsSync(path) }),
+};
+
 /** Each of them must be noticed by the simulation of groups. */
 export const groupMutations: readonly Mutation[] = [
   noTermCheck,

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { Chance } from '../chance.ts';
-import { faithful, type Mutation } from '../mutation.ts';
-import { groupMutations, tooFewAnswers } from './group-mutations.ts';
+import type { Mutation } from '../mutation.ts';
+import { SimulationThread } from '../simulation-thread.ts';
+import { forgetful, groupMutations, tooFewAnswers } from './group-mutations.ts';
 import { planGroup } from './group-plan.ts';
-import { GroupSimulation } from './group-simulation.ts';
+
+const groups = new SimulationThread('group');
 
 /** Seeds within which a defect put in on purpose must be noticed. */
 const seedsPerMutation = 150;
@@ -12,24 +14,17 @@ const seedsPerMutation = 150;
 test('the same seed gives the same run of a group, another one another run', async () => {
   const digests: string[] = [];
   for (const seed of [13, 18, 21]) {
-    const [first, second] = [await GroupSimulation.run({ seed }), await GroupSimulation.run({ seed })];
+    const [first, second] = [await groups.run(seed), await groups.run(seed)];
     assert.equal(first.traceDigest, second.traceDigest);
     digests.push(first.traceDigest);
   }
   assert.equal(new Set(digests).size, digests.length);
 });
 
-/** A member whose undone transactions come back with a loss of power, since SQLite alone does not fsync what it commits. */
-const forgetful: Mutation = {
-  ...faithful,
-  name: 'a log that is cut before SQLite has on disk that it went back',
-  writerFiles: (files) => ({ ...files, existsSync: (path) => !path.endsWith('-wal') && files.existsSync(path) }),
-};
-
 test('what a member went back to is on its disk before its log is cut', async () => {
   const seed = 2794;
-  assert.deepEqual((await GroupSimulation.run({ seed })).defects, []);
-  const { defects } = await GroupSimulation.run({ seed, mutation: forgetful });
+  assert.deepEqual((await groups.run(seed)).defects, []);
+  const { defects } = await groups.run(seed, forgetful);
   assert.match(String(defects[0]), /which is not in its log/);
 });
 
@@ -37,7 +32,7 @@ suite('the simulation of groups notices', () => {
   for (const mutation of groupMutations) {
     test(mutation.name, async () => {
       for (const seed of seedsFor(mutation)) {
-        const { defects } = await GroupSimulation.run({ seed, mutation });
+        const { defects } = await groups.run(seed, mutation);
         if (defects.length > 0) {
           return;
         }

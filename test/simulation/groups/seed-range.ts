@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
+import { SimulationThread } from '../simulation-thread.ts';
 import { describeGroupFailure } from './group-report.ts';
-import { GroupSimulation } from './group-simulation.ts';
 
 /** Runs groups under many seeds, all of which must be well, and in which enough must have happened. */
 export async function runGroupSeeds(from: number, count: number): Promise<void> {
+  const groups = new SimulationThread('group');
   const total = { answered: 0, unknown: 0, terms: 0, switchovers: 0, changes: 0, saved: 0 };
   for (let seed = from; seed < from + count; seed += 1) {
-    const result = await GroupSimulation.run({ seed });
+    const result = await groups.run(seed);
     assert.deepEqual(result.defects, [], describeGroupFailure(result));
     for (const name of Object.keys(total) as (keyof typeof total)[]) {
       total[name] += result.counts[name];

@@ -1,7 +1,0 @@
-/** Of the seeds of groups that every run of the tests goes through one quarter, so that processes share them. */
-import { test } from 'node:test';
-import { runGroupSeeds } from './seed-range.ts';
-
-test('groups under many seeds lose nothing, have one primary in a term, and find one when all is well (third quarter)', async () => {
-  await runGroupSeeds(501, 250);
-});
