@@ -18,6 +18,8 @@ import { EtcdMember, type EtcdRequest } from './etcd-member.ts';
 const roundPauseMs = 50;
 /** Milliseconds that a member is given at least before the next is asked. */
 const minAttemptMs = 100;
+/** Milliseconds for which a member that did not answer in its time is asked only if no other is left. */
+const silenceMs = 5_000;
 
 export interface EtcdSessionOptions {
   readonly addresses: readonly EtcdAddress[];
@@ -41,6 +43,8 @@ export class EtcdSession implements Disposable {
   readonly #closing = new AbortController();
   /** The member that answered last. */
   #current = 0;
+  /** Until when members count as silent. */
+  readonly #silentUntilMs = new Map<EtcdMember, number>();
   #token: Promise<string | undefined> | undefined;
 
   constructor(options: EtcdSessionOptions, runtime: Runtime) {
@@ -61,8 +65,17 @@ export class EtcdSession implements Disposable {
   /** Leaves a member for the next one, unless somebody has done so. */
   leave(member: EtcdMember): void {
     if (member === this.member) {
-      this.#current = (this.#current + 1) % this.#members.length;
+      const nowMs = this.#runtime.clock.monotonicMs();
+      const following = this.#members.map((_, index) => (this.#current + 1 + index) % this.#members.length);
+      const isHeard = (index: number) =>
+        (this.#silentUntilMs.get(this.#members[index] as EtcdMember) ?? -Infinity) <= nowMs;
+      this.#current = following.find(isHeard) ?? (following[0] as number);
     }
+  }
+
+  /** A member that is cut off, or stands still, keeps nobody waiting again and again. */
+  #noteSilence(member: EtcdMember): void {
+    this.#silentUntilMs.set(member, this.#runtime.clock.monotonicMs() + silenceMs);
   }
 
   /**
@@ -83,6 +96,9 @@ export class EtcdSession implements Disposable {
       try {
         return await this.attempt(member, Math.min(leftMs, this.shareMs), attempt);
       } catch (error) {
+        if (isTimeout(error as EtcdError) && leftMs >= this.shareMs) {
+          this.#noteSilence(member);
+        }
         this.#passOver(member, error as EtcdError, reasons);
       }
       if (attempts % this.#members.length === 0) {

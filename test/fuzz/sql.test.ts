@@ -171,15 +171,23 @@ async function writerSettings(): Promise<string> {
 
 const before = await writerSettings();
 
-/** Makes the database what it was at the beginning. */
-async function reset(): Promise<void> {
+/** Makes the database what it was at the beginning. Others change it meanwhile, so it may take another try. */
+async function reset(tries = 5): Promise<void> {
   const objects = await watched.server.query(
     database,
     `SELECT m.type, m.name FROM sqlite_schema m JOIN pragma_table_list l ON l.name = m.name AND l.schema = 'main'
      WHERE l.type <> 'shadow' AND m.name NOT GLOB 'sqlite_*' AND m.name NOT GLOB '_quorate_*'`,
   );
   const drops = objects.map(([type, name]) => `DROP ${type} IF EXISTS "${String(name).replaceAll('"', '""')}"`);
-  await watched.server.execute(database, 'PRAGMA defer_foreign_keys = ON', ...drops, ...schema);
+  try {
+    await watched.server.execute(database, 'PRAGMA defer_foreign_keys = ON', ...drops, ...schema);
+  } catch (error) {
+    assert.ok(
+      isQuorateError(error) && /^(SQL_ERROR|CONSTRAINT_VIOLATION)$/.test(error.code) && tries > 1,
+      String(error),
+    );
+    await reset(tries - 1);
+  }
 }
 
 async function assertSame(): Promise<void> {
