@@ -20,6 +20,9 @@ const memberOptions = defineOptions('Member', {
   witness: { type: 'boolean', help: 'The member holds no data and only votes.' },
 });
 
+/** Holds the users; its group may be for new databases, too. */
+const usersDatabase = 'systemdb';
+
 const ruleOptions = defineOptions('Rules', {
   acks: {
     type: 'choice',
@@ -67,6 +70,10 @@ const updateOptions = {
   ...ruleOptions,
   ...defineOptions('Rules', {
     noMaxLag: { type: 'boolean', default: false, help: 'No failover may lose anything.' },
+    newDatabases: {
+      type: 'boolean',
+      help: 'Of the group of systemdb: whether each database that is made on a member gets a group of the same members and rules.',
+    },
   }),
   ...clientOptions,
 } as const;
@@ -118,7 +125,12 @@ function addCreate(group: Command, context: CommandContext): void {
     const self = newMember({ priority, nofailover });
     const rules = { self, acks: acksOf(parsed), automatic, maxLag: failoverMaxLag, leaseMs };
     for (const name of await named(database, all, () => groupless(client))) {
-      printGroup(context, json, await client.groups.create({ database: name, ...rules }));
+      const newDatabases = all && name === usersDatabase ? true : undefined;
+      printGroup(context, json, await client.groups.create({ database: name, newDatabases, ...rules }));
+    }
+    const groups = all ? await client.groups.list() : [];
+    if (groups.some((one) => one.database === usersDatabase && !one.newDatabases)) {
+      await client.groups.update({ ...nothing, database: usersDatabase, newDatabases: true });
     }
   });
 }
@@ -171,7 +183,7 @@ async function unjoined(client: NodeClient): Promise<string[]> {
 }
 
 function usersLast(names: readonly string[]): string[] {
-  return [...names.filter((name) => name !== 'systemdb'), ...names.filter((name) => name === 'systemdb')];
+  return [...names.filter((name) => name !== usersDatabase), ...names.filter((name) => name === usersDatabase)];
 }
 
 function addLeave(group: Command, context: CommandContext): void {
@@ -190,11 +202,11 @@ function addUpdate(group: Command, context: CommandContext): void {
   describe(command, updateOptions, ['group update shop --acks quorum', 'group update shop --automatic=false']).action(
     async (database: string) => {
       const parsed = context.parse(command, updateOptions);
-      const { json, automatic, failoverMaxLag, noMaxLag, leaseMs = 0, ...connection } = parsed.values;
+      const { json, automatic, failoverMaxLag, noMaxLag, leaseMs = 0, newDatabases, ...connection } = parsed.values;
       using client = context.connect(connection);
       const change: ChangeGroupRequest = {
         ...{ database, remove: '', acks: acksOf(parsed), automatic, maxLag: failoverMaxLag, leaseMs },
-        clearMaxLag: noMaxLag,
+        ...{ clearMaxLag: noMaxLag, newDatabases },
       };
       printGroup(context, json, await client.groups.update(change));
     },
@@ -258,18 +270,22 @@ function groupJson({ pausedUntilMs, ...group }: Group): object {
 }
 
 function groupText(group: Group): string {
-  const { database, members, acks, automatic, maxLag, leaseMs, pausedUntilMs, leader, term } = group;
+  const { database, members, acks, automatic, maxLag, leaseMs, pausedUntilMs, leader, term, newDatabases } = group;
+  if (members.length === 0) {
+    return `${database} has no group any more\n`;
+  }
   const level = acks?.acks ? `${acks.level} ${acks.acks}` : acks?.level;
   const paused = pausedUntilMs === 0 ? '' : `, paused until ${isoTime(pausedUntilMs)}`;
   const loss = maxLag === undefined ? '' : `, which may lose ${maxLag} transactions`;
   const head = `${database}: term ${term}, acks ${level}, lease ${formatDuration(leaseMs)}, failover ${automatic ? 'automatic' : 'by command'}${loss}${paused}\n`;
   const safety = `${group.holders} of ${group.dataMembers} members hold what was acknowledged; ${group.answers} must answer before another becomes primary\n`;
+  const scope = newDatabases ? 'each database that is made on a member gets such a group, too\n' : '';
   const rows = members.map((member) =>
     [member.name, roleText(member, leader), `${member.host}:${member.port}`, member.zone, String(member.priority)].map(
       (text) => ({ text }),
     ),
   );
-  return head + safety + renderTable(['member', 'role', 'address', 'zone', 'priority'], rows);
+  return head + safety + scope + renderTable(['member', 'role', 'address', 'zone', 'priority'], rows);
 }
 
 function roleText({ nodeId, witness, learner, nosync, nofailover }: GroupMember, leader: string): string {

@@ -41,6 +41,7 @@ const configSchema = v.object({
   }),
   failover: v.object({ automatic: v.boolean(), maxLag: v.optional(count), leaseMs: count }),
   pausedUntilMs: v.optional(v.number()),
+  newDatabases: v.optional(v.boolean()),
 });
 
 const signSchema = v.object({
@@ -72,6 +73,9 @@ export interface GroupState {
   };
 }
 
+/** Has a key for each group, whose values change all the time elsewhere. */
+const indexPrefix = 'group-names/';
+
 const names = ['config', 'leader', 'term', 'planned'] as const;
 type Name = (typeof names)[number];
 
@@ -82,10 +86,12 @@ type Name = (typeof names)[number];
 export class GroupStore {
   readonly #coordinator: Coordinator;
   readonly #prefix: string;
+  readonly #indexKey: string;
 
   constructor(coordinator: Coordinator, database: string) {
     this.#coordinator = coordinator;
     this.#prefix = `groups/${database}/`;
+    this.#indexKey = indexPrefix + database;
   }
 
   /** @throws QuorateError COORDINATOR_UNAVAILABLE, as every call; DATABASE_CORRUPT for a value that nobody here wrote */
@@ -156,7 +162,7 @@ export class GroupStore {
   async create(config: GroupConfig, nodeId: string): Promise<number | undefined> {
     const { done, revision } = await this.#coordinator.commit(
       names.map((name) => ({ key: this.#prefix + name, changedRevision: 0 })),
-      [this.#change('config', config), this.#change('term', { nodeId })],
+      [this.#change('config', config), this.#change('term', { nodeId }), { key: this.#indexKey, value: '' }],
     );
     return done ? revision : undefined;
   }
@@ -186,9 +192,10 @@ export class GroupStore {
 
   /** Removes everything of the group. */
   async remove(takenAt: number): Promise<void> {
+    const keys = [...[...names, 'journal'].map((name) => this.#prefix + name), this.#indexKey];
     await this.#asLeader(
       takenAt,
-      names.map((name) => this.#change(name, undefined)),
+      keys.map((key) => ({ key, value: undefined })),
     );
   }
 
@@ -238,6 +245,11 @@ function parsed<T extends v.GenericSchema>(
 
 /** The databases that have a group. At most as many as the coordinator lists at once. */
 export async function groupNames(coordinator: Coordinator): Promise<string[]> {
-  const { entries } = await coordinator.list('groups/');
-  return entries.flatMap(({ key }) => /^groups\/([^/]+)\/config$/.exec(key)?.slice(1) ?? []);
+  const { entries } = await coordinator.list(indexPrefix);
+  return entries.map(({ key }) => key.slice(indexPrefix.length));
+}
+
+/** Calls when a group was made or removed, and now and then without a reason. */
+export function watchGroupNames(coordinator: Coordinator, changed: () => void): Disposable {
+  return coordinator.watch(indexPrefix, { changed });
 }

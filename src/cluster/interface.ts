@@ -11,7 +11,7 @@ export type {
 } from './coordinator.ts';
 export { maxCoordinatorEntries, maxCoordinatorValueBytes } from './coordinator.ts';
 export type { Decision, ElectionKind, Rule, Vote } from './decision.ts';
-export { type GroupState, GroupStore, groupNames } from './group-store.ts';
+export { type GroupState, GroupStore, groupNames, watchGroupNames } from './group-store.ts';
 export type { KnownLeader } from './known-leader.ts';
 export { Leadership } from './leadership.ts';
 export { Membership, type MembershipOptions } from './membership.ts';

@@ -218,6 +218,14 @@ export class Leadership {
     await store.resign(takenAt, last, planned);
   }
 
+  /** Ends the group with its last member. Nothing is committed from the moment of the call. */
+  async dissolve(): Promise<void> {
+    const { store, takenAt } = this.#options;
+    this.withdraw();
+    await this.#signing;
+    await store.remove(takenAt);
+  }
+
   /** Ends the reign on this node. */
   async end(): Promise<void> {
     this.withdraw();

@@ -52,6 +52,8 @@ export interface GroupConfig {
   readonly failover: FailoverSettings;
   /** Until when nobody is elected automatically, in milliseconds since 1970. */
   readonly pausedUntilMs?: number | undefined;
+  /** In the group of `systemdb`: each database that is made on a member gets a group of the same members and rules. */
+  readonly newDatabases?: boolean | undefined;
 }
 
 /** What a primary says of itself in the coordinator, again and again. */

@@ -74,7 +74,7 @@ export class Leadership {
 
   /**
    * Takes new settings; a change of role is in force when this resolves. A replica that becomes primary keeps all records
-   * of its log and starts a higher term.
+   * of its log, starts a higher term, and needs no lease.
    * @throws QuorateError WRONG_ROLE when a member of a group is to become primary; INVALID_ARGUMENT, IO_ERROR, DISK_FULL
    */
   update(settings: DatabaseSettings, { startsDatabase = false }: UpdateOptions = {}): Promise<void> {
@@ -83,6 +83,7 @@ export class Leadership {
       const isPromoted = before.role === 'replica' && settings.role === 'primary';
       if (isPromoted) {
         this.#checkPromotion(before, startsDatabase);
+        this.#lease.set(undefined);
       }
       const term = isPromoted ? Math.max(before.term, this.#latestTerm) + 1 : before.term;
       const others = { term: 0, acks: undefined, group: undefined };

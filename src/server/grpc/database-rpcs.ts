@@ -23,8 +23,21 @@ export function followRequestOf({ role, replication, acks }: CreateDatabaseReque
 export function createDatabase(context: RpcContext): AdminServer['createDatabase'] {
   return unaryRpc(context, audited('database.create', onDatabase('admin')), async (request) => {
     await context.node.databases.create(request.database, followRequestOf(request));
+    await includeInGroup(context, request.database);
     return context.node.databaseStatus(request.database);
   });
+}
+
+/** A database that does not get the group that it is to have is not made either. */
+export async function includeInGroup({ node }: RpcContext, name: string): Promise<void> {
+  try {
+    await node.groups?.include(name);
+  } catch (error) {
+    if (node.databases.get(name).settings?.group === undefined) {
+      await node.databases.delete(name);
+    }
+    throw error;
+  }
 }
 
 /** The stored password goes to the stored upstream and to nobody else, who might only want to get at it. */

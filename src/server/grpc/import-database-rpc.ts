@@ -7,7 +7,7 @@ import type {
   ImportDatabaseRequest,
 } from '../../proto/interface.ts';
 import type { FileHandle } from '../../runtime/interface.ts';
-import { followRequestOf } from './database-rpcs.ts';
+import { followRequestOf, includeInGroup } from './database-rpcs.ts';
 import { audited, authenticate, callerGone, failure, onDatabase, peerAddress, type RpcContext, runAs } from './rpc.ts';
 
 type ImportCall = ServerReadableStream<ImportDatabaseRequest, DatabaseStatus>;
@@ -34,6 +34,7 @@ async function run(context: RpcContext, call: ImportCall): Promise<DatabaseStatu
     const request = await receive(context, call, { workPath, check });
     return await runAs(context, rule, { identity, address: peerAddress(call), request }, async () => {
       await node.databases.import(request.database, followRequestOf(request), workPath);
+      await includeInGroup(context, request.database);
       return node.databaseStatus(request.database);
     });
   } finally {

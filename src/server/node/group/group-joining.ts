@@ -2,6 +2,7 @@ import type { GroupConfig, GroupMember } from '../../../cluster/interface.ts';
 import { QuorateError } from '../../../errors/interface.ts';
 import { builtInDatabases, type DatabaseCatalog } from '../database-catalog.ts';
 import { followsNobody } from '../node-options.ts';
+import { hexId } from './group-changes.ts';
 import type { GrpcGroupPeers } from './group-peers.ts';
 
 /** Gives a node that joins a group its replica. @throws QuorateError WRONG_DATABASE when it has another database of the name */
@@ -17,7 +18,7 @@ export async function prepareReplica(
   }
   const managed = databases.get(name);
   const own = managed.require();
-  const isOther = own.databaseId !== undefined && Buffer.from(own.databaseId).toString('hex') !== databaseId;
+  const isOther = own.databaseId !== undefined && hexId(own) !== databaseId;
   if (isOther && builtInDatabases.has(name)) {
     // Every server has one; that of the group takes its place.
     const replication = { enabled: true, upstream };

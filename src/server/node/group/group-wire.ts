@@ -14,7 +14,7 @@ import { ackLevelOf } from '../ack-settings.ts';
 
 /** A group as it is told to people and other nodes. */
 export function wireGroup(config: GroupConfig, leader: KnownLeader | undefined): wire.Group {
-  const { database, databaseId, members, acks, failover, pausedUntilMs = 0 } = config;
+  const { database, databaseId, members, acks, failover, pausedUntilMs = 0, newDatabases = false } = config;
   const { dataMembers, holders, answers } = promotionNumbers(config);
   return {
     database,
@@ -30,6 +30,7 @@ export function wireGroup(config: GroupConfig, leader: KnownLeader | undefined):
     dataMembers,
     holders,
     answers,
+    newDatabases,
   };
 }
 

@@ -1,4 +1,5 @@
 import {
+  countsForAcks,
   type Decision,
   type GroupConfig,
   type GroupMember,
@@ -11,11 +12,12 @@ import {
 } from '../../../cluster/interface.ts';
 import { asQuorateError, QuorateError } from '../../../errors/interface.ts';
 import type * as wire from '../../../proto/interface.ts';
-import type { Runtime, Timer } from '../../../runtime/interface.ts';
+import type { Runtime } from '../../../runtime/interface.ts';
+import { systemDatabaseName } from '../../auth/permissions.ts';
 import type { DatabaseCatalog } from '../database-catalog.ts';
 import type { NodeIdentity } from '../node-directory.ts';
 import { checkExport } from './export-rule.ts';
-import { changedConfig, freeName, isPause, newConfig, noChange } from './group-changes.ts';
+import { changedConfig, isPause, newConfig, noChange, noGroup, sameGroup } from './group-changes.ts';
 import { GroupDatabase } from './group-database.ts';
 import { prepareReplica } from './group-joining.ts';
 import { GroupOrders } from './group-orders.ts';
@@ -23,6 +25,7 @@ import type { GrpcGroupPeers } from './group-peers.ts';
 import { wireGroup } from './group-wire.ts';
 import type { GroupsReport } from './groups-report.ts';
 import { nodeIdInUse } from './node-id-use.ts';
+import { OwnGroups } from './own-groups.ts';
 import type { RoleHooks } from './role-hooks.ts';
 
 export interface GroupsOptions {
@@ -38,8 +41,9 @@ export interface GroupsOptions {
   readonly onPrimary: (database: string) => void;
 }
 
-/** Milliseconds between two attempts of what the coordinator did not allow at the start. */
-const retryMs = 1_000;
+/** Milliseconds for which the making of a database waits at most for the other members of its group, and between two looks. */
+const includeLimitMs = 10_000;
+const includeTickMs = 10;
 /** Transactions that a member may lack when it begins to count. */
 const learnerLag = 100;
 
@@ -50,8 +54,7 @@ export class Groups implements AsyncDisposable {
   readonly #promoting = new Set<string>();
   /** Why this node takes no part in groups that it is a member of. */
   readonly #refusals = new Map<string, QuorateError>();
-  #retry: Timer | undefined;
-  #isClosed = false;
+  readonly #own: OwnGroups;
 
   /** What people order at any member. */
   readonly orders: GroupOrders;
@@ -60,6 +63,12 @@ export class Groups implements AsyncDisposable {
     const { peers, identity, runtime } = options;
     this.#options = options;
     const local = (database: string) => this.#local(database);
+    this.#own = new OwnGroups({
+      ...options,
+      takesPart: (name) => this.#memberships.has(name) || this.#refusals.has(name),
+      join: (name) => void this.#join(name),
+      keepOut: (name, refusal) => this.#keepOut(name, refusal),
+    });
     this.orders = new GroupOrders({ groups: this, peers, runtime, nodeId: identity.nodeId, local });
   }
 
@@ -70,67 +79,7 @@ export class Groups implements AsyncDisposable {
         this.#join(name);
       }
     }
-    void this.#findOwn();
-  }
-
-  /** The groups where this node only votes are known to the coordinator alone; it also learns where this node is now. */
-  async #findOwn(): Promise<void> {
-    const { coordinator, identity, runtime } = this.#options;
-    try {
-      for (const name of await groupNames(coordinator)) {
-        const store = new GroupStore(coordinator, name);
-        const state = await store.read();
-        const own = state.config?.members.find(({ nodeId }) => nodeId === identity.nodeId);
-        if (state.config !== undefined && own !== undefined) {
-          await this.#announce(store, state, state.config, own);
-          if (own.witness) {
-            this.#join(name);
-          }
-        }
-      }
-    } catch (error) {
-      const { code, message } = asQuorateError(error);
-      runtime.logger.warn({ code, error: message }, 'the groups of this node are not all known yet');
-      this.#retryLater();
-    }
-  }
-
-  #retryLater(): void {
-    if (!this.#isClosed) {
-      this.#retry = this.#options.runtime.timers.after(retryMs, () => void this.#findOwn());
-    }
-  }
-
-  /** Tells the group where this node is, unless another node of the same id is there. */
-  async #announce(
-    store: GroupStore,
-    state: Awaited<ReturnType<GroupStore['read']>>,
-    config: GroupConfig,
-    own: GroupMember,
-  ): Promise<void> {
-    const { self, identity, peers, runtime } = this.#options;
-    const name = freeName(config, own, identity.nodeName);
-    if (name !== identity.nodeName) {
-      const message = `another member is called ${identity.nodeName}: the group goes on to call this node ${name}`;
-      runtime.logger.warn({ database: config.database }, message);
-    }
-    const present: GroupMember = { ...own, ...self(), name };
-    if (JSON.stringify(present) === JSON.stringify(own)) {
-      return;
-    }
-    const refusal = await nodeIdInUse(peers, config.database, own, present);
-    if (refusal !== undefined) {
-      await this.#keepOut(config.database, refusal);
-      return;
-    }
-    const members = config.members.map((member) => (member.nodeId === own.nodeId ? present : member));
-    if (!(await store.amend(state, { ...config, members }))) {
-      runtime.logger.info(
-        { database: config.database },
-        'the group changed meanwhile; telling it again where this node is',
-      );
-      this.#retryLater();
-    }
+    this.#own.start();
   }
 
   /** Takes no part in a group, and follows nobody as the node that it is not. */
@@ -262,7 +211,7 @@ export class Groups implements AsyncDisposable {
 
   /** Makes a group of a primary of this node. @throws QuorateError WRONG_ROLE, GROUP_EXISTS, COORDINATOR_UNAVAILABLE … */
   async create(request: wire.CreateGroupRequest): Promise<wire.Group> {
-    const { coordinator, databases, identity, runtime, self } = this.#options;
+    const { databases, identity, self } = this.#options;
     const name = request.database;
     const database = databases.require(name);
     if (database.settings.role !== 'primary' || database.settings.group !== undefined) {
@@ -271,7 +220,39 @@ export class Groups implements AsyncDisposable {
       });
     }
     const own = { nodeId: identity.nodeId, name: identity.nodeName, ...self() };
-    const config = newConfig(request, own, database);
+    return await this.#make(newConfig(request, own, database));
+  }
+
+  /**
+   * Gives a database that was just made here the group that it is to have, if there is one for all databases. Resolves when a
+   * majority of its members counts, or when that takes too long.
+   * @throws QuorateError WRONG_ROLE, GROUP_EXISTS, COORDINATOR_UNAVAILABLE …
+   */
+  async include(name: string): Promise<void> {
+    const { databases, identity, runtime } = this.#options;
+    const all = this.#memberships.get(systemDatabaseName)?.config;
+    const own = all?.members.find(({ nodeId }) => nodeId === identity.nodeId);
+    const database = databases.require(name);
+    if (all?.newDatabases !== true || own === undefined || database.settings.role !== 'primary') {
+      return;
+    }
+    if (!countsForAcks(own)) {
+      throw new QuorateError('WRONG_ROLE', `this node never becomes primary, so no database is made here`, {
+        hint: `Make it on another member of the group of ${systemDatabaseName}.`,
+      });
+    }
+    await this.#make(sameGroup(all, own, database, name));
+    const majority = Math.floor(all.members.filter(countsForAcks).length / 2) + 1;
+    const isWhole = () => (this.find(name)?.config?.members.filter(countsForAcks).length ?? 0) >= majority;
+    const untilMs = runtime.clock.monotonicMs() + includeLimitMs;
+    while (!isWhole() && runtime.clock.monotonicMs() < untilMs) {
+      await runtime.timers.sleep(includeTickMs);
+    }
+  }
+
+  async #make(config: GroupConfig): Promise<wire.Group> {
+    const { coordinator, databases, identity, runtime } = this.#options;
+    const name = config.database;
     const sinceMs = runtime.clock.monotonicMs();
     const takenAt = await new GroupStore(coordinator, name).create(config, identity.nodeId);
     if (takenAt === undefined) {
@@ -312,18 +293,40 @@ export class Groups implements AsyncDisposable {
     return group;
   }
 
-  /** @param member name or id; this node when empty */
+  /**
+   * Takes a member out; this node keeps its data. With the last one the group ends, whose database is then a primary without one.
+   * @param member name or id; this node when empty
+   */
   async leave(name: string, member: string): Promise<wire.Group> {
-    const { identity, databases } = this.#options;
+    const { identity, coordinator } = this.#options;
     const membership = this.get(name);
     const leaving = member === '' ? identity.nodeId : member;
-    const group = await this.change({ database: name, remove: leaving });
-    if (leaving === identity.nodeId || leaving === identity.nodeName) {
-      this.#memberships.delete(name);
-      await membership[Symbol.asyncDispose]();
-      await databases.find(name)?.update(({ group: _, ...current }) => current);
+    const isSelf = leaving === identity.nodeId || leaving === identity.nodeName;
+    const { config } = await new GroupStore(coordinator, name).read();
+    const isMember = config?.members.some(({ nodeId }) => nodeId === identity.nodeId) === true;
+    const isLast = isSelf && isMember && config.members.length === 1;
+    let group = wireGroup(config ?? noGroup(name), membership.leader);
+    if (isLast) {
+      await membership.hand((leadership) => leadership.dissolve());
+      group = wireGroup(noGroup(name), undefined);
+    } else if (isMember || !isSelf) {
+      group = await this.change({ database: name, remove: leaving });
+    }
+    if (isSelf) {
+      await this.#forget(name, membership, isLast);
     }
     return group;
+  }
+
+  async #forget(name: string, membership: Membership, isPrimary: boolean): Promise<void> {
+    this.#memberships.delete(name);
+    await membership[Symbol.asyncDispose]();
+    const database = this.#options.databases.find(name);
+    // The acknowledgements were those of the group.
+    await database?.update(({ group: _, ...current }) => ({ ...current, acks: undefined }));
+    if (isPrimary) {
+      await database?.update((current) => ({ ...current, role: 'primary' }));
+    }
   }
 
   /** Changes a group, on its primary. */
@@ -382,8 +385,7 @@ export class Groups implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isClosed = true;
-    this.#retry?.cancel();
+    this.#own[Symbol.dispose]();
     await Promise.all([...this.#memberships.values()].map((membership) => membership[Symbol.asyncDispose]()));
     this.#options.peers[Symbol.dispose]();
     await this.#options.coordinator[Symbol.asyncDispose]();

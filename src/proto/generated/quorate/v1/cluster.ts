@@ -67,6 +67,8 @@ export interface Group {
   dataMembers: number;
   holders: number;
   answers: number;
+  /** Of the group of systemdb: each database that is made on a member gets a group of the same members and rules. */
+  newDatabases: boolean;
 }
 
 export interface MemberRequest {
@@ -127,6 +129,7 @@ export interface CreateGroupRequest {
   automatic?: boolean | undefined;
   maxLag?: number | undefined;
   leaseMs: number;
+  newDatabases?: boolean | undefined;
 }
 
 export interface JoinGroupRequest {
@@ -157,6 +160,7 @@ export interface ChangeGroupRequest {
   leaseMs: number;
   /** Milliseconds from now on for which nobody is elected automatically; 0 ends a pause. */
   pauseMs?: number | undefined;
+  newDatabases?: boolean | undefined;
 }
 
 export interface ListGroupsRequest {
@@ -474,6 +478,7 @@ function createBaseGroup(): Group {
     dataMembers: 0,
     holders: 0,
     answers: 0,
+    newDatabases: false,
   };
 }
 
@@ -517,6 +522,9 @@ export const Group: MessageFns<Group> = {
     }
     if (message.answers !== 0) {
       writer.uint32(104).uint32(message.answers);
+    }
+    if (message.newDatabases !== false) {
+      writer.uint32(112).bool(message.newDatabases);
     }
     return writer;
   },
@@ -636,6 +644,14 @@ export const Group: MessageFns<Group> = {
             }
 
             message.answers = reader.uint32();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.newDatabases = reader.bool();
             continue;
           }
         }
@@ -1141,7 +1157,15 @@ export const DecisionResponse: MessageFns<DecisionResponse> = {
 };
 
 function createBaseCreateGroupRequest(): CreateGroupRequest {
-  return { database: "", self: undefined, acks: undefined, automatic: undefined, maxLag: undefined, leaseMs: 0 };
+  return {
+    database: "",
+    self: undefined,
+    acks: undefined,
+    automatic: undefined,
+    maxLag: undefined,
+    leaseMs: 0,
+    newDatabases: undefined,
+  };
 }
 
 export const CreateGroupRequest: MessageFns<CreateGroupRequest> = {
@@ -1163,6 +1187,9 @@ export const CreateGroupRequest: MessageFns<CreateGroupRequest> = {
     }
     if (message.leaseMs !== 0) {
       writer.uint32(48).uint64(message.leaseMs);
+    }
+    if (message.newDatabases !== undefined) {
+      writer.uint32(56).bool(message.newDatabases);
     }
     return writer;
   },
@@ -1226,6 +1253,14 @@ export const CreateGroupRequest: MessageFns<CreateGroupRequest> = {
             }
 
             message.leaseMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.newDatabases = reader.bool();
             continue;
           }
         }
@@ -1366,6 +1401,7 @@ function createBaseChangeGroupRequest(): ChangeGroupRequest {
     clearMaxLag: false,
     leaseMs: 0,
     pauseMs: undefined,
+    newDatabases: undefined,
   };
 }
 
@@ -1397,6 +1433,9 @@ export const ChangeGroupRequest: MessageFns<ChangeGroupRequest> = {
     }
     if (message.pauseMs !== undefined) {
       writer.uint32(72).uint64(message.pauseMs);
+    }
+    if (message.newDatabases !== undefined) {
+      writer.uint32(80).bool(message.newDatabases);
     }
     return writer;
   },
@@ -1484,6 +1523,14 @@ export const ChangeGroupRequest: MessageFns<ChangeGroupRequest> = {
             }
 
             message.pauseMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.newDatabases = reader.bool();
             continue;
           }
         }
