@@ -37,6 +37,7 @@ const usageOf: Readonly<Record<string, string>> = {
   'tail-cache-bytes': 'tail_cache_bytes',
   'max-unapplied-bytes': 'unapplied_bytes',
   'max-databases': 'databases',
+  'max-groups': 'groups',
   'reader-processes': 'reader_processes',
   'reader-queue-limit': 'reader_queue',
   'max-read-transactions': 'read_transactions',

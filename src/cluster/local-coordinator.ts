@@ -12,11 +12,16 @@ import type {
   CoordinatorView,
 } from './coordinator.ts';
 import { checkCommit, checkKey, checkLeaseTtl, checkView, PendingCalls } from './coordinator-limits.ts';
-import { LocalStore } from './local-store.ts';
+import { LocalFile } from './local-file.ts';
+import { LocalGenerations } from './local-generations.ts';
+import type { LocalStore } from './local-store.ts';
 import { LocalWatches } from './local-watches.ts';
 
 /** Milliseconds between two attempts to get the lock of the file, which is mostly held for less than one. */
 const lockRetryMs = 2;
+
+/** Milliseconds after which a lock counts as one that nobody gives back: the nodes go on in another file. */
+const takeOverMs = 1_000;
 
 /** What stands for the caller's own mistake or for the state of a lease; everything else says that the file cannot be used. */
 const passedOn: ReadonlySet<ErrorCode> = new Set([
@@ -41,7 +46,7 @@ export interface LocalCoordinatorOptions {
 
 /** The coordinator of nodes on one machine: a SQLite file in a folder that they share. `docs/coordinators.md` tells more. */
 export class LocalCoordinator implements Coordinator {
-  readonly #store: LocalStore;
+  readonly #file: LocalFile;
   readonly #runtime: Runtime;
   readonly #timeoutMs: number;
   readonly #watches: LocalWatches;
@@ -49,32 +54,37 @@ export class LocalCoordinator implements Coordinator {
   readonly #closing = new AbortController();
 
   private constructor(
-    store: LocalStore,
+    file: LocalFile,
     runtime: Runtime,
     { timeoutMs, machine = thisMachine }: LocalCoordinatorOptions,
   ) {
-    this.#store = store;
+    this.#file = file;
     this.#runtime = runtime;
     this.#timeoutMs = timeoutMs;
-    this.#watches = new LocalWatches(store, runtime, machine);
+    this.#watches = new LocalWatches(file, runtime, machine);
   }
 
   /** @throws QuorateError INVALID_ARGUMENT for a folder that machines may share; FORMAT_VERSION, COORDINATOR_UNAVAILABLE */
   static async open(options: LocalCoordinatorOptions, runtime: Runtime): Promise<LocalCoordinator> {
     const directory = path.resolve(options.directory);
     const { machine = thisMachine, timeoutMs } = options;
-    const open = () => LocalStore.open(directory, runtime, machine);
-    const store = await whenUnlocked(runtime, timeoutMs, open);
-    return new LocalCoordinator(store, runtime, options);
+    const generations = () => LocalGenerations.open({ directory, machine, ...runtime });
+    const file = await whenUnlocked({
+      ...{ runtime, timeoutMs },
+      action: () => LocalFile.open(generations(), runtime, machine),
+      seen: () => '',
+      takeOver: () => generations().takeOver(generations().current()),
+    });
+    return new LocalCoordinator(file, runtime, options);
   }
 
   async get(key: string): Promise<CoordinatorEntry | undefined> {
     checkKey(key);
-    return this.#call(() => this.#store.get(key));
+    return this.#read((store) => store.get(key));
   }
 
   async list(prefix: string): Promise<CoordinatorView> {
-    const view = await this.#call(() => this.#store.list(prefix));
+    const view = await this.#read((store) => store.list(prefix));
     checkView(prefix, view.entries);
     return view;
   }
@@ -84,18 +94,18 @@ export class LocalCoordinator implements Coordinator {
     changes: readonly CoordinatorChange[],
   ): Promise<CommitAnswer> {
     checkCommit(conditions, changes);
-    return this.#change(() => this.#store.commit(conditions, changes));
+    return this.#change((store) => store.commit(conditions, changes));
   }
 
   async openLease(ttlMs: number): Promise<CoordinatorLease> {
     checkLeaseTtl(ttlMs);
     const id = Buffer.from(this.#runtime.random.bytes(8)).toString('hex');
-    await this.#change(() => this.#store.openLease(id, ttlMs));
+    await this.#change((store) => store.openLease(id, ttlMs));
     return {
       id,
       ttlMs,
-      renew: () => this.#call(() => this.#store.renewLease(id)),
-      revoke: () => this.#change(() => this.#store.revokeLease(id)),
+      renew: () => this.#read((store) => store.renewLease(id)),
+      revoke: () => this.#change((store) => store.revokeLease(id)),
     };
   }
 
@@ -110,39 +120,70 @@ export class LocalCoordinator implements Coordinator {
     this.#calls.close();
     this.#closing.abort();
     this.#watches[Symbol.dispose]();
-    this.#store[Symbol.dispose]();
+    this.#file[Symbol.dispose]();
   }
 
-  /** A call that this process itself must be told of. */
-  async #change<Result>(action: () => Result): Promise<Result> {
-    const result = await this.#call(action);
+  /** What does no harm when it is done twice. */
+  #read<Result>(action: (store: LocalStore) => Result): Promise<Result> {
+    return this.#call(() => this.#file.read(action));
+  }
+
+  /** What this process itself must be told of. */
+  async #change<Result>(action: (store: LocalStore) => Result): Promise<Result> {
+    const result = await this.#call(() => this.#file.change(action));
     this.#watches.lookSoon();
     return result;
   }
 
   #call<Result>(action: () => Result): Promise<Result> {
-    return this.#calls.run(() => whenUnlocked(this.#runtime, this.#timeoutMs, action, this.#closing.signal));
+    const call = {
+      ...{ runtime: this.#runtime, timeoutMs: this.#timeoutMs, signal: this.#closing.signal, action },
+      seen: () => this.#file.dataVersion,
+      takeOver: () => this.#file.takeOver(),
+    };
+    return this.#calls.run(() => whenUnlocked(call));
   }
 }
 
-/** Tries again while other processes hold the lock, without blocking this one. */
-async function whenUnlocked<Result>(
-  { clock, timers }: Runtime,
-  timeoutMs: number,
-  action: () => Result,
-  signal?: AbortSignal,
-): Promise<Result> {
-  const endMs = clock.monotonicMs() + timeoutMs;
-  for (;;) {
+interface LockedCall<Result> {
+  readonly runtime: Runtime;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+  readonly action: () => Result;
+  /** Differs when other processes get on. */
+  readonly seen: () => string;
+  /** Called when the lock is held and nobody gets on. */
+  readonly takeOver: () => void;
+}
+
+/** Tries again while other processes hold the lock, without blocking this one, and does without a holder that stands still. */
+async function whenUnlocked<Result>(call: LockedCall<Result>): Promise<Result> {
+  const { clock, timers } = call.runtime;
+  const endMs = clock.monotonicMs() + call.timeoutMs;
+  const patienceMs = Math.min(takeOverMs, call.timeoutMs / 2);
+  let seen: string | undefined;
+  let seenAtMs = 0;
+  const standsStill = () => {
+    const now = call.seen();
+    if (now !== seen) {
+      seen = now;
+      seenAtMs = clock.monotonicMs();
+    }
+    return clock.monotonicMs() - seenAtMs > patienceMs;
+  };
+  for (let wasLocked = false; ; wasLocked = true) {
     try {
-      return action();
+      if (wasLocked && standsStill()) {
+        call.takeOver();
+      }
+      return call.action();
     } catch (thrown) {
       const error = asQuorateError(thrown);
       if (error.code !== 'DATABASE_LOCKED' || clock.monotonicMs() >= endMs) {
-        throw unavailable(error, timeoutMs);
+        throw unavailable(error, call.timeoutMs);
       }
     }
-    await timers.sleep(lockRetryMs, signal);
+    await timers.sleep(lockRetryMs, call.signal);
   }
 }
 

@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { QuorateError } from '../errors/interface.ts';
 import type { Machine, Runtime } from '../runtime/interface.ts';
 import { SharedFile, type SqlValue } from '../sqlite/interface.ts';
@@ -12,7 +11,6 @@ import type {
 import { maxCoordinatorEntries } from './coordinator.ts';
 import { leaseLost } from './coordinator-limits.ts';
 
-const fileName = 'coordinator.sqlite';
 const formatVersion = 1;
 
 /** Entries and leases in the file; one more is refused with OVERLOADED. */
@@ -48,7 +46,9 @@ const schema = `
 /** A lease of an earlier start of the machine shows by ending later than its whole time from now. */
 const ended = '(ends_at_ms <= :now OR ends_at_ms > :now + ttl_ms)'.replaceAll(':now', '?1');
 
-/** What is in the file of the coordinator `local`, and the rules of how it changes. No call waits for another process. */
+const tables = ['state', 'leases', 'entries'] as const;
+
+/** What is in a file of the coordinator `local`, and the rules of how it changes. No call waits for another process. */
 export class LocalStore implements Disposable {
   readonly #filePath: string;
   readonly #file: SharedFile;
@@ -65,11 +65,8 @@ export class LocalStore implements Disposable {
     this.#fileId = machine.fileId(filePath) ?? '';
   }
 
-  /** @throws QuorateError INVALID_ARGUMENT for a folder on a network; DATABASE_LOCKED, DATABASE_CORRUPT, IO_ERROR, DISK_FULL */
-  static open(directory: string, { files, clock, logger }: Runtime, machine: Machine): LocalStore {
-    files.makeDirectorySync(directory);
-    requireLocal(directory, machine);
-    const filePath = path.join(directory, fileName);
+  /** @throws QuorateError DATABASE_LOCKED, DATABASE_CORRUPT, IO_ERROR, DISK_FULL */
+  static open(filePath: string, { clock, logger }: Runtime, machine: Machine): LocalStore {
     const file = SharedFile.open(filePath, schema);
     try {
       const store = new LocalStore(filePath, file, machine);
@@ -82,6 +79,29 @@ export class LocalStore implements Disposable {
       file[Symbol.dispose]();
       throw error;
     }
+  }
+
+  /**
+   * Makes a new file with what is in another one, also while a process holds the lock of that.
+   * @throws QuorateError DATABASE_CORRUPT, IO_ERROR, DISK_FULL
+   */
+  static copy(from: string, to: string, machine: Machine): void {
+    using source = SharedFile.open(from);
+    using target = SharedFile.open(to, schema);
+    const rows = source.read(() => {
+      const there = new Set(source.rows("SELECT name FROM sqlite_schema WHERE type = 'table'").map(({ name }) => name));
+      return tables.flatMap((table) =>
+        there.has(table)
+          ? source.rows(`SELECT * FROM ${table}`).map((row) => ({ table, values: Object.values(row) }))
+          : [],
+      );
+    });
+    target.write('durable', () => {
+      for (const { table, values } of rows) {
+        target.run(`INSERT INTO ${table} VALUES (${values.map(() => '?').join(', ')})`, ...values);
+      }
+      target.run('UPDATE state SET file_id = ?', machine.fileId(to) ?? '');
+    });
   }
 
   /** Differs from its last value when another process has changed something. */
@@ -308,18 +328,5 @@ export class LocalStore implements Disposable {
       changedRevision: Number(row.changed_revision),
       leaseId: row.lease_id === null ? undefined : String(row.lease_id),
     }));
-  }
-}
-
-function requireLocal(directory: string, machine: Machine): void {
-  const fileSystem = machine.networkFileSystem(directory);
-  if (fileSystem !== undefined) {
-    throw new QuorateError(
-      'INVALID_ARGUMENT',
-      `${directory} is on a file system that machines may share (${fileSystem})`,
-      {
-        hint: 'Give --coordinator-dir a folder on a disk of this machine; nodes on several machines need --coordinator etcd.',
-      },
-    );
   }
 }

@@ -2,7 +2,7 @@ import { asQuorateError, QuorateError } from '../errors/interface.ts';
 import type { Machine, Runtime, Timer } from '../runtime/interface.ts';
 import type { CoordinatorListener } from './coordinator.ts';
 import { maxCoordinatorWatches } from './coordinator-limits.ts';
-import type { LocalStore } from './local-store.ts';
+import type { LocalFile } from './local-file.ts';
 
 /** Milliseconds after which another process's change is seen; a look costs a few microseconds. */
 const watchIntervalMs = 20;
@@ -16,20 +16,20 @@ interface LocalWatch {
 
 /** Looks for changes in the file, and removes leases that have ended, as long as anybody watches. */
 export class LocalWatches implements Disposable {
-  readonly #store: LocalStore;
+  readonly #file: LocalFile;
   readonly #runtime: Runtime;
   readonly #machine: Machine;
   readonly #watches = new Set<LocalWatch>();
   #timer: Timer | undefined;
   /** As they were at the last look. */
-  #dataVersion: number | undefined;
+  #dataVersion: string | undefined;
   #revision = -1;
   #nextEndMs = 0;
   #failed = false;
   #closed = false;
 
-  constructor(store: LocalStore, runtime: Runtime, machine: Machine) {
-    this.#store = store;
+  constructor(file: LocalFile, runtime: Runtime, machine: Machine) {
+    this.#file = file;
     this.#runtime = runtime;
     this.#machine = machine;
   }
@@ -69,7 +69,7 @@ export class LocalWatches implements Disposable {
 
   #look(): void {
     try {
-      const { dataVersion } = this.#store;
+      const { dataVersion } = this.#file;
       if (dataVersion !== this.#dataVersion || this.#machine.monotonicMs() >= this.#nextEndMs) {
         this.#compare();
         this.#dataVersion = dataVersion;
@@ -82,10 +82,13 @@ export class LocalWatches implements Disposable {
   }
 
   #compare(): void {
-    const { revision, nextEndMs } = this.#store.overview();
+    const { revision, nextEndMs } = this.#file.read((store) => store.overview());
     if (revision !== this.#revision) {
       for (const watch of [...this.#watches]) {
-        this.#tell(watch, this.#store.trace(watch.prefix));
+        this.#tell(
+          watch,
+          this.#file.read((store) => store.trace(watch.prefix)),
+        );
       }
     }
     this.#revision = revision;

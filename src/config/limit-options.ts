@@ -243,6 +243,13 @@ export const nodeLimitOptions = defineOptions('Limits of a node', {
     max: 10 * minute,
     help: 'How long running requests may then go on.',
   },
+  maxGroups: {
+    type: 'integer',
+    default: 99,
+    min: 1,
+    max: 99,
+    help: 'Replication groups that this node takes part in; it gives a sign of life for each that it leads.',
+  },
   groupWriteWaitMs: {
     type: 'duration',
     default: 10 * second,

@@ -126,7 +126,8 @@ export class Replicator implements AsyncDisposable {
     try {
       await this.#seed(snapshots);
       this.#backoff.reset();
-      return await this.#follow();
+      // An installation goes on to its end, also when the replicator is stopped meanwhile.
+      return this.#stop.signal.aborted ? error : await this.#follow();
     } catch (failure) {
       return asQuorateError(failure);
     }

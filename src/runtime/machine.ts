@@ -10,6 +10,8 @@ export interface Machine {
   monotonicMs(): number;
   /** Changes when another file takes the place of this one; undefined when there is none. */
   fileId(filePath: string): string | undefined;
+  /** Gives a file a second name, unless there is a file of that name already. @throws QuorateError IO_ERROR */
+  giveName(filePath: string, name: string): void;
   /** Name of the network file system that a path is on; undefined for one of this machine. @throws QuorateError IO_ERROR */
   networkFileSystem(filePath: string): string | undefined;
 }
@@ -38,6 +40,15 @@ export const machine: Machine = {
   fileId(filePath) {
     const found = fs.statSync(filePath, { bigint: true, throwIfNoEntry: false });
     return found === undefined ? undefined : `${found.ino}`;
+  },
+  giveName(filePath, name) {
+    try {
+      fs.linkSync(filePath, name);
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') {
+        throw new QuorateError('IO_ERROR', `cannot link ${name}: ${(cause as Error).message}`, { cause });
+      }
+    }
   },
   networkFileSystem(filePath) {
     try {

@@ -25,16 +25,18 @@ export class SharedFile implements Disposable {
 
   /**
    * Opens or makes the file.
-   * @param schema creates what does not exist
+   * @param schema creates what does not exist; without it nothing waits for whoever writes
    * @throws QuorateError DATABASE_LOCKED, DATABASE_CORRUPT, IO_ERROR, DISK_FULL
    */
-  static open(filePath: string, schema: string): SharedFile {
+  static open(filePath: string, schema?: string): SharedFile {
     return translated(() => {
       const db = new DatabaseSync(filePath, { timeout: 0 });
       try {
         db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${checkpointPages}`);
         const file = new SharedFile(db);
-        file.write('durable', () => db.exec(schema));
+        if (schema !== undefined) {
+          file.write('durable', () => db.exec(schema));
+        }
         return file;
       } catch (error) {
         db.close();

@@ -1,13 +1,21 @@
 /** A process with a coordinator of its own, which does what its parent asks for, one request in a line. */
 import { createInterface } from 'node:readline';
-import { type CoordinatorLease, type CoordinatorSettings, openCoordinator } from '../../src/cluster/interface.ts';
+import {
+  type Coordinator,
+  type CoordinatorLease,
+  type CoordinatorSettings,
+  openCoordinator,
+} from '../../src/cluster/interface.ts';
+import { LocalCoordinator } from '../../src/cluster/local-coordinator.ts';
 import { asQuorateError, assertInvariant } from '../../src/errors/interface.ts';
-import { createNodeRuntime } from '../../src/runtime/interface.ts';
+import { createNodeRuntime, type Machine, machine } from '../../src/runtime/interface.ts';
 
 export type ProcessRequest =
   | { readonly kind: 'open-lease'; readonly ttlMs: number }
   | { readonly kind: 'renew' }
   | { readonly kind: 'put'; readonly key: string; readonly value: string; readonly leased: boolean }
+  /** Of a `local` coordinator. */
+  | { readonly kind: 'stop-in-next-change' }
   | { readonly kind: 'watch'; readonly prefix: string }
   | { readonly kind: 'count'; readonly key: string; readonly times: number };
 
@@ -17,9 +25,30 @@ export type ProcessAnswer =
   | { readonly kind: 'changed'; readonly keys: readonly string[] };
 
 const settings = JSON.parse(process.argv[2] as string) as CoordinatorSettings;
-const coordinator = await openCoordinator(settings, createNodeRuntime());
-assertInvariant(coordinator !== undefined, 'the test gives a coordinator');
+let stopsInChange = false;
+/** The clock is read in the middle of each change. */
+const stoppingMachine: Machine = {
+  ...machine,
+  monotonicMs: () => {
+    if (stopsInChange) {
+      stopsInChange = false;
+      process.kill(process.pid, 'SIGSTOP');
+    }
+    return machine.monotonicMs();
+  },
+};
+const coordinator = await openedCoordinator();
 let lease: CoordinatorLease | undefined;
+
+async function openedCoordinator(): Promise<Coordinator> {
+  const { coordinator: kind, coordinatorDir: directory = '', coordinatorTimeoutMs: timeoutMs } = settings;
+  if (kind === 'local') {
+    return await LocalCoordinator.open({ directory, timeoutMs, machine: stoppingMachine }, createNodeRuntime());
+  }
+  const found = await openCoordinator(settings, createNodeRuntime());
+  assertInvariant(found !== undefined, 'the test gives a coordinator');
+  return found;
+}
 
 function say(answer: ProcessAnswer): void {
   process.stdout.write(`${JSON.stringify(answer)}\n`);
@@ -52,6 +81,9 @@ function perform(request: ProcessRequest): Promise<unknown> | undefined {
       const { key, value, leased } = request;
       return coordinator?.commit([], [{ key, value, leaseId: leased ? lease?.id : undefined }]);
     }
+    case 'stop-in-next-change':
+      stopsInChange = true;
+      return Promise.resolve();
     case 'watch': {
       const { prefix } = request;
       const changed = async () => {

@@ -1,6 +1,6 @@
 /** The coordinator of one machine: its contract, and what happens to its file. */
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -8,7 +8,9 @@ import { after, type TestContext, test } from 'node:test';
 import type { CoordinatorSettings } from '../../src/cluster/interface.ts';
 import { LocalCoordinator } from '../../src/cluster/local-coordinator.ts';
 import { createNodeRuntime, type Machine, machine } from '../../src/runtime/interface.ts';
+import { until } from '../until.ts';
 import { opened, testContract } from './contract.ts';
+import { CoordinatorProcess } from './process-handle.ts';
 import { coordinatorSettings } from './settings.ts';
 
 const root = mkdtempSync(path.join(os.tmpdir(), 'quorate-coordinator-'));
@@ -20,8 +22,15 @@ function settingsIn(name: string): CoordinatorSettings {
 
 testContract({ name: 'local', settings: () => settingsIn('contract'), ttlMs: 400, removalMs: 500 });
 
-function fileIn(name: string): string {
-  return path.join(root, name, 'coordinator.sqlite');
+function fileIn(name: string, generation = 1): string {
+  return path.join(root, name, generation === 1 ? 'coordinator.sqlite' : `coordinator-${generation}.sqlite`);
+}
+
+/** What is in the folder, without what SQLite keeps beside its files. */
+function files(name: string): string[] {
+  return readdirSync(path.join(root, name))
+    .filter((file) => !/-(wal|shm)$/.test(file))
+    .sort();
 }
 
 /** A coordinator on a machine that a test has made up. */
@@ -106,25 +115,87 @@ test('a file that is set back, or goes away, under a node that runs is not used 
   await assert.rejects(second.list(''), { code: 'COORDINATOR_UNAVAILABLE', message: /removed/ });
 });
 
-test('a process that stops in the middle of a change delays others without blocking them, and reads go on', async (t) => {
-  const coordinator = await opened(t, { ...settingsIn('locked'), coordinatorTimeoutMs: 300 });
+test('others wait for a process in the middle of a change without blocking, and read meanwhile', async (t) => {
+  const coordinator = await opened(t, settingsIn('locked'));
   await coordinator.commit([], [{ key: 'a', value: 'before' }]);
   const holder = new DatabaseSync(fileIn('locked'));
   t.after(() => holder.close());
   holder.exec('BEGIN IMMEDIATE');
+  const changing = coordinator.commit([], [{ key: 'a', value: 'after' }]);
   let ticks = 0;
-  const ticking = setInterval(() => {
+  await until('timers fire meanwhile', () => {
     ticks += 1;
-  }, 10);
-  await assert.rejects(coordinator.commit([], [{ key: 'a', value: 'after' }]), {
-    code: 'COORDINATOR_UNAVAILABLE',
-    message: /another process/,
+    return ticks > 5;
   });
-  clearInterval(ticking);
-  assert.ok(ticks > 5, `${ticks} timers fired meanwhile`);
   assert.equal((await coordinator.get('a'))?.value, 'before');
   holder.exec('ROLLBACK');
-  assert.ok((await coordinator.commit([], [{ key: 'a', value: 'after' }])).done);
+  assert.ok((await changing).done);
+  assert.deepEqual(files('locked'), ['coordinator.sqlite']);
+});
+
+test('when a process is stopped in the middle of a change, the others go on, and it finds that its change does not count', async (t) => {
+  const coordinator = await opened(t, settingsIn('stopped'));
+  const seen = new Set<string>();
+  coordinator.watch('', {
+    changed: () => void coordinator.list('').then(({ entries }) => entries.map(({ key }) => seen.add(key))),
+  });
+  const stopped = new CoordinatorProcess(t, settingsIn('stopped'));
+  const put = (key: string) => stopped.ask({ kind: 'put', key, value: '', leased: false });
+  await put('first');
+  assert.equal(await stopped.ask({ kind: 'stop-in-next-change' }), undefined);
+  const stopping = put('in the middle');
+  await until('the process stands still', () => stopped.isStopped);
+
+  const { revision } = await coordinator.list('');
+  const meanwhile = await coordinator.commit(
+    [{ key: 'first', changedRevision: revision }],
+    [{ key: 'second', value: '' }],
+  );
+  assert.deepEqual(meanwhile, { done: true, revision: revision + 1 });
+  const later = await opened(t, settingsIn('stopped'));
+  assert.ok((await later.commit([], [{ key: 'third', value: '' }])).done);
+
+  stopped.resume();
+  assert.equal(await stopping, 'COORDINATOR_UNAVAILABLE');
+  await put('fourth');
+  const keys = ['first', 'fourth', 'second', 'third'];
+  assert.deepEqual(
+    (await coordinator.list('')).entries.map(({ key }) => key),
+    keys,
+  );
+  await until('the watch has seen all', () => keys.every((key) => seen.has(key)));
+  assert.deepEqual(files('stopped'), ['coordinator-1.closed', 'coordinator-2.sqlite', 'coordinator.sqlite']);
+});
+
+test('a process that opens the folder while another holds the lock goes on without it', async (t) => {
+  const first = await opened(t, settingsIn('held'));
+  await first.commit([], [{ key: 'a', value: '' }]);
+  for (const generation of [1, 2, 3]) {
+    const holder = new DatabaseSync(fileIn('held', generation));
+    t.after(() => holder.close());
+    holder.exec('BEGIN IMMEDIATE');
+    const next = await opened(t, settingsIn('held'));
+    assert.ok((await next.commit([], [{ key: `${generation}`, value: '' }])).done);
+  }
+  assert.deepEqual(
+    (await first.list('')).entries.map(({ key }) => key),
+    ['1', '2', '3', 'a'],
+  );
+  const marks = ['coordinator-1.closed', 'coordinator-2.closed', 'coordinator-3.closed'];
+  assert.deepEqual(files('held'), [...marks, 'coordinator-3.sqlite', 'coordinator-4.sqlite'].sort());
+});
+
+test('a file that was closed by a process which then died is copied by whoever comes next', async (t) => {
+  const before = await opened(t, settingsIn('closed'));
+  const { revision } = await before.commit([], [{ key: 'a', value: 'kept' }]);
+  writeFileSync(path.join(root, 'closed', 'coordinator-1.closed'), '');
+  const after = await before.list('');
+  assert.equal(after.revision, revision);
+  assert.deepEqual(
+    after.entries.map(({ value }) => value),
+    ['kept'],
+  );
+  assert.deepEqual(files('closed'), ['coordinator-1.closed', 'coordinator-2.sqlite', 'coordinator.sqlite']);
 });
 
 test('a folder that is none, and a file that is no SQLite, are told', async (t) => {

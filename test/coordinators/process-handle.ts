@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -36,6 +37,12 @@ export class CoordinatorProcess {
     await until(`an answer to ${request.kind}`, () => this.#answers.length > 0);
     const answer = this.#answers.shift();
     return answer?.kind === 'failed' ? answer.code : answer?.kind === 'done' ? answer.value : undefined;
+  }
+
+  /** Whether the process stands still; where the kernel cannot be asked, it counts as one that does. */
+  get isStopped(): boolean {
+    const file = `/proc/${this.#child.pid}/stat`;
+    return !existsSync(file) || /\) T/.test(readFileSync(file, 'utf8'));
   }
 
   pause(): void {

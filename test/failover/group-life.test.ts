@@ -70,6 +70,18 @@ test('a database whose group cannot be made is not made either', async (t) => {
   await assert.rejects(one.query('second', 'SELECT 1'), { code: 'DATABASE_NOT_FOUND' });
 });
 
+test('a node takes part in no more groups than max-groups says', async (t) => {
+  const fixture = new GroupFixture(t);
+  const [one, two] = [await fixture.start('one'), await fixture.start('two', '--max-groups=1')];
+  await Promise.all(['first', 'second'].map((name) => createItems(one, name)));
+  await formGroup([one, two], 'first');
+  await (await one.client()).groups.create({ database: 'second', leaseMs: 0 });
+  const refused = { code: 'OVERLOADED', message: /takes part in 1 groups/ };
+  await assert.rejects((await two.client()).groups.join({ database: 'second', self: undefined }), refused);
+  await createItems(two, 'third');
+  await assert.rejects((await two.client()).groups.create({ database: 'third', leaseMs: 0 }), refused);
+});
+
 test('members leave until none is left, and then the database can be deleted', async (t) => {
   const fixture = new GroupFixture(t);
   const [one, two, three] = await fixture.group(names);

@@ -72,6 +72,8 @@ function nodeMetrics(metrics: MetricsText, { node, errors }: HttpContext): void 
   }
   metrics.gauge('quorate_databases', 'Databases on the node.', databases.length);
   metrics.gauge('quorate_databases_limit', 'Option max-databases.', node.options.limits.maxDatabases);
+  metrics.gauge('quorate_groups', 'Groups that the node takes part in.', node.groups?.report().groups.length ?? 0);
+  metrics.gauge('quorate_groups_limit', 'Option max-groups.', node.options.limits.maxGroups);
   for (const [code, count] of errors) {
     metrics.counter('quorate_errors_total', 'Errors answered, by code.', count, { code });
   }

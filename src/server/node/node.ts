@@ -196,6 +196,7 @@ export class Node implements AsyncDisposable {
       httpAddress: () => this.#httpAddress,
       isSecure: this.certificate !== undefined,
       onPrimary: (database) => this.#nowPrimary(database),
+      maxGroups: this.options.limits.maxGroups,
     });
   }
 

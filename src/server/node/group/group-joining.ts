@@ -1,9 +1,27 @@
-import type { GroupConfig, GroupMember } from '../../../cluster/interface.ts';
+import { countsForAcks, type GroupConfig, type GroupMember } from '../../../cluster/interface.ts';
 import { QuorateError } from '../../../errors/interface.ts';
+import type { Runtime } from '../../../runtime/interface.ts';
 import { builtInDatabases, type DatabaseCatalog } from '../database-catalog.ts';
 import { followsNobody } from '../node-options.ts';
 import { hexId } from './group-changes.ts';
 import type { GrpcGroupPeers } from './group-peers.ts';
+
+/** Milliseconds for which the making of a database waits at most for the other members of its group, and between two looks. */
+const majorityLimitMs = 10_000;
+const majorityTickMs = 10;
+
+/** Resolves when as many members count as are a majority of another group, or when that takes too long. */
+export async function majorityCounts(
+  { clock, timers }: Runtime,
+  { members }: GroupConfig,
+  present: () => GroupConfig | undefined,
+): Promise<void> {
+  const majority = Math.floor(members.filter(countsForAcks).length / 2) + 1;
+  const isReached = () => (present()?.members.filter(countsForAcks).length ?? 0) >= majority;
+  for (const endMs = clock.monotonicMs() + majorityLimitMs; !isReached() && clock.monotonicMs() < endMs; ) {
+    await timers.sleep(majorityTickMs);
+  }
+}
 
 /** Gives a node that joins a group its replica. @throws QuorateError WRONG_DATABASE when it has another database of the name */
 export async function prepareReplica(

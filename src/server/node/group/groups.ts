@@ -19,7 +19,7 @@ import type { NodeIdentity } from '../node-directory.ts';
 import { checkExport } from './export-rule.ts';
 import { changedConfig, isPause, newConfig, noChange, noGroup, sameGroup } from './group-changes.ts';
 import { GroupDatabase } from './group-database.ts';
-import { prepareReplica } from './group-joining.ts';
+import { majorityCounts, prepareReplica } from './group-joining.ts';
 import { GroupOrders } from './group-orders.ts';
 import type { GrpcGroupPeers } from './group-peers.ts';
 import { wireGroup } from './group-wire.ts';
@@ -37,13 +37,11 @@ export interface GroupsOptions {
   /** Where this node can be reached. */
   readonly self: () => Pick<GroupMember, 'host' | 'port' | 'httpUrl' | 'zone'>;
   readonly hooks: RoleHooks;
+  readonly maxGroups: number;
   /** Called when this node has become primary. */
   readonly onPrimary: (database: string) => void;
 }
 
-/** Milliseconds for which the making of a database waits at most for the other members of its group, and between two looks. */
-const includeLimitMs = 10_000;
-const includeTickMs = 10;
 /** Transactions that a member may lack when it begins to count. */
 const learnerLag = 100;
 
@@ -66,6 +64,7 @@ export class Groups implements AsyncDisposable {
     this.#own = new OwnGroups({
       ...options,
       takesPart: (name) => this.#memberships.has(name) || this.#refusals.has(name),
+      checkRoom: () => this.#checkRoom(),
       join: (name) => void this.#join(name),
       keepOut: (name, refusal) => this.#keepOut(name, refusal),
     });
@@ -242,15 +241,22 @@ export class Groups implements AsyncDisposable {
       });
     }
     await this.#make(sameGroup(all, own, database, name));
-    const majority = Math.floor(all.members.filter(countsForAcks).length / 2) + 1;
-    const isWhole = () => (this.find(name)?.config?.members.filter(countsForAcks).length ?? 0) >= majority;
-    const untilMs = runtime.clock.monotonicMs() + includeLimitMs;
-    while (!isWhole() && runtime.clock.monotonicMs() < untilMs) {
-      await runtime.timers.sleep(includeTickMs);
+    await majorityCounts(runtime, all, () => this.find(name)?.config);
+  }
+
+  /** @throws QuorateError OVERLOADED */
+  #checkRoom(): void {
+    const { maxGroups } = this.#options;
+    if (this.#memberships.size >= maxGroups) {
+      throw new QuorateError('OVERLOADED', `this node takes part in ${maxGroups} groups, as many as it may`, {
+        hint: 'Leave one, or raise max-groups.',
+        details: { limit: maxGroups },
+      });
     }
   }
 
   async #make(config: GroupConfig): Promise<wire.Group> {
+    this.#checkRoom();
     const { coordinator, databases, identity, runtime } = this.#options;
     const name = config.database;
     const sinceMs = runtime.clock.monotonicMs();
@@ -269,6 +275,7 @@ export class Groups implements AsyncDisposable {
 
   /** Makes this node a member. @throws QuorateError NOT_IN_GROUP when there is no such group; NODE_ID_IN_USE, WRONG_DATABASE … */
   async join({ database: name, self: asked }: wire.JoinGroupRequest): Promise<wire.Group> {
+    this.#checkRoom();
     const { coordinator, identity, peers, self } = this.#options;
     const state = await new GroupStore(coordinator, name).read();
     const leader = state.config?.members.find(({ nodeId }) => nodeId === state.leader?.nodeId);

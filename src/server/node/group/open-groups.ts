@@ -21,12 +21,13 @@ export interface GroupSurroundings {
   /** Whether clients connect over TLS. */
   readonly isSecure: boolean;
   readonly onPrimary: (database: string) => void;
+  readonly maxGroups: number;
 }
 
 /** The groups of a node that was given a coordinator. @throws QuorateError INVALID_ARGUMENT, COORDINATOR_UNAVAILABLE */
 export async function openGroups(
   settings: ClusterSettings | undefined,
-  { identity, databases, runtime, transport, address, httpAddress, isSecure, onPrimary }: GroupSurroundings,
+  { identity, databases, runtime, transport, address, httpAddress, isSecure, onPrimary, maxGroups }: GroupSurroundings,
 ): Promise<Groups | undefined> {
   const opened = settings && (await openCoordinator(settings, runtime));
   if (settings === undefined || opened === undefined) {
@@ -55,5 +56,5 @@ export async function openGroups(
   const { onRoleChange: command, roleChangeWebhook: webhook } = settings;
   const hooks = new RoleHooks({ command, webhook, nodeName: identity.nodeName, runtime });
   const coordinator = new ObservedCoordinator(opened, runtime.clock);
-  return new Groups({ coordinator, peers, databases, identity, runtime, self, hooks, onPrimary });
+  return new Groups({ coordinator, peers, databases, identity, runtime, self, hooks, onPrimary, maxGroups });
 }

@@ -26,6 +26,8 @@ export interface OwnGroupsOptions {
   readonly self: () => Pick<GroupMember, 'host' | 'port' | 'httpUrl' | 'zone'>;
   /** Whether this node takes part in the group of a database. */
   readonly takesPart: (database: string) => boolean;
+  /** @throws QuorateError OVERLOADED when this node takes part in as many groups as it may */
+  readonly checkRoom: () => void;
   /** Makes this node take part. */
   readonly join: (database: string) => void;
   /** Makes this node take no part. */
@@ -129,7 +131,7 @@ export class OwnGroups implements Disposable {
    */
   async #makeReady(config: GroupConfig, own: GroupMember, primary: GroupMember): Promise<boolean> {
     const { database: name, databaseId } = config;
-    const { databases, keepOut } = this.#options;
+    const { databases, keepOut, checkRoom } = this.#options;
     if (own.witness) {
       return true;
     }
@@ -143,10 +145,11 @@ export class OwnGroups implements Disposable {
       return false;
     }
     try {
+      checkRoom();
       await prepareReplica(this.#options, name, config, primary);
       return true;
     } catch (error) {
-      if (isQuorateError(error) && error.code === 'WRONG_DATABASE') {
+      if (isQuorateError(error) && (error.code === 'WRONG_DATABASE' || error.code === 'OVERLOADED')) {
         await keepOut(name, error);
         return false;
       }
