@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { test } from 'node:test';
 import { NodeClient } from '../../src/client/interface.ts';
+import { CoordinatorProcess } from '../coordinators/process-handle.ts';
+import { coordinatorSettings } from '../coordinators/settings.ts';
 import { adminPassword, type ServerProcess } from '../server-process.ts';
-import { eventually } from '../until.ts';
+import { eventually, until } from '../until.ts';
 import {
   assertKept,
   database,
@@ -81,6 +84,25 @@ test('a primary that was stopped and wakes up after another was elected takes no
   assert.equal((await untilLeader([one, two, three])).ready.nodeId, leader.ready.nodeId);
   await untilEqual([one, two, three]);
   await assertKept(one, writer, late);
+});
+
+test('a primary is replaced also when a process was stopped that holds the lock of the coordinator', async (t) => {
+  const fixture = new GroupFixture(t);
+  const [one, two, three] = await fixture.group(['one', 'two', 'three']);
+  const coordinatorDir = path.join(fixture.root, 'coordinator');
+  const holder = new CoordinatorProcess(t, coordinatorSettings({ coordinator: 'local', coordinatorDir }));
+  await holder.ask({ kind: 'stop-in-next-change' });
+  const change = holder.ask({ kind: 'put', key: 'anything', value: '', leased: false });
+  await until('the lock is held', () => holder.isStopped);
+  process.kill(one.processId, 'SIGSTOP');
+  const writer = new SteadyWriter(t, two, 0);
+  await writer.more(20);
+  process.kill(one.processId, 'SIGCONT');
+  await writer.stop();
+  await untilEqual([one, two, three]);
+  await assertKept(one, writer);
+  holder.resume();
+  assert.equal(await change, 'COORDINATOR_UNAVAILABLE');
 });
 
 test('without enough members nobody is elected, and the rule and its numbers are told', async (t) => {
