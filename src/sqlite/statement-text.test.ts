@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { readStatements } from './statement-text.ts';
 
@@ -71,4 +72,16 @@ test('a text of several statements is cut where SQLite cuts it, not inside strin
 
 test('a numbered parameter may stand for a named one before it', () => {
   assert.deepEqual(only('SELECT :b, @a, ?1, ?, $c').parameters.names, [':b', '@a', null, '$c']);
+});
+
+test('parameters are listed up to where SQLite refuses the statement', () => {
+  using db = new DatabaseSync(':memory:');
+  assert.ok(db.prepare('SELECT ?32766'));
+  assert.equal(only('SELECT ?32766').parameters.names.length, 32_766);
+  for (const sql of ['SELECT ?32767', 'SELECT ?36854775807', 'SELECT ?0', 'SELECT ?32766, ?']) {
+    assert.throws(() => db.prepare(sql), /variable number|too many SQL variables/, sql);
+    assert.ok(only(sql).parameters.names.length <= 32_766, sql);
+  }
+  const many = Array.from({ length: 100_000 }, (_, index) => `:p${index}`);
+  assert.equal(only(`SELECT ${many}`).parameters.names.length, 32_766);
 });

@@ -16,22 +16,33 @@ export interface ParameterList {
 const minimumInteger = -(2n ** 63n);
 const maximumInteger = 2n ** 63n - 1n;
 
-/** Lists the parameters of a statement as SQLite numbers them. */
+/** SQLITE_MAX_VARIABLE_NUMBER: SQLite refuses a statement with more parameters, or with one of a higher number. */
+const maxParameters = 32_766;
+
+/** Lists the parameters of a statement as SQLite numbers them, up to those for which it refuses the statement. */
 export function listParameters(sql: string): ParameterList {
   const names: (string | null)[] = [];
+  const known = new Set<string>();
   for (const token of sql.includes('?') || /[:@$]/.test(sql) ? tokenize(sql) : []) {
     if (token.kind !== 'parameter') {
       continue;
+    }
+    if (names.length >= maxParameters) {
+      break;
     }
     if (token.text === '?') {
       names.push(null);
     } else if (token.text.startsWith('?')) {
       const index = Number(token.text.slice(1));
+      if (index < 1 || index > maxParameters) {
+        break;
+      }
       while (names.length < index) {
         names.push(null);
       }
       names[index - 1] ??= token.text;
-    } else if (!names.includes(token.text)) {
+    } else if (!known.has(token.text)) {
+      known.add(token.text);
       names.push(token.text);
     }
   }
