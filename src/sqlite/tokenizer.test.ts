@@ -54,6 +54,12 @@ test('parameters, numbers and blobs are single tokens', () => {
   ]);
 });
 
+test('a parameter takes its bracket with it, closed or not, and is not looked at again', () => {
+  const texts = (sql: string) => tokenize(sql).map(({ text }) => text);
+  assert.deepEqual(texts('$a(b), $c(d) e'), ['$a(b)', ',', '$c(d)', 'E']);
+  assert.deepEqual(texts('$a($b($c( d'), ['$a($b($c(', 'D']);
+});
+
 test('quoting a name and reading it again gives the same name', () => {
   for (const name of ['a"b', 'sp ace', 'ünï', ']x[', "'"]) {
     const quoted = quoteIdentifier(name);

@@ -26,7 +26,8 @@ const word = /[A-Za-z0-9_$\u0080-\uFFFF]+/y;
 const number = /0[xX][0-9a-fA-F]+|(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]+)?/y;
 const questionParameter = /\?[0-9]*/y;
 const namedParameter = /[:@#][A-Za-z0-9_$\u0080-\uFFFF]+/y;
-const dollarParameter = /\$(?:[A-Za-z0-9_$\u0080-\uFFFF]|::)+(?:\([^)\s]*\))?/y;
+/** SQLite refuses one whose bracket is not closed; taking it as it is keeps a text of many such from being searched for each. */
+const dollarParameter = /\$(?:[A-Za-z0-9_$\u0080-\uFFFF]|::)+(?:\([^)\s]*\)?)?/y;
 const digit = /[0-9]/;
 
 /** The end of what a sticky pattern matches at `offset`, or `offset` if it does not match there. */

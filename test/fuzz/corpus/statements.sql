@@ -9,6 +9,7 @@ INSERT INTO t (a) VALUES (:a), (@b), ($c)
 INSERT OR REPLACE INTO keyed VALUES (1, 'x', 2.5)
 INSERT INTO keyed VALUES (2, 'y', 1e308) ON CONFLICT (id) DO UPDATE SET name = excluded.name
 SELECT ?36854775807, ?2, ?0
+SELECT $a(b), $a($a($a($a(
 UPDATE t SET b = a || 'x' WHERE a > 0 RETURNING *
 UPDATE keyed SET id = id + 1 WHERE id < 5
 DELETE FROM t WHERE a IN (SELECT id FROM keyed)
