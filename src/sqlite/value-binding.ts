@@ -163,8 +163,9 @@ function bindNamed(list: ParameterList, values: Readonly<Record<string, SqlValue
 }
 
 function refuseUnknown(list: ParameterList, values: Readonly<Record<string, SqlValue>>): void {
+  const known = new Set(list.names.flatMap((name) => (name === null ? [] : [name, name.slice(1)])));
   for (const key of Object.keys(values)) {
-    if (!list.names.some((name) => name === key || name?.slice(1) === key)) {
+    if (!known.has(key)) {
       throw new QuorateError('INVALID_ARGUMENT', `the statement has no parameter named ${key}`);
     }
   }

@@ -1,6 +1,6 @@
 import { QuorateError } from '../../errors/interface.ts';
 import { readStatements, type SqlValue, type Statement, type StatementText } from '../../sqlite/interface.ts';
-import type { NamedValue, WireStatement } from './wire-types.ts';
+import type { WireStatement } from './wire-types.ts';
 
 /** Texts of which it is remembered what they are; the one used longest ago goes first. */
 const maxKnownTexts = 1_000;
@@ -93,7 +93,9 @@ export function bound(text: StatementText, { values, namedValues }: WireStatemen
     throw new QuorateError('ARGS_BOTH_POSITIONAL_AND_NAMED', 'positional and named values were sent together');
   }
   if (namedValues.length > 0) {
-    return { sql: text.sql, parameters: names.map((name) => namedValueOf(name, namedValues)), exactNumbers: true };
+    // Of two values of one name the first counts.
+    const byName = new Map(namedValues.toReversed().map(({ name, value }) => [name, value]));
+    return { sql: text.sql, parameters: names.map((name) => namedValueOf(name, byName)), exactNumbers: true };
   }
   if (values.length !== names.length) {
     throw new QuorateError(
@@ -106,11 +108,11 @@ export function bound(text: StatementText, { values, namedValues }: WireStatemen
 }
 
 /** The value whose name is the same with or without its prefix; values that the statement has no use for are ignored. */
-function namedValueOf(parameter: string | null, values: readonly NamedValue[]): SqlValue {
-  const named =
-    values.find(({ name }) => name === parameter) ?? values.find(({ name }) => name === parameter?.slice(1));
-  if (parameter === null || named === undefined) {
+function namedValueOf(parameter: string | null, values: ReadonlyMap<string, SqlValue>): SqlValue {
+  const name = parameter !== null && !values.has(parameter) ? parameter.slice(1) : parameter;
+  const value = name === null ? undefined : values.get(name);
+  if (value === undefined) {
     throw new QuorateError('ARGS_INVALID', `no value was sent for the parameter ${parameter ?? '?'}`);
   }
-  return named.value;
+  return value;
 }
