@@ -55,7 +55,8 @@ test('a member that was silent is not asked again while the others have no leade
   members.silent = [1];
   members.refusing = [2, 3];
   await assert.rejects(members.request(), { code: 'COORDINATOR_UNAVAILABLE' });
-  await assert.rejects(members.request(), { code: 'COORDINATOR_UNAVAILABLE' });
+  const every = /127.0.0.1:1: no answer in time; .*no leader; .*no leader/;
+  await assert.rejects(members.request(), { code: 'COORDINATOR_UNAVAILABLE', message: every });
   assert.deepEqual(members.asked.slice(0, 5), [1, 2, 3, 2, 3]);
   assert.equal(members.asked.lastIndexOf(1), 0);
 });

@@ -43,8 +43,8 @@ export class EtcdSession implements Disposable {
   readonly #closing = new AbortController();
   /** The member that answered last. */
   #current = 0;
-  /** Until when members count as silent. */
-  readonly #silentUntilMs = new Map<EtcdMember, number>();
+  /** Until when members count as silent, and how that showed. */
+  readonly #silent = new Map<EtcdMember, { readonly untilMs: number; readonly error: EtcdError }>();
   #token: Promise<string | undefined> | undefined;
 
   constructor(options: EtcdSessionOptions, runtime: Runtime) {
@@ -65,17 +65,25 @@ export class EtcdSession implements Disposable {
   /** Leaves a member for the next one, unless somebody has done so. */
   leave(member: EtcdMember): void {
     if (member === this.member) {
-      const nowMs = this.#runtime.clock.monotonicMs();
       const following = this.#members.map((_, index) => (this.#current + 1 + index) % this.#members.length);
-      const isHeard = (index: number) =>
-        (this.#silentUntilMs.get(this.#members[index] as EtcdMember) ?? -Infinity) <= nowMs;
+      const isHeard = (index: number) => !this.#isSilent(this.#members[index] as EtcdMember);
       this.#current = following.find(isHeard) ?? (following[0] as number);
     }
   }
 
   /** A member that is cut off, or stands still, keeps nobody waiting again and again. */
-  #noteSilence(member: EtcdMember): void {
-    this.#silentUntilMs.set(member, this.#runtime.clock.monotonicMs() + silenceMs);
+  #noteSilence(member: EtcdMember, error: EtcdError): void {
+    this.#silent.set(member, { untilMs: this.#runtime.clock.monotonicMs() + silenceMs, error });
+  }
+
+  #isSilent(member: EtcdMember): boolean {
+    return (this.#silent.get(member)?.untilMs ?? -Infinity) > this.#runtime.clock.monotonicMs();
+  }
+
+  /** @param reasons what the members that were asked have said; those that were not are named, too */
+  #unavailable(reasons: ReadonlyMap<string, EtcdError>): QuorateError {
+    const silent = [...this.#silent].filter(([member]) => this.#isSilent(member));
+    return etcdUnavailable(new Map([...silent.map(([{ name }, { error }]) => [name, error] as const), ...reasons]));
   }
 
   /**
@@ -91,13 +99,13 @@ export class EtcdSession implements Disposable {
       const { member } = this;
       const leftMs = endMs - clock.monotonicMs();
       if (leftMs <= 0) {
-        throw etcdUnavailable(reasons);
+        throw this.#unavailable(reasons);
       }
       try {
         return await this.attempt(member, Math.min(leftMs, this.shareMs), attempt);
       } catch (error) {
         if (isTimeout(error as EtcdError) && leftMs >= this.shareMs) {
-          this.#noteSilence(member);
+          this.#noteSilence(member, error as EtcdError);
         }
         this.#passOver(member, error as EtcdError, reasons);
       }
@@ -120,7 +128,7 @@ export class EtcdSession implements Disposable {
       reasons.set(member.name, error);
     }
     if (failureKind(error) !== 'elsewhere') {
-      throw etcdUnavailable(reasons);
+      throw this.#unavailable(reasons);
     }
     this.leave(member);
   }

@@ -50,7 +50,8 @@ export async function switchOver(
   const self = members.find((member) => member.nodeId === nodeId) as GroupMember;
   const view = await within(runtime.timers, 1_000, `the answer of ${target.name}`, peers.ask(target, database));
   const tip = local.position()?.durable.txId ?? 0;
-  const lag = tip - (view.position?.durable.txId ?? 0);
+  // Records leave before they are on disk here, so the target may have more of them.
+  const lag = Math.max(0, tip - (view.position?.durable.txId ?? 0));
   if (lag > maxLag || local.heldBy(target.nodeId) === 0) {
     throw new QuorateError(
       'WRONG_ROLE',
