@@ -23,30 +23,31 @@ const maxParameters = 32_766;
 export function listParameters(sql: string): ParameterList {
   const names: (string | null)[] = [];
   const known = new Set<string>();
-  for (const token of sql.includes('?') || /[:@$]/.test(sql) ? tokenize(sql) : []) {
-    if (token.kind !== 'parameter') {
+  const tokens = sql.includes('?') || /[:@$]/.test(sql) ? tokenize(sql) : [];
+  for (const { kind, text } of tokens) {
+    if (kind !== 'parameter' || known.has(text)) {
       continue;
     }
-    if (names.length >= maxParameters) {
+    const number = text.startsWith('?') && text.length > 1 ? Number(text.slice(1)) : names.length + 1;
+    if (number < 1 || number > maxParameters) {
       break;
     }
-    if (token.text === '?') {
-      names.push(null);
-    } else if (token.text.startsWith('?')) {
-      const index = Number(token.text.slice(1));
-      if (index < 1 || index > maxParameters) {
-        break;
-      }
-      while (names.length < index) {
-        names.push(null);
-      }
-      names[index - 1] ??= token.text;
-    } else if (!known.has(token.text)) {
-      known.add(token.text);
-      names.push(token.text);
+    addParameter(names, number, text);
+    if (text !== '?') {
+      known.add(text);
     }
   }
   return { names, named: names.some((name) => name !== null && !name.startsWith('?')) };
+}
+
+/** A number may be beyond the parameters so far, and may stand for one that has a name already. */
+function addParameter(names: (string | null)[], number: number, text: string): void {
+  while (names.length < number) {
+    names.push(null);
+  }
+  if (text !== '?') {
+    names[number - 1] ??= text;
+  }
 }
 
 /** The form in which one value is bound. @throws QuorateError INVALID_ARGUMENT for anything SQLite has no type for */
