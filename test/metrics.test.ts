@@ -228,7 +228,7 @@ function groupFamilies(): Map<string, MetricFamily> {
   const seconds = new Histogram([1]);
   seconds.observe(0.5);
   const metrics = new MetricsText();
-  groupMetrics(metrics, {
+  groupMetrics(metrics, 99, {
     groups: [{ database: 'shop', term: 3, members: 3, hasLeader: true, isLeading: true, isFailsafe: false }],
     hooks: { waiting: 0, limit: 100, dropped: 0, failed: 0 },
     coordinator: {

@@ -4,6 +4,7 @@ import { defineOptions, formatDuration, type ParsedOptions } from '../config/int
 import { QuorateError } from '../errors/interface.ts';
 import type { ChangeGroupRequest, Group, GroupAcks, GroupMember } from '../proto/interface.ts';
 import { isoTime } from '../runtime/interface.ts';
+import { systemDatabaseName } from '../server/interface.ts';
 import { clientOptions } from './client-options.ts';
 import { type CommandContext, describe } from './command-context.ts';
 import { renderTable } from './text-table.ts';
@@ -19,9 +20,6 @@ const memberOptions = defineOptions('Member', {
   nosync: { type: 'boolean', help: 'Its acknowledgements do not count, and it never becomes primary.' },
   witness: { type: 'boolean', help: 'The member holds no data and only votes.' },
 });
-
-/** Holds the users; its group may be for new databases, too. */
-const usersDatabase = 'systemdb';
 
 const ruleOptions = defineOptions('Rules', {
   acks: {
@@ -125,12 +123,12 @@ function addCreate(group: Command, context: CommandContext): void {
     const self = newMember({ priority, nofailover });
     const rules = { self, acks: acksOf(parsed), automatic, maxLag: failoverMaxLag, leaseMs };
     for (const name of await named(database, all, () => groupless(client))) {
-      const newDatabases = all && name === usersDatabase ? true : undefined;
+      const newDatabases = all && name === systemDatabaseName ? true : undefined;
       printGroup(context, json, await client.groups.create({ database: name, newDatabases, ...rules }));
     }
     const groups = all ? await client.groups.list() : [];
-    if (groups.some((one) => one.database === usersDatabase && !one.newDatabases)) {
-      await client.groups.update({ ...nothing, database: usersDatabase, newDatabases: true });
+    if (groups.some((one) => one.database === systemDatabaseName && !one.newDatabases)) {
+      await client.groups.update({ ...nothing, database: systemDatabaseName, newDatabases: true });
     }
   });
 }
@@ -183,7 +181,10 @@ async function unjoined(client: NodeClient): Promise<string[]> {
 }
 
 function usersLast(names: readonly string[]): string[] {
-  return [...names.filter((name) => name !== usersDatabase), ...names.filter((name) => name === usersDatabase)];
+  return [
+    ...names.filter((name) => name !== systemDatabaseName),
+    ...names.filter((name) => name === systemDatabaseName),
+  ];
 }
 
 function addLeave(group: Command, context: CommandContext): void {

@@ -1,11 +1,12 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findFreePorts } from '../../src/demo/free-port.ts';
 import type { TestCertificate } from '../certificates.ts';
+import { isStopped } from '../process-state.ts';
 import { patienceMs } from '../until.ts';
 
 export const etcdMissing =
@@ -163,9 +164,7 @@ export class EtcdCluster {
   /** Stops members as a debugger would, and resolves when they stand still. */
   async suspend(...members: readonly Member[]): Promise<void> {
     this.signal(members, 'SIGSTOP');
-    const isStopped = ({ process }: Member) =>
-      /^\d+ \(.*\) T /.test(readFileSync(`/proc/${process?.pid}/stat`, 'utf8'));
-    while (!members.every(isStopped)) {
+    while (!members.every(({ process }) => isStopped(process?.pid as number))) {
       await new Promise((resolve) => setImmediate(resolve));
     }
   }

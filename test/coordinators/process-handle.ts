@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { CoordinatorSettings } from '../../src/cluster/interface.ts';
+import { isStopped } from '../process-state.ts';
 import { until } from '../until.ts';
 import type { ProcessAnswer, ProcessRequest } from './coordinator-process.ts';
 
@@ -39,10 +39,8 @@ export class CoordinatorProcess {
     return answer?.kind === 'failed' ? answer.code : answer?.kind === 'done' ? answer.value : undefined;
   }
 
-  /** Whether the process stands still; where the kernel cannot be asked, it counts as one that does. */
   get isStopped(): boolean {
-    const file = `/proc/${this.#child.pid}/stat`;
-    return !existsSync(file) || /\) T/.test(readFileSync(file, 'utf8'));
+    return isStopped(this.#child.pid as number);
   }
 
   pause(): void {

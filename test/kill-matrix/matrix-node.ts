@@ -6,6 +6,7 @@ import { NodeClient } from '../../src/client/interface.ts';
 import { isQuorateError } from '../../src/errors/interface.ts';
 import { TransactionLog } from '../../src/log/interface.ts';
 import { nodeFileSystem } from '../../src/runtime/interface.ts';
+import { isStopped } from '../process-state.ts';
 import { adminPassword, type ServerFixture, type ServerProcess } from '../server-process.ts';
 
 export const matrixDatabase = 'matrix';
@@ -80,7 +81,7 @@ export class MatrixNode {
     const { processId } = this.#server;
     process.kill(processId, 'SIGSTOP');
     await waitFor(
-      () => stateOf(processId) === 'T',
+      () => isStopped(processId),
       () => `${this.name} stands still`,
     );
   }
@@ -156,10 +157,4 @@ export class MatrixNode {
     const directory = path.join(this.databaseDirectory, content ?? '', 'log');
     return content !== undefined && existsSync(directory) ? directory : undefined;
   }
-}
-
-/** As the kernel names it: T for one that was stopped. Where it cannot be asked, a stop counts as done at once. */
-function stateOf(processId: number): string {
-  const file = `/proc/${processId}/stat`;
-  return existsSync(file) ? (/\) (\S)/.exec(readFileSync(file, 'utf8'))?.[1] ?? '') : 'T';
 }

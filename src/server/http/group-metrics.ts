@@ -3,7 +3,13 @@ import type { GroupsReport } from '../node/group/groups-report.ts';
 import type { MetricsText } from './metrics.ts';
 
 /** The groups of the node, the hooks on changes of their primary, and their coordinator. */
-export function groupMetrics(metrics: MetricsText, { groups, hooks, coordinator }: GroupsReport): void {
+export function groupMetrics(metrics: MetricsText, maxGroups: number, report: GroupsReport | undefined): void {
+  metrics.gauge('quorate_groups', 'Groups that the node takes part in.', report?.groups.length ?? 0);
+  metrics.gauge('quorate_groups_limit', 'Option max-groups.', maxGroups);
+  if (report === undefined) {
+    return;
+  }
+  const { groups, hooks, coordinator } = report;
   for (const { database, term, members, hasLeader, isLeading, isFailsafe } of groups) {
     const labels = { database };
     metrics.gauge('quorate_group_term', 'Term of the primary; 0 while none is known.', term, labels);

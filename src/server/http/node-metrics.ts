@@ -29,9 +29,7 @@ export function renderNodeMetrics(context: HttpContext): string {
   readerUsage(metrics, context);
   hranaUsage(metrics, context);
   spanMetrics(metrics, context.spans);
-  if (context.node.groups !== undefined) {
-    groupMetrics(metrics, context.node.groups.report());
-  }
+  groupMetrics(metrics, context.node.options.limits.maxGroups, context.node.groups?.report());
   grpcMetrics(metrics, context);
   for (const database of context.node.status().databases) {
     databaseMetrics(metrics, database);
@@ -72,8 +70,6 @@ function nodeMetrics(metrics: MetricsText, { node, errors }: HttpContext): void 
   }
   metrics.gauge('quorate_databases', 'Databases on the node.', databases.length);
   metrics.gauge('quorate_databases_limit', 'Option max-databases.', node.options.limits.maxDatabases);
-  metrics.gauge('quorate_groups', 'Groups that the node takes part in.', node.groups?.report().groups.length ?? 0);
-  metrics.gauge('quorate_groups_limit', 'Option max-groups.', node.options.limits.maxGroups);
   for (const [code, count] of errors) {
     metrics.counter('quorate_errors_total', 'Errors answered, by code.', count, { code });
   }
